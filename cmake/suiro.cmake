@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# How every folder of src/ becomes a library and a test program, so that a folder's own CMakeLists.txt
+# is one line.
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CURL REQUIRED)
+find_package(LibArchive REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
+pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+
+add_library(suiro_flags INTERFACE)
+target_compile_options(suiro_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
+  -Wno-gnu-statement-expression -fno-omit-frame-pointer)
+target_compile_definitions(suiro_flags INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+  SPDLOG_FMT_EXTERNAL SPDLOG_COMPILED_LIB)
+target_include_directories(suiro_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
+target_link_libraries(suiro_flags INTERFACE Threads::Threads Boost::headers OpenSSL::SSL
+  OpenSSL::Crypto fmt::fmt spdlog::spdlog)
+target_link_options(suiro_flags INTERFACE -fuse-ld=lld-19)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(suiro_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+endif()
+if(SUIRO_SANITIZE)
+  target_compile_options(suiro_flags INTERFACE -fsanitize=${SUIRO_SANITIZE})
+  target_link_options(suiro_flags INTERFACE -fsanitize=${SUIRO_SANITIZE})
+endif()
+if(SUIRO_FUZZ)
+  target_compile_options(suiro_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+if(SUIRO_PCH)
+  file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "// Carrier of the precompiled header.\n")
+  add_library(suiro_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
+  target_link_libraries(suiro_pch PUBLIC suiro_flags)
+  target_precompile_headers(suiro_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
+endif()
+
+# suiro_use_pch(target): share the one precompiled header.
+function(suiro_use_pch target)
+  if(SUIRO_PCH)
+    target_precompile_headers(${target} REUSE_FROM suiro_pch)
+  endif()
+endfunction()
+
+# suiro_folder(name [DEPS lib...]): *.cc of this folder -> library suiro_<name>; *_test.cc -> program
+# <name>_test, registered with CTest. A test case runs as part of its program.
+function(suiro_folder name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(suiro_${name} STATIC ${sources})
+    target_link_libraries(suiro_${name} PUBLIC suiro_flags ${ARG_DEPS})
+    suiro_use_pch(suiro_${name})
+  else()
+    add_library(suiro_${name} INTERFACE)
+    target_link_libraries(suiro_${name} INTERFACE suiro_flags ${ARG_DEPS})
+  endif()
+  if(tests AND SUIRO_TESTS)
+    suiro_test(${name}_test SOURCES ${tests} DEPS suiro_${name})
+  endif()
+endfunction()
+
+# suiro_test(name SOURCES file... DEPS lib...): a GoogleTest program.
+function(suiro_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} suiro_flags GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE SUIRO_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  suiro_use_pch(${name})
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel: what every service is handed at wiring time. Borrowed; it outlives the services.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/shard.h"
+#include "kernel/event/event.h"
+#include "kernel/event/journal.h"
+#include "kernel/event/timers.h"
+#include "kernel/store/store.h"
+
+namespace suiro::event {
+
+struct Kernel {
+  Shards& shards;
+  Clock& clock;
+  Random& random;  // usable from every shard
+  store::Store& store;
+  Targets& targets;
+  Timers& timers;
+  Journal& journal;
+  std::string region;    // "ap-northeast-1"
+  std::string account;   // "000000000000"
+  std::string endpoint;  // "http://127.0.0.1:4566", known after the socket is bound
+};
+
+}  // namespace suiro::event

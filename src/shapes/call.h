@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Call: what a handler knows of a request besides its input, and what it may add to the reply. Body:
+// bytes that stream in or out.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "base/trace.h"
+
+namespace suiro::shapes {
+
+// Bytes that are read piece by piece. One coroutine at a time, on the request's shard.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  // The next piece, at most `bytes_max` (a hint; never empty before the end); empty at the end.
+  // Errors: those of the sender (a checksum or signature that does not match, a broken connection).
+  virtual Task<Result<Bytes>> read(size_t bytes_max) = 0;
+  // The total length where it is known beforehand.
+  virtual std::optional<uint64_t> length() const = 0;
+};
+using Body = std::unique_ptr<ByteSource>;
+
+Body body_of(Bytes bytes);
+// Reads to the end. Errors: kTooLarge beyond `bytes_max`.
+Task<Result<Bytes>> read_all(ByteSource& source, size_t bytes_max);
+
+struct Principal {
+  enum class Kind { kRoot, kFunction, kService, kAnonymous } kind = Kind::kRoot;
+  std::string account;
+  std::string arn;            // "arn:aws:iam::000000000000:root"
+  std::string access_key_id;  // empty for services and anonymous callers
+};
+
+struct Call {
+  std::string request_id;
+  TraceContext trace;  // its span_id is this request's own span; children name it as cause
+  std::string caused_by;  // the span named by the caller's header; empty: this request is the root
+  Principal principal;
+  std::string region;
+  std::string account;
+  std::string host;  // as the client wrote it: "127.0.0.1:4566"
+  bool secure = false;
+  std::string source_ip;
+  std::string user_agent;
+  TimePoint now;
+  // Lower-case header names of the request, for the rare handler that needs one outside its model.
+  std::vector<std::pair<std::string, std::string>> request_headers;
+
+  // The reply's side.
+  int status = 0;  // 0: the model's
+  std::vector<std::pair<std::string, std::string>> response_headers;
+};
+
+}  // namespace suiro::shapes

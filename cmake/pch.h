@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Headers that nearly every file needs and that are slow to parse. Nothing of Suiro's own: a change of
-// a project header must not rebuild the world.
+// Headers that nearly every file needs and that are slow to parse. Nothing of Suiro's own: a change
+// of a project header must not rebuild the world.
 #pragma once
 
 #include <fmt/format.h>

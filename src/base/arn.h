@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arn: arn:partition:service:region:account:resource (AWS General Reference, "Amazon Resource Names").
+// Arn: arn:partition:service:region:account:resource (AWS General Reference, "Amazon Resource
+// Names").
 #pragma once
 
 #include <string>

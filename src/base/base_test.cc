@@ -56,8 +56,8 @@ TEST(Shards, RunOnResumesTheCallerOnItsOwnShard) {
   size_t inner = 9, outer = 9;
   TaskScope scope(shards.executor(0));
   auto visit = [&]() -> Task<void> {
-    inner = co_await run_on(shards.executor(1),
-                            [&]() -> Task<size_t> { co_return shards.current(); });
+    inner =
+        co_await run_on(shards.executor(1), [&]() -> Task<size_t> { co_return shards.current(); });
     outer = shards.current();
   };
   scope.spawn(visit());

@@ -122,7 +122,8 @@ std::string percent_encode(ByteView bytes, Slash slash) {
     if (is_unreserved(c) || (c == '/' && slash == Slash::kKeep)) {
       out.push_back(c);
     } else {
-      out += {'%', kUpperHex[static_cast<uint8_t>(c) >> 4], kUpperHex[static_cast<uint8_t>(c) & 15]};
+      out +=
+          {'%', kUpperHex[static_cast<uint8_t>(c) >> 4], kUpperHex[static_cast<uint8_t>(c) & 15]};
     }
   }
   return out;
@@ -197,11 +198,23 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-void append_be64(Bytes& out, uint64_t value) { append_be(out, value); }
-void append_be32(Bytes& out, uint32_t value) { append_be(out, value); }
-void append_be16(Bytes& out, uint16_t value) { append_be(out, value); }
-uint64_t read_be64(ByteView bytes) { return read_be<uint64_t>(bytes); }
-uint32_t read_be32(ByteView bytes) { return read_be<uint32_t>(bytes); }
-uint16_t read_be16(ByteView bytes) { return read_be<uint16_t>(bytes); }
+void append_be64(Bytes& out, uint64_t value) {
+  append_be(out, value);
+}
+void append_be32(Bytes& out, uint32_t value) {
+  append_be(out, value);
+}
+void append_be16(Bytes& out, uint16_t value) {
+  append_be(out, value);
+}
+uint64_t read_be64(ByteView bytes) {
+  return read_be<uint64_t>(bytes);
+}
+uint32_t read_be32(ByteView bytes) {
+  return read_be<uint32_t>(bytes);
+}
+uint16_t read_be16(ByteView bytes) {
+  return read_be<uint16_t>(bytes);
+}
 
 }  // namespace suiro

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Byte strings and their text forms. Bytes is std::string: it moves cheaply, is what RocksDB, Asio and
-// OpenSSL take, and keeps short values without an allocation.
+// Byte strings and their text forms. Bytes is std::string: it moves cheaply, is what RocksDB, Asio
+// and OpenSSL take, and keeps short values without an allocation.
 #pragma once
 
 #include <cstdint>

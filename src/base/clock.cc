@@ -9,7 +9,7 @@
 
 namespace suiro {
 
-// --- Clock -----------------------------------------------------------------------------------------
+// --- Clock ---
 
 Task<void> Clock::sleep_until(TimePoint due) {
   auto executor = co_await asio::this_coro::executor;
@@ -22,7 +22,7 @@ Task<void> Clock::sleep_until(TimePoint due) {
   while (!over) co_await rung.wait();
 }
 
-// --- RealClock -------------------------------------------------------------------------------------
+// --- RealClock ---
 
 TimePoint RealClock::now() const {
   return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
@@ -40,8 +40,8 @@ class RealAlarm final : public Clock::Alarm {
  public:
   RealAlarm(const Clock& clock, Executor executor, TimePoint due,
             std::move_only_function<void()> ring)
-      : state_(std::make_shared<State>(State{clock, asio::steady_timer(executor), due,
-                                             std::move(ring)})) {
+      : state_(std::make_shared<State>(
+            State{clock, asio::steady_timer(executor), due, std::move(ring)})) {
     arm(state_);
   }
   ~RealAlarm() override {
@@ -82,7 +82,7 @@ std::unique_ptr<Clock::Alarm> RealClock::alarm(Executor executor, TimePoint due,
   return std::make_unique<RealAlarm>(*this, executor, due, std::move(ring));
 }
 
-// --- VirtualClock ----------------------------------------------------------------------------------
+// --- VirtualClock ---
 
 struct VirtualClock::State {
   struct Pending {
@@ -168,17 +168,18 @@ std::optional<TimePoint> VirtualClock::next_alarm() const {
   return state_->pending.begin()->first.first;
 }
 
-// --- Signal ----------------------------------------------------------------------------------------
+// --- Signal ---
 
 struct Signal::Waiter {
-  explicit Waiter(Executor executor)
-      : timer(executor, asio::steady_timer::time_point::max()) {}
+  explicit Waiter(Executor executor) : timer(executor, asio::steady_timer::time_point::max()) {}
   asio::steady_timer timer;  // never expires; cancelled to wake
   bool notified = false;
 };
 
 Signal::Signal(Executor executor) : executor_(executor) {}
-Signal::~Signal() { CHECK(waiters_.empty(), "a Signal was destroyed while someone waits"); }
+Signal::~Signal() {
+  CHECK(waiters_.empty(), "a Signal was destroyed while someone waits");
+}
 
 void Signal::notify_all() {
   while (notify_one()) {
@@ -215,6 +216,8 @@ Task<Signal::Wake> Signal::wait_until(Clock& clock, TimePoint deadline) {
   co_return waiter.notified ? Wake::kNotified : Wake::kTimeout;
 }
 
-size_t Signal::waiting() const { return waiters_.size(); }
+size_t Signal::waiting() const {
+  return waiters_.size();
+}
 
 }  // namespace suiro

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clock: the one source of time. Injected everywhere, so that a month of schedules runs in seconds.
 //
-// RealClock reads the system's clocks. VirtualClock stands still until its owner moves it; alarms whose
-// time has come are posted in order of their time.
-// Threads: now() and steady() from any; alarms are made, fire and are destroyed on one executor.
+// RealClock reads the system's clocks. VirtualClock stands still until its owner moves it; alarms
+// whose time has come are posted in order of their time. Threads: now() and steady() from any;
+// alarms are made, fire and are destroyed on one executor.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
-#include <functional>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,7 +38,8 @@ class Clock {
   // Calls `ring` once on `executor` when now() >= due. At once (posted) where due has passed.
   virtual std::unique_ptr<Alarm> alarm(Executor executor, TimePoint due,
                                        std::move_only_function<void()> ring) = 0;
-  // Suspends the calling coroutine; cannot be interrupted: loops that must end early wait on a Signal.
+  // Suspends the calling coroutine; cannot be interrupted: loops that must end early wait on a
+  // Signal.
   Task<void> sleep_until(TimePoint due);
   Task<void> sleep_for(Millis duration) { return sleep_until(now() + duration); }
 };
@@ -71,8 +72,8 @@ class VirtualClock final : public Clock {
   std::shared_ptr<State> state_;
 };
 
-// A condition that coroutines of one executor wait for. Not latched: notify_all wakes those that wait
-// now. Thread: the executor's only.
+// A condition that coroutines of one executor wait for. Not latched: notify_all wakes those that
+// wait now. Thread: the executor's only.
 class Signal {
  public:
   explicit Signal(Executor executor);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process's log on stderr: one line an entry, "2026-01-02T03:04:05.678Z level text". Log where an
-// error is handled, once. Any thread.
+// The process's log on stderr: one line an entry, "2026-01-02T03:04:05.678Z level text". Log where
+// an error is handled, once. Any thread.
 #pragma once
 
 #include <fmt/format.h>

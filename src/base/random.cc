@@ -25,7 +25,9 @@ uint64_t Random::below(uint64_t bound) {
   return value % bound;
 }
 
-double Random::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::unit() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 std::string Random::uuid() {
   Bytes raw = bytes(16);

@@ -25,7 +25,9 @@ Shards::Shards(size_t count) {
   }
 }
 
-Shards::~Shards() { CHECK(threads_.empty(), "Shards were not stopped"); }
+Shards::~Shards() {
+  CHECK(threads_.empty(), "Shards were not stopped");
+}
 
 size_t Shards::current() const {
   for (size_t i = 0; i < loops_.size(); ++i) {

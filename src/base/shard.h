@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shards: N single-threaded event loops. Every resource has one owner shard, chosen by hash, and only
-// code on that shard touches its state.
+// Shards: N single-threaded event loops. Every resource has one owner shard, chosen by hash, and
+// only code on that shard touches its state.
 //
 // Invariants:
 //  1. A shard's loop runs on one thread from start() to stop().
-//  2. owner(name) is a pure function of the name and the number of shards; nothing on disk depends on
+//  2. owner(name) is a pure function of the name and the number of shards; nothing on disk depends
+//  on
 //     it, so the number may change between starts.
 #pragma once
 

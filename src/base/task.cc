@@ -11,7 +11,9 @@ namespace suiro {
 TaskScope::TaskScope(Executor executor)
     : executor_(executor), idle_(executor, asio::steady_timer::time_point::max()) {}
 
-TaskScope::~TaskScope() { CHECK(running_ == 0, "a TaskScope was destroyed before it was closed"); }
+TaskScope::~TaskScope() {
+  CHECK(running_ == 0, "a TaskScope was destroyed before it was closed");
+}
 
 void TaskScope::spawn(Task<void> task) {
   if (closing_) return;

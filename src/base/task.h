@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Task<T>: a coroutine that runs on one shard. TaskScope: the owner of coroutines that run beside their
-// starter.
+// Task<T>: a coroutine that runs on one shard. TaskScope: the owner of coroutines that run beside
+// their starter.
 //
 // Invariants:
 //  1. A Task starts when it is awaited or spawned, and resumes on the executor on which it started.
-//  2. Every coroutine that is not awaited runs in a TaskScope. The scope is closed (close() awaited)
+//  2. Every coroutine that is not awaited runs in a TaskScope. The scope is closed (close()
+//  awaited)
 //     before what its coroutines refer to is destroyed.
 //  3. A spawned coroutine takes values: references in its parameters would dangle.
 //  4. A Task does not throw. An exception that escapes one ends the process.

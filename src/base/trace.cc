@@ -44,6 +44,8 @@ std::string TraceContext::header() const {
   return fmt::format("Root={};Parent={};Sampled=1", trace_id, span_id);
 }
 
-std::string new_span_id(Random& random) { return hex_encode(random.bytes(8)); }
+std::string new_span_id(Random& random) {
+  return hex_encode(random.bytes(8));
+}
 
 }  // namespace suiro

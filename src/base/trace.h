@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// TraceContext: which trace a piece of work belongs to and which span caused it. Carried in requests as
-// X-Amzn-Trace-Id ("Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1", AWS X-Ray Developer Guide,
-// "Tracing header"), in events, timers and journal spans.
+// TraceContext: which trace a piece of work belongs to and which span caused it. Carried in
+// requests as X-Amzn-Trace-Id ("Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1", AWS X-Ray
+// Developer Guide, "Tracing header"), in events, timers and journal spans.
 #pragma once
 
 #include <string>
@@ -14,7 +14,8 @@ namespace suiro {
 
 struct TraceContext {
   std::string trace_id;  // "1-<8 hex: Unix seconds>-<24 hex>"; empty: none
-  std::string span_id;   // 16 hex: the span under which the work runs, and which new spans name as cause
+  std::string
+      span_id;  // 16 hex: the span under which the work runs, and which new spans name as cause
 
   // A new trace without a span.
   static TraceContext begin(TimePoint now, Random& random);

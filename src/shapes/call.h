@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Call: what a handler knows of a request besides its input, and what it may add to the reply. Body:
-// bytes that stream in or out.
+// Call: what a handler knows of a request besides its input, and what it may add to the reply.
+// Body: bytes that stream in or out.
 #pragma once
 
 #include <memory>
@@ -39,7 +39,7 @@ struct Principal {
 
 struct Call {
   std::string request_id;
-  TraceContext trace;  // its span_id is this request's own span; children name it as cause
+  TraceContext trace;     // its span_id is this request's own span; children name it as cause
   std::string caused_by;  // the span named by the caller's header; empty: this request is the root
   Principal principal;
   std::string region;

@@ -4,9 +4,11 @@
 //
 // Invariants:
 //  1. emit() adds the event to the batch of its cause: neither exists without the other.
-//  2. An event is delivered until its target consumed it: the target commits the `consume` batch that it
+//  2. An event is delivered until its target consumed it: the target commits the `consume` batch
+//  that it
 //     is handed, together with its own writes. Into Suiro's own services that is exactly once.
-//  3. A delivery that fails is retried with back-off; after the policy's attempts or age the event goes
+//  3. A delivery that fails is retried with back-off; after the policy's attempts or age the event
+//  goes
 //     to its dead-letter target, or is dropped with a journal span that says so.
 //  4. Events survive restarts; undelivered ones are found again by a scan of the event log.
 //
@@ -57,9 +59,9 @@ struct Sender {
 class Target {
  public:
   virtual ~Target() = default;
-  // Takes the event: commits `consume` together with the target's own writes, in one batch. An error
-  // means that nothing was committed; Retry::kLater asks for another attempt, kNever goes to the
-  // dead-letter target at once. Called on any shard; hops to the owner itself.
+  // Takes the event: commits `consume` together with the target's own writes, in one batch. An
+  // error means that nothing was committed; Retry::kLater asks for another attempt, kNever goes to
+  // the dead-letter target at once. Called on any shard; hops to the owner itself.
   virtual Task<Result<void>> deliver(Event event, store::Batch consume) = 0;
   // Whether the target exists and its resource policy lets `sender` send to it.
   // Errors: kNotFound, "AccessDenied".

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal: what happened, when, for how long, why, and how it ended. A trace is a tree of spans.
+// The journal: what happened, when, for how long, why, and how it ended. A trace is a tree of
+// spans.
 //
 // Invariants:
-//  1. A span that belongs to a change is written in the same batch as the change: the journal costs no
+//  1. A span that belongs to a change is written in the same batch as the change: the journal costs
+//  no
 //     commit of its own. Spans of their own go with the next group.
-//  2. Spans expire (kJournalAgeMax) and are bounded by their share of the disk; expiry is by time range.
+//  2. Spans expire (kJournalAgeMax) and are bounded by their share of the disk; expiry is by time
+//  range.
 //  3. Hot paths (queue sends and receives, reads) are counted per minute, resource and outcome, not
 //     recorded one by one, unless they arrive with a trace header.
 //

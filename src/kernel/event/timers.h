@@ -3,7 +3,8 @@
 //
 // Invariants:
 //  1. A timer is set and cancelled inside a batch: it exists if and only if that batch committed.
-//  2. A due timer fires until its handler commits the `consume` batch that it is handed: once, unless
+//  2. A due timer fires until its handler commits the `consume` batch that it is handed: once,
+//  unless
 //     the process dies between the handler's other effects and that commit.
 //  3. Resolution 10 ms. Only timers due soon are in memory; millions cost disk, not memory.
 //

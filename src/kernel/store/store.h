@@ -3,15 +3,16 @@
 //
 // Invariants:
 //  1. A batch is applied whole or not at all; commit() completes only after it is durable (synced).
-//  2. Batches are applied in the order of their commit sequence, one sequence number each. Conditions
+//  2. Batches are applied in the order of their commit sequence, one sequence number each.
+//  Conditions
 //     are evaluated in that order, against the state that all earlier batches left.
 //  3. A failed write or sync latches the store: every later commit fails with kUnavailable and the
 //     reason; nothing is retried. Reads go on.
 //  4. The waiter of a commit resumes on the executor from which it called.
 //  5. Nothing above assumes that keys are local: no iterators, no pointers into the store.
 //
-// Threads: every method may be called from any shard. Bytes on disk: docs/formats/store.md. Key spaces:
-// docs/formats/keys.md.
+// Threads: every method may be called from any shard. Bytes on disk: docs/formats/store.md. Key
+// spaces: docs/formats/keys.md.
 #pragma once
 
 #include <cstdint>
@@ -83,8 +84,9 @@ class Batch {
   void put(Key key, Bytes value);
   void erase(Key key);
   void erase_range(KeyRange range);
-  // Writes `value` under prefix + commit sequence (8 bytes, big-endian) + index in the batch (2 bytes,
-  // big-endian): keys of appended records grow in commit order. Observers of the prefix are told.
+  // Writes `value` under prefix + commit sequence (8 bytes, big-endian) + index in the batch (2
+  // bytes, big-endian): keys of appended records grow in commit order. Observers of the prefix are
+  // told.
   void append(Key prefix, Bytes value);
 
   // Makes the blob's bytes durable with this batch. The returned name is what records persist.
@@ -138,8 +140,8 @@ class Snapshot {
   virtual uint64_t sequence() const = 0;
 };
 
-// Writes one blob of unknown length with bounded memory: small ones stay in memory until adopted, large
-// ones go to a file. One coroutine at a time. Dropping it unfinished discards the bytes.
+// Writes one blob of unknown length with bounded memory: small ones stay in memory until adopted,
+// large ones go to a file. One coroutine at a time. Dropping it unfinished discards the bytes.
 class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
@@ -180,8 +182,8 @@ class Store {
   virtual Task<Result<ScanPage>> scan(ScanOptions options) = 0;
   virtual std::shared_ptr<const Snapshot> snapshot() = 0;
 
-  // Errors: kConditionFailed (nothing was written; the message names the condition), kUnavailable (the
-  // store is latched), kTooLarge.
+  // Errors: kConditionFailed (nothing was written; the message names the condition), kUnavailable
+  // (the store is latched), kTooLarge.
   virtual Task<Result<CommitReceipt>> commit(Batch batch) = 0;
   // Durable with the next group; nobody waits. For traces and counters only.
   virtual void commit_later(Batch batch) = 0;
@@ -190,8 +192,8 @@ class Store {
   // Errors: kNotFound when the blob was released, kCorrupt.
   virtual Task<Result<std::unique_ptr<BlobReader>>> open_blob(BlobRef blob) = 0;
 
-  // Called after each durable commit with the records appended under `prefix`, in commit order, on the
-  // committer's thread: hand over, do not work there. Register before the first commit.
+  // Called after each durable commit with the records appended under `prefix`, in commit order, on
+  // the committer's thread: hand over, do not work there. Register before the first commit.
   using AppendObserver = std::function<void(std::vector<AppendedRecord>)>;
   virtual void observe_appends(Key prefix, AppendObserver observer) = 0;
 

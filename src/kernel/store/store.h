@@ -58,7 +58,8 @@ struct BlobRef {
   static Result<BlobRef> decode(ByteView bytes);
 };
 
-// A finished blob that no commit names yet. Destroying it unadopted discards the bytes.
+// A finished blob that no commit names yet. Destroying it before a batch that adopted it has committed
+// discards the bytes.
 class PendingBlob;
 
 struct Condition {
@@ -91,6 +92,10 @@ class Batch {
 
   // Makes the blob's bytes durable with this batch. The returned name is what records persist.
   BlobRef adopt(PendingBlob blob);
+  // The same for a caller that builds its batch again when a condition fails: until a batch that names
+  // it commits, the blob stays pending and may be adopted by another batch. Two batches in flight at
+  // once must not name it.
+  BlobRef adopt(std::shared_ptr<PendingBlob> blob);
   // The blob's bytes go when this batch commits. Readers that already opened it read on.
   void release(const BlobRef& blob);
 

@@ -36,6 +36,17 @@ struct Span {
   std::string detail = {};  // why, or how it ended, for a person
 };
 
+// What count() summed up: one minute of one kind, resource and outcome.
+struct Counter {
+  TimePoint minute;
+  std::string kind;
+  std::string resource;
+  Span::Status status = Span::Status::kOk;
+  uint64_t count = 0;
+  Micros total{0};
+  Micros longest{0};
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -51,6 +62,8 @@ class Journal {
   virtual Task<Result<std::vector<Span>>> trace(std::string id) = 0;
   // The newest spans first, at most `spans_max`, of one resource or of all (empty).
   virtual Task<Result<std::vector<Span>>> recent(std::string resource, size_t spans_max) = 0;
+  // The counters of the minutes in [from, to), by minute.
+  virtual Task<Result<std::vector<Counter>>> counters(TimePoint from, TimePoint to) = 0;
 };
 
 }  // namespace suiro::event

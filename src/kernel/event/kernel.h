@@ -9,6 +9,7 @@
 #include "base/shard.h"
 #include "kernel/event/event.h"
 #include "kernel/event/journal.h"
+#include "kernel/event/log_sink.h"
 #include "kernel/event/timers.h"
 #include "kernel/store/store.h"
 
@@ -25,6 +26,7 @@ struct Kernel {
   std::string region;    // "ap-northeast-1"
   std::string account;   // "000000000000"
   std::string endpoint;  // "http://127.0.0.1:4566", known after the socket is bound
+  LogSink* logs = nullptr;  // the logs service; null where it is not wired: lines are then dropped
 };
 
 }  // namespace suiro::event

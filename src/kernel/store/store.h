@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/strong.h"
 #include "base/task.h"
 
@@ -197,10 +198,15 @@ class Store {
   // Errors: kNotFound when the blob was released, kCorrupt.
   virtual Task<Result<std::unique_ptr<BlobReader>>> open_blob(BlobRef blob) = 0;
 
-  // Called after each durable commit with the records appended under `prefix`, in commit order, on
-  // the committer's thread: hand over, do not work there. Register before the first commit.
+  // Called after each durable commit, in commit order, on the committer's thread: hand over, do not
+  // work there. Reads that begin after the call see the commit. Register before the first commit.
   using AppendObserver = std::function<void(std::vector<AppendedRecord>)>;
+  // Told of the records that were appended under `prefix` or under a longer one that starts with it.
   virtual void observe_appends(Key prefix, AppendObserver observer) = 0;
+  // Told of the keys that were put (not appended, not erased) and that start with `prefix`.
+  virtual void observe_puts(Key /*prefix*/, AppendObserver /*observer*/) {
+    CHECK(false, "this store does not tell of puts");
+  }
 
   // A consistent copy that opens as a store, written to a new directory `to`, while work goes on.
   // Errors: kInvalidArgument when `to` exists and is not empty.

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/settings.h"
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace suiro::server {
+namespace {
+
+std::string place(const std::filesystem::path& file, const toml::source_region& source) {
+  return fmt::format("{}:{}:{}", file.string(), source.begin.line, source.begin.column);
+}
+
+// Takes the values of a table out one by one; what is left at the end is unknown.
+class TableReader {
+ public:
+  TableReader(const std::filesystem::path& file, const toml::table& table, std::string name)
+      : file_(file), table_(table), name_(std::move(name)) {}
+
+  template <class T>
+  Result<void> take(std::string_view key, T& out) {
+    known_.emplace_back(key);
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return ok();
+    auto value = node->value_exact<T>();
+    if (!value) return wrong(*node, key, expected<T>());
+    out = *std::move(value);
+    return ok();
+  }
+
+  template <class T, class Set>
+  Result<void> take(std::string_view key, Set set) {
+    T value{};
+    bool present = table_.contains(key);
+    TRY_VOID(take(key, value));
+    if (present) set(value);
+    return ok();
+  }
+
+  const toml::table* section(std::string_view key) {
+    known_.emplace_back(key);
+    return table_.get_as<toml::table>(key);
+  }
+
+  Result<void> finish() const {
+    for (const auto& [key, node] : table_) {
+      if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
+      return fail(
+          codes::kInvalidArgument,
+          fmt::format("{}: there is no setting {}{}; known here: {}", place(file_, node.source()),
+                      name_, key.str(), fmt::join(known_, ", ")));
+    }
+    return ok();
+  }
+
+ private:
+  template <class T>
+  static std::string_view expected() {
+    if constexpr (std::is_same_v<T, bool>) return "true or false";
+    if constexpr (std::is_same_v<T, int64_t>) return "a whole number";
+    return "a text in quotes";
+  }
+  Result<void> wrong(const toml::node& node, std::string_view key, std::string_view want) const {
+    return fail(codes::kInvalidArgument,
+                fmt::format("{}: {}{} must be {}", place(file_, node.source()), name_, key, want));
+  }
+
+  const std::filesystem::path& file_;
+  const toml::table& table_;
+  std::string name_;
+  std::vector<std::string> known_;
+};
+
+Result<void> read_tables(const std::filesystem::path& file, const toml::table& root, Settings& s) {
+  TableReader top(file, root, "");
+  TRY_VOID(top.take<std::string>("data", [&](auto& text) { s.data = text; }));
+  TRY_VOID(top.take("listen", s.listen));
+  TRY_VOID(top.take("region", s.region));
+  TRY_VOID(top.take("account", s.account));
+  TRY_VOID(top.take("domain", s.domain));
+  TRY_VOID(top.take<bool>("auth", [&](bool on) { s.auth = on ? Auth::kOn : Auth::kOff; }));
+  TRY_VOID(top.take<int64_t>("shards", [&](int64_t n) { s.shards = static_cast<size_t>(n); }));
+  TRY_VOID(top.take("log_level", s.log_level));
+  if (const auto* table = top.section("tls")) {
+    TableReader tls(file, *table, "tls.");
+    TRY_VOID(tls.take("certificate", s.tls_certificate));
+    TRY_VOID(tls.take("key", s.tls_key));
+    TRY_VOID(tls.finish());
+  }
+  if (const auto* table = top.section("encryption")) {
+    TableReader encryption(file, *table, "encryption.");
+    TRY_VOID(encryption.take("enabled", s.encryption));
+    TRY_VOID(encryption.take("key_file", s.encryption_key_file));
+    TRY_VOID(encryption.finish());
+  }
+  if (const auto* table = top.section("sandbox")) {
+    TableReader sandbox(file, *table, "sandbox.");
+    TRY_VOID(sandbox.take<bool>("allow_unsandboxed", [&](bool allow) {
+      s.sandboxing = allow ? Sandboxing::kBestEffort : Sandboxing::kRequired;
+    }));
+    TRY_VOID(sandbox.take<int64_t>(
+        "memory_mb", [&](int64_t mb) { s.sandbox_memory_mb = static_cast<uint64_t>(mb); }));
+    TRY_VOID(sandbox.finish());
+  }
+  if (const auto* table = top.section("access_log")) {
+    TableReader log(file, *table, "access_log.");
+    TRY_VOID(log.take("bucket", s.access_log_bucket));
+    TRY_VOID(log.take("prefix", s.access_log_prefix));
+    TRY_VOID(log.take<int64_t>("interval_minutes", [&](int64_t minutes) {
+      s.access_log_interval = std::chrono::minutes(minutes);
+    }));
+    TRY_VOID(log.finish());
+  }
+  return top.finish();
+}
+
+}  // namespace
+
+std::filesystem::path default_data_directory() {
+  auto variable = [](const char* name) { return std::getenv(name); };
+  if (const char* data = variable("SUIRO_DATA")) return data;
+  if (const char* xdg = variable("XDG_DATA_HOME")) return std::filesystem::path(xdg) / "suiro";
+  const char* home = variable("HOME");
+  return std::filesystem::path(home ? home : ".") / ".local" / "share" / "suiro";
+}
+
+Result<void> load_settings(const std::filesystem::path& file, Settings& settings) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(codes::kInvalidArgument, fmt::format("{}: cannot be read", file.string()));
+  std::ostringstream text;
+  text << in.rdbuf();
+  toml::parse_result parsed = toml::parse(text.str(), file.string());
+  if (!parsed) {
+    return fail(codes::kInvalidArgument, fmt::format("{}: {}", place(file, parsed.error().source()),
+                                                     std::string(parsed.error().description())));
+  }
+  return read_tables(file, parsed.table(), settings);
+}
+
+Result<void> validate(const Settings& s) {
+  auto bad = [](std::string text) { return fail(codes::kInvalidArgument, std::move(text)); };
+  TRY_VOID(parse_address(s.listen));
+  if (s.account.size() != 12 || s.account.find_first_not_of("0123456789") != s.account.npos) {
+    return bad(fmt::format("account '{}' must be 12 digits", s.account));
+  }
+  if (s.region.empty()) return bad("region must not be empty");
+  if (s.tls_certificate.empty() != s.tls_key.empty()) {
+    return bad("TLS needs both tls.certificate and tls.key");
+  }
+  constexpr size_t kShardsMax = 256;
+  if (s.shards > kShardsMax) return bad(fmt::format("shards must be at most {}", kShardsMax));
+  if (s.access_log_interval < std::chrono::minutes(1) ||
+      s.access_log_interval > std::chrono::minutes(60)) {
+    return bad("access_log.interval_minutes must be from 1 to 60");
+  }
+  if (!s.encryption && !s.encryption_key_file.empty()) {
+    return bad("encryption.key_file is set, but encryption.enabled is not true");
+  }
+  return ok();
+}
+
+Result<Address> parse_address(std::string_view text) {
+  size_t colon = text.rfind(':');
+  auto bad = [&] {
+    return fail(
+        codes::kInvalidArgument,
+        fmt::format("'{}' is not an address; expected host:port, as in 127.0.0.1:4566", text));
+  };
+  if (colon == text.npos || colon == 0) return bad();
+  std::string_view host = text.substr(0, colon), port = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  Address out{std::string(host), 0};
+  auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (error != std::errc() || end != port.data() + port.size()) return bad();
+  return out;
+}
+
+}  // namespace suiro::server

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Settings of `suiro up`: defaults, then the configuration file, then flags. Each is named alike in
+// the file (docs/configuration.md) and on the command line.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/clock.h"
+
+namespace suiro::server {
+
+enum class Auth { kOn, kOff };
+enum class Sandboxing { kRequired, kBestEffort };
+
+struct Settings {
+  std::filesystem::path data;  // the data directory; created with mode 0700 where it is missing
+  std::string listen = "127.0.0.1:4566";  // port 0: the system chooses; the ready line tells
+  std::string region = "ap-northeast-1";
+  std::string account = "000000000000";
+  std::string domain = "localhost";  // virtual-host style: <bucket>.<domain>, <bucket>.s3.<domain>
+  Auth auth = Auth::kOn;
+  size_t shards = 0;            // 0: one for each core
+  std::string tls_certificate;  // PEM files; both or none
+  std::string tls_key;
+  bool encryption = false;          // at rest, AES-256
+  std::string encryption_key_file;  // empty: <data>/encryption.key
+  Sandboxing sandboxing = Sandboxing::kRequired;
+  uint64_t sandbox_memory_mb = 0;  // for all running functions together; 0: half of the machine's
+  std::string access_log_bucket;   // empty: the log stays in the data directory
+  std::string access_log_prefix;
+  std::chrono::minutes access_log_interval{5};
+  std::string log_level = "info";
+};
+
+// $SUIRO_DATA, else $XDG_DATA_HOME/suiro, else ~/.local/share/suiro.
+std::filesystem::path default_data_directory();
+
+// Reads the file into `settings`; keys that are absent keep their value. Errors: kInvalidArgument
+// with file, line and what was expected, also for a key that does not exist.
+Result<void> load_settings(const std::filesystem::path& file, Settings& settings);
+
+// What no single value can tell: both TLS files or none, a port, a 12-digit account, ...
+Result<void> validate(const Settings& settings);
+
+struct Address {
+  std::string host;
+  uint16_t port = 0;
+};
+// "host:port", "[v6]:port". Errors: kInvalidArgument.
+Result<Address> parse_address(std::string_view text);
+
+}  // namespace suiro::server

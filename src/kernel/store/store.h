@@ -23,7 +23,6 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/check.h"
 #include "base/strong.h"
 #include "base/task.h"
 
@@ -41,7 +40,7 @@ struct Entry {
   Version version;
 };
 
-// Half open: begin <= key < end.
+// Half open: begin <= key < end. Nothing where end <= begin.
 struct KeyRange {
   Key begin;
   Key end;
@@ -59,8 +58,8 @@ struct BlobRef {
   static Result<BlobRef> decode(ByteView bytes);
 };
 
-// A finished blob that no commit names yet. Destroying it before a batch that adopted it has committed
-// discards the bytes.
+// A finished blob that no commit names yet. Destroying it before a batch that adopted it has
+// committed discards the bytes.
 class PendingBlob;
 
 struct Condition {
@@ -93,9 +92,9 @@ class Batch {
 
   // Makes the blob's bytes durable with this batch. The returned name is what records persist.
   BlobRef adopt(PendingBlob blob);
-  // The same for a caller that builds its batch again when a condition fails: until a batch that names
-  // it commits, the blob stays pending and may be adopted by another batch. Two batches in flight at
-  // once must not name it.
+  // The same for a caller that builds its batch again when a condition fails: until a batch that
+  // names it commits, the blob stays pending and may be adopted by another batch. Two batches in
+  // flight at once must not name it.
   BlobRef adopt(std::shared_ptr<PendingBlob> blob);
   // The blob's bytes go when this batch commits. Readers that already opened it read on.
   void release(const BlobRef& blob);
@@ -132,7 +131,8 @@ struct ScanOptions {
 
 struct ScanPage {
   std::vector<Entry> entries;
-  // True: rows may remain. Go on after entries.back().key (forward: its key + '\0').
+  // True: rows remain. Go on behind entries.back().key: forward, range.begin = its key + '\0';
+  // backward, range.end = its key.
   bool more = false;
 };
 
@@ -167,6 +167,7 @@ class PendingBlob {
 
  private:
   friend class Batch;
+  friend class BatchAccess;
   std::unique_ptr<Impl> impl_;
 };
 
@@ -189,7 +190,8 @@ class Store {
   virtual std::shared_ptr<const Snapshot> snapshot() = 0;
 
   // Errors: kConditionFailed (nothing was written; the message names the condition), kUnavailable
-  // (the store is latched), kTooLarge.
+  // (the store is latched: whether this batch is durable is known after a restart), kTooLarge,
+  // kThrottled (too many commits wait; nothing was written).
   virtual Task<Result<CommitReceipt>> commit(Batch batch) = 0;
   // Durable with the next group; nobody waits. For traces and counters only.
   virtual void commit_later(Batch batch) = 0;
@@ -201,12 +203,11 @@ class Store {
   // Called after each durable commit, in commit order, on the committer's thread: hand over, do not
   // work there. Reads that begin after the call see the commit. Register before the first commit.
   using AppendObserver = std::function<void(std::vector<AppendedRecord>)>;
-  // Told of the records that were appended under `prefix` or under a longer one that starts with it.
+  // Told of the records that were appended under `prefix` or under a longer one that starts with
+  // it.
   virtual void observe_appends(Key prefix, AppendObserver observer) = 0;
   // Told of the keys that were put (not appended, not erased) and that start with `prefix`.
-  virtual void observe_puts(Key /*prefix*/, AppendObserver /*observer*/) {
-    CHECK(false, "this store does not tell of puts");
-  }
+  virtual void observe_puts(Key prefix, AppendObserver observer) = 0;
 
   // A consistent copy that opens as a store, written to a new directory `to`, while work goes on.
   // Errors: kInvalidArgument when `to` exists and is not empty.

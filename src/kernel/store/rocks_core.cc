@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/store/rocks_core.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace suiro::store {
+namespace {
+
+constexpr char kValueFormat = 1;
+constexpr size_t kBlockCacheBytes = 32 << 20;
+constexpr size_t kMainMemtableBytes = 16 << 20;
+constexpr size_t kBlobMemtableBytes = 32 << 20;
+constexpr size_t kArenaBlockBytes = 256 << 10;
+constexpr uint64_t kWalBytesMax = 128 << 20;
+constexpr uint64_t kBlobValueBytesMin = 4 << 10;
+constexpr uint64_t kBlobFileBytes = 64 << 20;
+constexpr size_t kInfoLogBytesMax = 1 << 20;
+constexpr size_t kInfoLogFilesMax = 2;
+constexpr int kOpenFilesMax = 512;
+constexpr std::string_view kBlobFamily = "blobs";
+
+// A failure in the background (flush, compaction, a full disk) latches the store too: what is in
+// memory only is safe in the log, but nothing more may be promised.
+class LatchingListener final : public rocksdb::EventListener {
+ public:
+  explicit LatchingListener(std::shared_ptr<Latch> latch) : latch_(std::move(latch)) {}
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    latch_->close("the database reports: " + status->ToString());
+  }
+
+ private:
+  std::shared_ptr<Latch> latch_;
+};
+
+rocksdb::DBOptions database_options(const RocksCore::Options& options,
+                                    std::shared_ptr<Latch> latch) {
+  rocksdb::DBOptions db;
+  if (options.env != nullptr) db.env = options.env;
+  db.create_if_missing = options.create == RocksCore::Options::Create::kYes;
+  db.create_missing_column_families = db.create_if_missing;
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.avoid_flush_during_recovery = true;
+  db.max_total_wal_size = kWalBytesMax;
+  db.max_background_jobs = 2;
+  db.max_open_files = kOpenFilesMax;
+  db.skip_stats_update_on_db_open = true;
+  db.skip_checking_sst_file_sizes_on_db_open = true;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.max_log_file_size = kInfoLogBytesMax;
+  db.keep_log_file_num = kInfoLogFilesMax;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  // Nothing is retried: a device that failed once may have lost what it reports as written.
+  db.max_bgerror_resume_count = 0;
+  db.enable_pipelined_write = false;
+  db.allow_concurrent_memtable_write = false;
+  db.enable_write_thread_adaptive_yield = false;  // one writer: nobody to spin for
+  db.listeners.push_back(std::make_shared<LatchingListener>(std::move(latch)));
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions family_options(std::shared_ptr<rocksdb::Cache> cache) {
+  rocksdb::ColumnFamilyOptions family;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = std::move(cache);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = kMainMemtableBytes;
+  family.arena_block_size = kArenaBlockBytes;
+  family.compression = rocksdb::kLZ4Compression;
+  family.bottommost_compression = rocksdb::kZSTD;
+  family.level_compaction_dynamic_level_bytes = true;
+  return family;
+}
+
+rocksdb::ColumnFamilyOptions blob_family_options(std::shared_ptr<rocksdb::Cache> cache) {
+  rocksdb::ColumnFamilyOptions family = family_options(std::move(cache));
+  family.write_buffer_size = kBlobMemtableBytes;
+  family.arena_block_size = 1 << 20;
+  family.enable_blob_files = true;
+  family.min_blob_size = kBlobValueBytesMin;
+  family.blob_file_size = kBlobFileBytes;
+  family.enable_blob_garbage_collection = true;
+  return family;
+}
+
+}  // namespace
+
+void Latch::close(std::string reason) {
+  std::lock_guard lock(mutex_);
+  if (closed()) return;
+  reason_ = std::move(reason);
+  closed_.store(true, std::memory_order_release);
+  log::error("the store takes no more writes: {}", reason_);
+}
+
+std::string Latch::reason() const {
+  std::lock_guard lock(mutex_);
+  return reason_;
+}
+
+Error Latch::error() const {
+  return {std::string(codes::kUnavailable), "the store takes no more writes: " + reason(),
+          Retry::kLater};
+}
+
+Result<std::shared_ptr<RocksCore>> RocksCore::open(Options options) {
+  auto core = std::shared_ptr<RocksCore>(new RocksCore());
+  auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, 2);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache));
+  families.emplace_back(std::string(kBlobFamily), blob_family_options(cache));
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  auto status = rocksdb::DB::Open(database_options(options, core->latch_), options.directory,
+                                  families, &handles, &db);
+  if (!status.ok()) return fail(rocks_error(status, "cannot open the database"));
+  core->db_.reset(db);
+  core->main_ = handles[0];
+  core->blobs_ = handles[1];
+  TRY_VOID(core->recover_sequence());
+  return core;
+}
+
+RocksCore::~RocksCore() {
+  if (!db_) return;
+  db_->DestroyColumnFamilyHandle(main_);
+  db_->DestroyColumnFamilyHandle(blobs_);
+  auto status = db_->Close();
+  if (!status.ok()) log::warning("closing the database: {}", status.ToString());
+}
+
+Result<void> RocksCore::recover_sequence() {
+  rocksdb::PinnableSlice stored;
+  auto status = db_->Get(rocksdb::ReadOptions(), main_, slice(kSequenceKey), &stored);
+  if (status.IsNotFound()) return ok();
+  if (!status.ok()) return fail(rocks_error(status, "cannot read the commit sequence"));
+  TRY(Entry entry, decode_entry(kSequenceKey, view(stored)));
+  sequence_ = entry.version.value();
+  return ok();
+}
+
+void RocksCore::begin_write(uint64_t commit_sequence, uint64_t rocks_writes) {
+  std::lock_guard lock(view_mutex_);
+  writing_commit_ = commit_sequence;
+  writing_rocks_ = db_->GetLatestSequenceNumber() + rocks_writes;
+}
+
+void RocksCore::end_write() {
+  std::lock_guard lock(view_mutex_);
+  writing_rocks_ = UINT64_MAX;
+  sequence_.store(writing_commit_, std::memory_order_release);
+}
+
+View RocksCore::take_view() {
+  // Under the lock at most one write is in progress: either the snapshot holds it or it does not.
+  std::lock_guard lock(view_mutex_);
+  View result;
+  result.snapshot = db_->GetSnapshot();
+  bool holds_write = result.snapshot->GetSequenceNumber() >= writing_rocks_;
+  result.sequence = holds_write ? writing_commit_ : sequence();
+  return result;
+}
+
+void RocksCore::drop_view(const View& view) {
+  db_->ReleaseSnapshot(view.snapshot);
+}
+
+void encode_value_header(char (&header)[kValueHeaderBytes], uint64_t version) {
+  header[0] = kValueFormat;
+  for (size_t i = 0; i < 8; ++i) header[1 + i] = static_cast<char>(version >> (56 - 8 * i));
+}
+
+Result<Entry> decode_entry(ByteView key, ByteView stored) {
+  if (stored.size() < kValueHeaderBytes || stored[0] != kValueFormat) {
+    return fail(codes::kCorrupt, "a value has an unknown format; key " + hex_encode(key));
+  }
+  return Entry{Key(key), Bytes(stored.substr(kValueHeaderBytes)),
+               Version(read_be64(stored.substr(1)))};
+}
+
+Error rocks_error(const rocksdb::Status& status, std::string_view what) {
+  auto code = status.IsCorruption() ? codes::kCorrupt : codes::kUnavailable;
+  return {std::string(code), std::string(what) + ": " + status.ToString(), Retry::kNever};
+}
+
+}  // namespace suiro::store

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// RocksStore: the Store on one machine, on RocksDB.
+//
+//   a commit:  caller's shard -> queue -> committer (committer.h) -> caller's shard
+//   a read:    memory on the caller's shard, else the pool (reads.h, io_pool.h)
+//
+// Invariants: those of store.h. Bytes on disk: docs/formats/store.md.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "kernel/store/io_pool.h"
+#include "kernel/store/store.h"
+
+namespace suiro::store {
+
+struct StoreOptions {
+  std::string directory;
+  // kNone: everything happens inside the calls, on the calling thread: simulation with
+  // Shards::poll().
+  Threads threads = Threads::kOwn;
+  // For the names of blobs. Usable from every thread that calls; null: the kernel's generator.
+  Random* random = nullptr;
+};
+
+class RocksStore final : public Store {
+ public:
+  // Opens the store in options.directory, or makes one where the directory is absent or empty.
+  // Errors: kUnavailable with the reason (another process has it open, input/output), kCorrupt.
+  static Result<std::unique_ptr<RocksStore>> open(StoreOptions options);
+  // Commits what waits. No coroutine may be inside the store.
+  ~RocksStore() override;
+
+  Task<Result<std::optional<Entry>>> get(Key key) override;
+  Task<Result<ScanPage>> scan(ScanOptions options) override;
+  std::shared_ptr<const Snapshot> snapshot() override;
+  Task<Result<CommitReceipt>> commit(Batch batch) override;
+  void commit_later(Batch batch) override;
+  std::unique_ptr<BlobWriter> write_blob() override;
+  Task<Result<std::unique_ptr<BlobReader>>> open_blob(BlobRef blob) override;
+  void observe_appends(Key prefix, AppendObserver observer) override;
+  void observe_puts(Key prefix, AppendObserver observer) override;
+  Task<Result<void>> backup(std::string to) override;
+  std::string latched() const override;
+
+ private:
+  struct Parts;
+  explicit RocksStore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace suiro::store

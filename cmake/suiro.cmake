@@ -55,12 +55,12 @@ function(suiro_use_pch target)
 endfunction()
 
 # suiro_folder(name [DEPS lib...]): *.cc of this folder -> library suiro_<name>; *_test.cc -> program
-# <name>_test, registered with CTest. A test case runs as part of its program.
+# <name>_test, registered with CTest; main.cc is left to the folder's own add_executable.
 function(suiro_folder name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   if(sources)
     add_library(suiro_${name} STATIC ${sources})

@@ -53,8 +53,8 @@ std::string format_alb_line(const AccessEntry& entry, std::string_view region,
                             std::string_view account);
 
 // Object key of a delivered file, as the load balancer names it:
-// [prefix/]AWSLogs/<account>/elasticloadbalancing/<region>/yyyy/mm/dd/<account>_elasticloadbalancing_
-// <region>_app.suiro.<id>_<end>_<ip>_<random>.log.gz
+// [prefix/]AWSLogs/<account>/elasticloadbalancing/<region>/yyyy/mm/dd/
+// <account>_elasticloadbalancing_<region>_app.suiro.<id>_<end>_<ip>_<random>.log.gz
 std::string delivered_key(std::string_view prefix, std::string_view account,
                           std::string_view region, TimePoint end, std::string_view address,
                           std::string_view random);

@@ -9,7 +9,8 @@ import { test } from 'node:test';
 
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
-  CreateFunctionCommand, DeleteFunctionCommand, InvokeCommand, LambdaClient, waitUntilFunctionActiveV2,
+  CreateFunctionCommand, DeleteFunctionCommand, InvokeCommand, LambdaClient,
+  waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 

@@ -6,8 +6,8 @@ import { Readable } from 'node:stream';
 import { before, test } from 'node:test';
 
 import {
-  CopyObjectCommand, CreateBucketCommand, DeleteObjectsCommand, GetObjectCommand, HeadObjectCommand,
-  ListObjectsV2Command, PutObjectCommand, S3Client,
+  CopyObjectCommand, CreateBucketCommand, DeleteObjectsCommand, GetObjectCommand,
+  HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
@@ -51,7 +51,8 @@ test('a stream of known length goes as aws-chunked with a trailer', async () => 
 
 test('multipart upload of a stream of unknown length', async () => {
   const Body = randomBytes(11 * 1024 * 1024 + 17);
-  await new Upload({ client, params: { Bucket, Key: 'parts', Body: Readable.from([Body]) } }).done();
+  const params = { Bucket, Key: 'parts', Body: Readable.from([Body]) };
+  await new Upload({ client, params }).done();
   const got = await client.send(new GetObjectCommand({ Bucket, Key: 'parts' }));
   assert.deepEqual(await bytesOf(got), Body);
   assert.match(got.ETag, /-3"$/);

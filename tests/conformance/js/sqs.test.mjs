@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 
 import {
-  ChangeMessageVisibilityCommand, CreateQueueCommand, DeleteMessageCommand, GetQueueAttributesCommand,
+  ChangeMessageVisibilityCommand, CreateQueueCommand, DeleteMessageCommand,
+  GetQueueAttributesCommand,
   GetQueueUrlCommand, ReceiveMessageCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient,
 } from '@aws-sdk/client-sqs';
 
@@ -52,12 +53,13 @@ test('FIFO: order within a group, one group in flight at a time, deduplication',
   assert.equal(sent.Successful.length, 4);
   const first = await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 1 }));
   assert.equal(first.Messages[0].Body, 'a1');
-  const second = await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
+  const ten = { QueueUrl, MaxNumberOfMessages: 10 };
+  const second = await client.send(new ReceiveMessageCommand(ten));
   assert.deepEqual(second.Messages.map((m) => m.Body), ['b1']);
   await client.send(new ChangeMessageVisibilityCommand({
     QueueUrl, ReceiptHandle: first.Messages[0].ReceiptHandle, VisibilityTimeout: 0,
   }));
-  const again = await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
+  const again = await client.send(new ReceiveMessageCommand(ten));
   assert.deepEqual(again.Messages.map((m) => m.Body), ['a1', 'a2']);
 });
 

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Access log: files uploaded to the lake start a function that parses and summarises them.
+
+Starts Suiro, deploys the system, uploads the input in time-lapse, waits for every file's summary,
+shows the result, checks it against the input and prints the trace of one upload.
+"""
+import argparse
+import gzip
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+import cut
+import report
+import system
+
+HERE = pathlib.Path(__file__).resolve().parent
+INPUT = HERE / "input" / "access.log.gz"
+SETTLE_SECONDS_MAX = 300
+
+
+class Screen:
+    """A progress bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self):
+        self.live = sys.stdout.isatty()
+        self.bar_on = False
+
+    def say(self, text=""):
+        if self.bar_on:
+            sys.stdout.write("\r\x1b[K")
+            self.bar_on = False
+        print(text, flush=True)
+
+    def progress(self, what, done, total, note=""):
+        if not self.live:
+            return
+        filled = round(done / total * 40) if total else 40
+        sys.stdout.write(f"\r\x1b[K{what} [{'█' * filled}{'·' * (40 - filled)}] {done}/{total} "
+                         f"{note}")
+        sys.stdout.flush()
+        self.bar_on = True
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", default=str(INPUT), help="log file (ALB or Apache combined; "
+                        "plain or gzip); default: the one recorded from Suiro itself")
+    parser.add_argument("--seconds", type=float, default=20,
+                        help="over how long the uploads are spread (default: 20)")
+    parser.add_argument("--kill", type=int, default=0, metavar="N",
+                        help="kill -9 the server N times in between")
+    parser.add_argument("--keep", metavar="DIR", help="keep the data directory here")
+    return parser.parse_args()
+
+
+def upload(options, files, supervisor, s3, screen):
+    """Uploads every file; returns the summaries seen so far and the request ids by key."""
+    pause = options.seconds / max(len(files), 1)
+    kills = set(random.sample(range(len(files)), min(options.kill, len(files))))
+    seen, requests = {}, {}
+    for number, (key, lines) in enumerate(files):
+        body = gzip.compress(b"\n".join(lines) + b"\n", mtime=0)
+        due = time.monotonic() + pause
+        requests[key] = system.put_acknowledged(s3, key, body)
+        if number in kills:
+            os.kill(supervisor.process.pid, signal.SIGKILL)
+        wait(s3, seen, due)
+        screen.progress("upload", number + 1, len(files), f"{len(seen)} summarised")
+    return seen, requests
+
+
+def wait(s3, seen, until, wanted=None):
+    """Collects summaries until a time, or until there are as many as wanted."""
+    while (time.monotonic() < until) if wanted is None else (len(seen) < wanted):
+        if time.monotonic() > until:
+            return False
+        try:
+            new = system.summaries(s3, seen)
+        except (system.BotoCoreError, system.ClientError):
+            new = 0  # between a kill and the restart
+        if not new:
+            time.sleep(min(0.2, max(until - time.monotonic(), 0)))
+    return True
+
+
+def show_result(options, lines, files, seen, screen):
+    totals = report.Totals(seen)
+    report.show(totals, screen.say)
+    screen.say(f"\n{len(files)} files, {totals.lines} lines: {totals.parsed} parsed, "
+               f"{totals.malformed} malformed; {totals.bytes} bytes served")
+    for source, line, reason, text in totals.malformed_places[:10]:
+        screen.say(f"  {source} line {line}: {reason}: {text[:60]!r}")
+    return report.check(lines, files, totals, seen)
+
+
+def run(options, directory, screen):
+    lines = cut.read_lines(options.log)
+    files = cut.cut(lines)
+    screen.say(f"{options.log}: {len(lines)} lines, {len(files)} five-minute files")
+    supervisor = system.Supervisor(directory / "data", screen.say)
+    try:
+        screen.say(f"suiro runs at {supervisor.endpoint}, pid {supervisor.process.pid}: "
+                   f"kill -9 it whenever you like")
+        s3 = system.deploy(supervisor)
+        began = time.monotonic()
+        seen, requests = upload(options, files, supervisor, s3, screen)
+        complete = wait(s3, seen, time.monotonic() + SETTLE_SECONDS_MAX, len(files))
+        screen.say(f"uploaded and summarised in {time.monotonic() - began:.1f} s, "
+                   f"{supervisor.restarts} restarts")
+        wrong = show_result(options, lines, files, seen, screen)
+        if not complete:
+            wrong.append(f"no more summaries came within {SETTLE_SECONDS_MAX} s")
+        middle = files[len(files) // 2][0]
+        screen.say(f"\ntrace of the upload of {middle}")
+        screen.say(supervisor.suiro("trace", requests[middle]))
+    finally:
+        supervisor.stop()
+    for text in wrong:
+        screen.say(f"WRONG: {text}")
+    screen.say("every line is accounted for" if not wrong else "the result does not add up")
+    return 0 if not wrong else 1
+
+
+def main():
+    options = arguments()
+    if not os.path.isfile(options.log):
+        sys.exit(f"{options.log} does not exist")
+    directory = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="suiro-access-log-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        status = run(options, directory, Screen())
+    finally:
+        if not options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

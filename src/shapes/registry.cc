@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shapes/registry.h"
+
+#include <fmt/format.h>
+
+#include "shapes/json.h"
+#include "shapes/validate.h"
+
+namespace suiro::shapes {
+namespace {
+
+std::string key_of(std::string_view service, std::string_view operation) {
+  return fmt::format("{}:{}", service, operation);
+}
+
+const Member* body_member(const Shape& shape) {
+  for (const Member& member : shape.members) {
+    if (member.shape->kind == Kind::kStream) return &member;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void Registry::add(std::unique_ptr<Handler> handler) {
+  const Operation& operation = handler->operation();
+  auto [at, added] =
+      handlers_.emplace(key_of(operation.service->id, operation.name), std::move(handler));
+  CHECK(added, "an operation has two handlers");
+}
+
+const Registry::Handler* Registry::find(std::string_view service,
+                                        std::string_view operation) const {
+  auto found = handlers_.find(key_of(service, operation));
+  return found == handlers_.end() ? nullptr : found->second.get();
+}
+
+Task<Result<std::string>> Registry::call(std::string service, std::string operation,
+                                         std::string json, Call& call) const {
+  const Handler* handler = find(service, operation);
+  if (handler == nullptr) {
+    co_return fail(codes::kNotImplemented,
+                   fmt::format("Suiro does not implement {}:{}.", service, operation));
+  }
+  const Operation& op = handler->operation();
+  Value input(*op.input);
+  Violations violations;
+  CO_TRY_VOID(read_json(json, *op.input, input.data(), Dialect::kPlain, violations));
+  CO_TRY_VOID(check_request(op, input.data(), violations));
+  CO_TRY(Value output, co_await handler->invoke(call, std::move(input)));
+  std::string text;
+  write_json(text, *op.output, output.data(), Dialect::kPlain);
+  const Member* streamed = body_member(*op.output);
+  if (streamed == nullptr || streamed->get(output.data()) == nullptr) co_return text;
+  auto& body = *static_cast<Body*>(streamed->emplace(output.data()));
+  if (body == nullptr) co_return text;
+  CO_TRY(Bytes bytes, co_await read_all(*body, kDynamicBodyBytesMax));
+  append_json_member(text, streamed->name, is_valid_utf8(bytes) ? bytes : base64_encode(bytes));
+  co_return text;
+}
+
+}  // namespace suiro::shapes

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "shapes/gen/all.h"
+#include "shapes/gen/lambda.h"
+#include "shapes/gen/s3.h"
+#include "shapes/gen/sqs.h"
+#include "shapes/json.h"
+#include "shapes/registry.h"
+
+namespace suiro::shapes {
+namespace {
+
+TEST(Json, RoundTrip) {
+  sqs::SendMessageRequest in;
+  in.queue_url = "http://x/q";
+  in.message_body = "hello \"\n\x01 \xe2\x82\xac";
+  in.delay_seconds = 5;
+  auto& attribute = in.message_attributes.emplace()["a"];
+  attribute.data_type = "Binary";
+  attribute.binary_value = Bytes("\0\1\2", 3);
+  const std::string text = to_json(in);
+  EXPECT_EQ(text,
+            "{\"QueueUrl\":\"http://x/q\",\"MessageBody\":\"hello \\\"\\n\\u0001 \xe2\x82\xac\","
+            "\"DelaySeconds\":5,\"MessageAttributes\":{\"a\":{\"BinaryValue\":\"AAEC\","
+            "\"DataType\":\"Binary\"}}}");
+  auto back = from_json<sqs::SendMessageRequest>(text);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(to_json(*back), text);
+}
+
+TEST(Json, MissingRequiredMember) {
+  auto refused = from_json<sqs::SendMessageRequest>("{\"QueueUrl\":\"x\",\"Unknown\":[1,{}]}");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "ValidationException");
+  EXPECT_EQ(refused.error().message,
+            "1 validation error detected: Value null at 'messageBody' failed to satisfy "
+            "constraint: Member must not be null");
+}
+
+TEST(Json, WrongTypesAndBrokenTextAreRefused) {
+  for (const char* text : {"", "{", "[]", "{\"QueueUrl\":1}", "{\"QueueUrl\":\"a\"} x",
+                           "{\"DelaySeconds\":99999999999}", "{\"QueueUrl\":\"\xff\"}"}) {
+    auto refused = from_json<sqs::SendMessageRequest>(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().code, kSerialization) << text;
+  }
+}
+
+TEST(Json, ConstraintsAreChecked) {
+  auto refused = from_json<lambda::UpdateFunctionConfigurationRequest>(
+      "{\"FunctionName\":\"f\",\"Timeout\":0,\"Runtime\":\"cobol\"}");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message.substr(0, 29), "2 validation errors detected:");
+  EXPECT_NE(refused.error().message.find("Value '0' at 'timeout' failed to satisfy constraint: "
+                                         "Member must have value greater than or equal to 1"),
+            std::string::npos)
+      << refused.error().message;
+}
+
+TEST(Registry, CallsByName) {
+  Registry registry;
+  registry.add<sqs::op::GetQueueUrl>(
+      [](Call&, sqs::GetQueueUrlRequest in) -> Task<Result<sqs::GetQueueUrlResult>> {
+        sqs::GetQueueUrlResult out;
+        out.queue_url = "http://h/" + in.queue_name;
+        co_return out;
+      });
+  asio::io_context context;
+  Call call;
+  std::string good, bad;
+  auto run = [&]() -> Task<void> {
+    good = (co_await registry.call("sqs", "GetQueueUrl", "{\"QueueName\":\"q\"}", call)).value();
+    bad = (co_await registry.call("sqs", "Nothing", "{}", call)).error().code;
+  };
+  asio::co_spawn(context, run(), [](std::exception_ptr error) { CHECK(!error); });
+  context.run();
+  EXPECT_EQ(good, "{\"QueueUrl\":\"http://h/q\"}");
+  EXPECT_EQ(bad, codes::kNotImplemented);
+}
+
+TEST(Models, AreComplete) {
+  for (const ServiceModel* service : all_services()) {
+    EXPECT_FALSE(service->operations.empty()) << service->id;
+    for (const Operation* operation : service->operations) {
+      EXPECT_EQ(service->find_operation(operation->name), operation);
+      EXPECT_FALSE(service->is_not_implemented(operation->name));
+      for (const Member& member : operation->input->members) {
+        EXPECT_EQ(operation->input->find(member.name), &member);
+        if (member.location == Location::kBody) {
+          EXPECT_EQ(operation->input->find_wire(member.wire_name), &member);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(sqs::service_model().find_error("QueueDoesNotExist")->query_code,
+            "AWS.SimpleQueueService.NonExistentQueue");
+  EXPECT_TRUE(find_service("s3")->is_not_implemented("SelectObjectContent"));
+}
+
+}  // namespace
+}  // namespace suiro::shapes

@@ -23,9 +23,9 @@ struct Kernel {
   Targets& targets;
   Timers& timers;
   Journal& journal;
-  std::string region;    // "ap-northeast-1"
-  std::string account;   // "000000000000"
-  std::string endpoint;  // "http://127.0.0.1:4566", known after the socket is bound
+  std::string region;       // "ap-northeast-1"
+  std::string account;      // "000000000000"
+  std::string endpoint;     // "http://127.0.0.1:4566", known after the socket is bound
   LogSink* logs = nullptr;  // the logs service; null where it is not wired: lines are then dropped
 };
 

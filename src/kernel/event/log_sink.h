@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// LogSink: where lines go that Suiro's own services write for their users (a function's output). The
-// logs service implements it; the others reach it through Kernel, since no service calls a sibling.
+// LogSink: where lines go that Suiro's own services write for their users (a function's output).
+// The logs service implements it; the others reach it through Kernel, since no service calls a
+// sibling.
 //
 // Invariants:
-//  1. append() never waits and never fails its caller. Lines are durable within kLogFlushInterval and
+//  1. append() never waits and never fails its caller. Lines are durable within kLogFlushInterval
+//  and
 //     a commit, and on stop; a crash loses at most the lines that were not flushed.
-//  2. Memory is bounded: beyond kLogSinkBytesMax of unflushed lines new ones are dropped, and a line
+//  2. Memory is bounded: beyond kLogSinkBytesMax of unflushed lines new ones are dropped, and a
+//  line
 //     in the stream says how many.
 //  3. Lines of one stream keep the order of their append() calls, where these come from one thread.
 // Threads: any.

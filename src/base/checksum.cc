@@ -121,10 +121,16 @@ uint32_t crc32c(uint32_t crc, ByteView bytes) {
   return crc32c_portable(crc, bytes);
 }
 
-uint64_t crc64nvme(uint64_t crc, ByteView bytes) { return crc64nvme_portable(crc, bytes); }
+uint64_t crc64nvme(uint64_t crc, ByteView bytes) {
+  return crc64nvme_portable(crc, bytes);
+}
 
-uint32_t crc32c_portable(uint32_t crc, ByteView bytes) { return Crc32c::run(crc, bytes); }
-uint64_t crc64nvme_portable(uint64_t crc, ByteView bytes) { return Crc64Nvme::run(crc, bytes); }
+uint32_t crc32c_portable(uint32_t crc, ByteView bytes) {
+  return Crc32c::run(crc, bytes);
+}
+uint64_t crc64nvme_portable(uint64_t crc, ByteView bytes) {
+  return Crc64Nvme::run(crc, bytes);
+}
 
 uint32_t crc32_combine(uint32_t a, uint32_t b, uint64_t b_size) {
   return Crc32::combine(a, b, b_size);

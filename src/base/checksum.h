@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checksums: CRC-32 (zlib), CRC-32C (Castagnoli), CRC-64/NVME, incremental, and their combination:
-// the checksum of two concatenated byte strings from the checksums of both (S3's full-object checksums of
-// multipart uploads). Checksum: the five algorithms of S3's x-amz-checksum-* behind one interface.
+// the checksum of two concatenated byte strings from the checksums of both (S3's full-object
+// checksums of multipart uploads). Checksum: the five algorithms of S3's x-amz-checksum-* behind
+// one interface.
 //
 // Invariants:
-//  1. crc(crc(0, a), b) == crc(0, a + b): the running value is the finished checksum; nothing remains to
+//  1. crc(crc(0, a), b) == crc(0, a + b): the running value is the finished checksum; nothing
+//  remains to
 //     be inverted.
 //  2. Hardware instructions and the portable form give the same values.
 // Thread: functions from any; a Checksum belongs to one thread at a time.
@@ -59,8 +61,8 @@ class Checksum {
   std::optional<Digest> digest_;
 };
 
-// The raw checksum of a + b for the CRC kinds; nullopt for SHA-1 and SHA-256, which cannot be combined.
-// `a` and `b` are raw checksums of checksum_size(kind) bytes.
+// The raw checksum of a + b for the CRC kinds; nullopt for SHA-1 and SHA-256, which cannot be
+// combined. `a` and `b` are raw checksums of checksum_size(kind) bytes.
 std::optional<Bytes> checksum_combine(ChecksumKind kind, ByteView a, ByteView b, uint64_t b_size);
 
 }  // namespace suiro

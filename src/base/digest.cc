@@ -24,8 +24,8 @@ const EVP_MD* algorithm(DigestKind kind) {
 
 // Reused by the digests at once: a context costs an allocation and its algorithm's state another.
 Digest& shared(DigestKind kind) {
-  thread_local std::array<Digest, 3> digests = {
-      Digest(DigestKind::kMd5), Digest(DigestKind::kSha1), Digest(DigestKind::kSha256)};
+  thread_local std::array<Digest, 3> digests = {Digest(DigestKind::kMd5), Digest(DigestKind::kSha1),
+                                                Digest(DigestKind::kSha256)};
   return digests[static_cast<size_t>(kind)];
 }
 
@@ -49,7 +49,9 @@ size_t digest_size(DigestKind kind) {
   CHECK(false, "no such digest");
 }
 
-void Digest::Free::operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+void Digest::Free::operator()(EVP_MD_CTX* context) const {
+  EVP_MD_CTX_free(context);
+}
 
 Digest::Digest(DigestKind kind) : kind_(kind), context_(EVP_MD_CTX_new()) {
   CHECK(context_ != nullptr);
@@ -72,9 +74,15 @@ Bytes Digest::finish() {
   return Bytes(reinterpret_cast<const char*>(out.data()), size);
 }
 
-Bytes md5(ByteView bytes) { return at_once(DigestKind::kMd5, bytes); }
-Bytes sha1(ByteView bytes) { return at_once(DigestKind::kSha1, bytes); }
-Bytes sha256(ByteView bytes) { return at_once(DigestKind::kSha256, bytes); }
+Bytes md5(ByteView bytes) {
+  return at_once(DigestKind::kMd5, bytes);
+}
+Bytes sha1(ByteView bytes) {
+  return at_once(DigestKind::kSha1, bytes);
+}
+Bytes sha256(ByteView bytes) {
+  return at_once(DigestKind::kSha256, bytes);
+}
 
 Bytes hmac_sha256(ByteView key, ByteView bytes) {
   std::array<char, kSha256BlockSize> pad{};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cryptographic digests: MD5, SHA-1, SHA-256 (incremental and at once) and HMAC-SHA256. OpenSSL's EVP
-// behind a small value type.
+// Cryptographic digests: MD5, SHA-1, SHA-256 (incremental and at once) and HMAC-SHA256. OpenSSL's
+// EVP behind a small value type.
 //
 // Invariants:
 //  1. finish() returns the raw digest (not hexadecimal) and leaves the object as new.

@@ -42,6 +42,7 @@ Result<BlobRef> BlobRef::decode(ByteView bytes) {
   return ref;
 }
 
+PendingBlob::PendingBlob() = default;
 PendingBlob::PendingBlob(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PendingBlob::~PendingBlob() = default;
 PendingBlob::PendingBlob(PendingBlob&&) noexcept = default;
@@ -100,6 +101,7 @@ BlobRef Batch::adopt(PendingBlob blob) {
 }
 
 BlobRef Batch::adopt(std::shared_ptr<PendingBlob> blob) {
+  CHECK(blob->impl_, "there is no blob");
   const PendingBlob::Impl& impl = *blob->impl_;
   BlobRef ref = impl.ref;
   parts_->size_bytes += ref.id.size() + impl.bytes.size();

@@ -7,6 +7,9 @@
 namespace suiro::store {
 namespace {
 
+// What a writer collects before it goes to the pool.
+constexpr size_t kWriteChunkBytes = 1 << 20;
+
 Error not_found() {
   return {std::string(codes::kNotFound), "the blob does not exist (any more)"};
 }
@@ -34,6 +37,37 @@ class MemoryReader final : public BlobReader {
   Bytes bytes_;
 };
 
+class FileReader final : public BlobReader {
+ public:
+  FileReader(std::shared_ptr<OpenBlobFile> file, std::shared_ptr<BlobFiles> files)
+      : file_(std::move(file)), files_(std::move(files)) {}
+  uint64_t size_bytes() const override { return file_->size_bytes(); }
+  Task<Result<Bytes>> read(uint64_t offset, size_t length) override {
+    auto read = [file = file_, offset, length] { return file->read(offset, length); };
+    co_return co_await files_->pool().run(std::move(read));
+  }
+
+ private:
+  std::shared_ptr<OpenBlobFile> file_;
+  std::shared_ptr<BlobFiles> files_;
+};
+
+// A published file until a batch that adopted it has committed.
+class PublishedFile final : public BlobFile {
+ public:
+  PublishedFile(std::shared_ptr<BlobFiles> files, Bytes id)
+      : files_(std::move(files)), id_(std::move(id)) {}
+  ~PublishedFile() override {
+    if (!kept_) files_->unlink_later({id_});
+  }
+  void keep() override { kept_ = true; }
+
+ private:
+  std::shared_ptr<BlobFiles> files_;
+  Bytes id_;
+  bool kept_ = false;
+};
+
 std::optional<Result<Bytes>> get_inline(RocksCore& core, const BlobRef& ref, Tier tier) {
   rocksdb::ReadOptions options;
   options.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
@@ -48,50 +82,105 @@ std::optional<Result<Bytes>> get_inline(RocksCore& core, const BlobRef& ref, Tie
   return Result<Bytes>(Bytes(stored.data() + 1, stored.size() - 1));
 }
 
+//   memory --append() beyond kInlineBlobBytesMax--> file --finish()--> finished
+//     any --failure--> failed
 class Writer final : public BlobWriter {
  public:
-  explicit Writer(Bytes id) { ref_.id = std::move(id); }
-  Task<Result<void>> append(Bytes chunk) override {
-    if (bytes_.size() + chunk.size() > kInlineBlobBytesMax) {
-      co_return fail(codes::kTooLarge, "blobs of this size are not supported yet");
-    }
-    bytes_ += chunk;
-    co_return ok();
+  Writer(std::shared_ptr<BlobFiles> files, Bytes id) : files_(std::move(files)) {
+    ref_.id = std::move(id);
   }
+  ~Writer() override {
+    file_.reset();
+    if (has_temporary_) files_->remove_temporary_later(ref_.id);
+  }
+
+  Task<Result<void>> append(Bytes chunk) override {
+    ref_.size_bytes += chunk.size();
+    if (buffer_.empty()) {
+      buffer_ = std::move(chunk);
+    } else {
+      buffer_ += chunk;
+    }
+    if (ref_.size_bytes <= kInlineBlobBytesMax || buffer_.size() < kWriteChunkBytes) co_return ok();
+    co_return co_await files_->pool().run([this] { return write_out(); });
+  }
+
   Task<Result<PendingBlob>> finish() override {
     auto impl = std::make_unique<PendingBlob::Impl>();
-    ref_.size_bytes = bytes_.size();
+    if (ref_.size_bytes <= kInlineBlobBytesMax) {
+      impl->ref = ref_;
+      impl->bytes = std::move(buffer_);
+      co_return PendingBlob(std::move(impl));
+    }
+    CO_TRY_VOID(co_await files_->pool().run([this] { return finish_file(); }));
+    ref_.place = BlobRef::Place::kFile;
     impl->ref = ref_;
-    impl->bytes = std::move(bytes_);
+    impl->file = std::make_unique<PublishedFile>(files_, ref_.id);
     co_return PendingBlob(std::move(impl));
   }
 
  private:
+  // On the pool.
+  Result<void> write_out() {
+    if (!file_) {
+      if (has_temporary_) return fail(codes::kInternal, "this blob has failed before");
+      has_temporary_ = true;
+      const DataDirectory& directory = files_->directory();
+      TRY(file_, BlobFileWriter::create(directory.data(), directory.temporary(ref_.id)));
+    }
+    Bytes bytes = std::move(buffer_);
+    buffer_.clear();
+    auto written = file_->append(bytes);
+    if (!written) file_.reset();
+    return written;
+  }
+
+  Result<void> finish_file() {
+    TRY_VOID(write_out());
+    auto finished = file_->finish();
+    file_.reset();
+    if (!finished) {
+      // A sync that failed may have lost bytes of other files too.
+      files_->latch().close(finished.error().message);
+      return finished;
+    }
+    TRY_VOID(files_->publish(ref_.id));
+    has_temporary_ = false;
+    return ok();
+  }
+
+  std::shared_ptr<BlobFiles> files_;
   BlobRef ref_;
-  Bytes bytes_;
+  Bytes buffer_;
+  std::unique_ptr<BlobFileWriter> file_;
+  bool has_temporary_ = false;
 };
 
 }  // namespace
 
-Blobs::Blobs(std::shared_ptr<RocksCore> core, std::shared_ptr<IoPool> pool, Random& random)
-    : core_(std::move(core)), pool_(std::move(pool)), random_(random) {}
+Blobs::Blobs(std::shared_ptr<RocksCore> core, std::shared_ptr<BlobFiles> files, Random& random)
+    : core_(std::move(core)), files_(std::move(files)), random_(random) {}
 
 std::unique_ptr<BlobWriter> Blobs::write() {
-  return std::make_unique<Writer>(new_id(core_->sequence(), random_));
+  return std::make_unique<Writer>(files_, new_id(core_->sequence(), random_));
 }
 
 Task<Result<std::unique_ptr<BlobReader>>> Blobs::open(BlobRef ref) {
+  if (ref.place == BlobRef::Place::kFile) {
+    auto open_file = [files = files_, ref] {
+      const DataDirectory& directory = files->directory();
+      return OpenBlobFile::open(directory.data(), directory.blob(ref.id), ref.size_bytes);
+    };
+    CO_TRY(auto file, co_await files_->pool().run(std::move(open_file)));
+    co_return std::make_unique<FileReader>(std::move(file), files_);
+  }
   auto fast = get_inline(*core_, ref, Tier::kMemory);
   if (!fast) {
     auto slow = [this, ref] { return *get_inline(*core_, ref, Tier::kDisk); };
-    fast = co_await pool_->run(std::move(slow));
+    fast = co_await files_->pool().run(std::move(slow));
   }
   CO_TRY(Bytes bytes, *std::move(fast));
   co_return std::make_unique<MemoryReader>(std::move(bytes));
-}
-
-void Blobs::release(std::vector<Bytes> ids) {
-  CHECK(ids.empty());
 }
 
 }  // namespace suiro::store

@@ -137,7 +137,7 @@ std::vector<Committer::Pending> Committer::take_group() {
 
 void Committer::commit_group(std::vector<Pending> group) {
   Result<void> written =
-      core_->latch().closed() ? fail(core_->latch().error()) : write_group(group);
+      core_->latch()->closed() ? fail(core_->latch()->error()) : write_group(group);
   if (!written) {
     for (Pending& pending : group) {
       // What was handed to the disk may or may not survive: its blob files stay for the sweep at
@@ -181,8 +181,8 @@ Result<void> Committer::write_group(std::vector<Pending>& group) {
   core_->begin_write(sequence, out.Count());
   auto status = core_->db().Write(options, &out);
   if (!status.ok()) {
-    core_->latch().close("a write failed: " + status.ToString());
-    return fail(core_->latch().error());
+    core_->latch()->close("a write failed: " + status.ToString());
+    return fail(core_->latch()->error());
   }
   core_->end_write();
   return ok();

@@ -3,15 +3,24 @@
 
 #include <pthread.h>
 
+#include "base/check.h"
+
 namespace suiro::store {
 
 IoPool::~IoPool() {
+  CHECK(threads_.empty(), "the store's pool was not stopped");
+}
+
+void IoPool::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
+  // No thread starts any more: that is decided under the lock.
   for (auto& thread : threads_) thread.join();
+  threads_.clear();
+  inline_.store(true, std::memory_order_release);
 }
 
 std::unexpected<Error> IoPool::refused() {
@@ -25,6 +34,11 @@ bool IoPool::post(Work work) {
     return true;
   }
   std::unique_lock lock(mutex_);
+  if (stopping_) {
+    lock.unlock();
+    work();
+    return true;
+  }
   if (queue_.size() >= kPoolQueueMax) return false;
   enqueue(std::move(lock), std::move(work));
   return true;
@@ -32,7 +46,12 @@ bool IoPool::post(Work work) {
 
 void IoPool::post_cleanup(Work work) {
   if (inline_) return work();
-  enqueue(std::unique_lock(mutex_), std::move(work));
+  std::unique_lock lock(mutex_);
+  if (stopping_) {
+    lock.unlock();
+    return work();
+  }
+  enqueue(std::move(lock), std::move(work));
 }
 
 void IoPool::enqueue(std::unique_lock<std::mutex> lock, Work work) {

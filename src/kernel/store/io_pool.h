@@ -9,6 +9,7 @@
 // Thread: any. With Threads::kNone the work runs at once on the calling thread (simulation).
 #pragma once
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <deque>
@@ -31,7 +32,10 @@ class IoPool {
   using Work = std::move_only_function<void()>;
 
   explicit IoPool(Threads threads) : inline_(threads == Threads::kNone) {}
-  ~IoPool();  // runs what waits, then joins
+  ~IoPool();  // stop() must have been called if anything was posted
+  // Runs what waits and joins the threads. Afterwards work runs on the threads that bring it: what
+  // outlives the store (a coroutine's frame that still holds a blob) can clean up.
+  void stop();
 
   // False when the queue is full; the work is not taken then.
   [[nodiscard]] bool post(Work work);
@@ -42,7 +46,7 @@ class IoPool {
   template <class F>
   auto run(F work) -> Task<std::invoke_result_t<F>> {
     using T = std::invoke_result_t<F>;
-    if (inline_) co_return work();
+    if (inline_.load(std::memory_order_acquire)) co_return work();
     auto executor = co_await asio::this_coro::executor;
     auto start = [this, executor](auto handler, F inner) {
       // Shared with the refusal: post() does not consume work that it does not take.
@@ -65,7 +69,7 @@ class IoPool {
   void enqueue(std::unique_lock<std::mutex> lock, Work work);
   void loop();
 
-  const bool inline_;
+  std::atomic<bool> inline_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> queue_;

@@ -42,7 +42,7 @@ class LatchingListener final : public rocksdb::EventListener {
 rocksdb::DBOptions database_options(const RocksCore::Options& options,
                                     std::shared_ptr<Latch> latch) {
   rocksdb::DBOptions db;
-  if (options.env != nullptr) db.env = options.env;
+  db.env = options.directory->env();
   db.create_if_missing = options.create == RocksCore::Options::Create::kYes;
   db.create_missing_column_families = db.create_if_missing;
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
@@ -116,14 +116,15 @@ Error Latch::error() const {
 
 Result<std::shared_ptr<RocksCore>> RocksCore::open(Options options) {
   auto core = std::shared_ptr<RocksCore>(new RocksCore());
+  core->directory_ = options.directory;
   auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, 2);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache));
   families.emplace_back(std::string(kBlobFamily), blob_family_options(cache));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  auto status = rocksdb::DB::Open(database_options(options, core->latch_), options.directory,
-                                  families, &handles, &db);
+  auto status = rocksdb::DB::Open(database_options(options, core->latch_),
+                                  options.directory->database(), families, &handles, &db);
   if (!status.ok()) return fail(rocks_error(status, "cannot open the database"));
   core->db_.reset(db);
   core->main_ = handles[0];

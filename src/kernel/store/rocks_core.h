@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 
+#include "kernel/store/data_directory.h"
 #include "kernel/store/store.h"
 
 namespace suiro::store {
@@ -44,8 +45,7 @@ struct View {
 class RocksCore {
  public:
   struct Options {
-    std::string directory;
-    rocksdb::Env* env = nullptr;  // borrowed; outlives the core
+    std::shared_ptr<const DataDirectory> directory;
     enum class Create { kYes, kNo } create = Create::kNo;
   };
 
@@ -56,7 +56,7 @@ class RocksCore {
   rocksdb::DB& db() { return *db_; }
   rocksdb::ColumnFamilyHandle* main() { return main_; }
   rocksdb::ColumnFamilyHandle* blobs() { return blobs_; }
-  Latch& latch() { return *latch_; }
+  const std::shared_ptr<Latch>& latch() { return latch_; }
 
   // The last commit that is durable.
   uint64_t sequence() const { return sequence_.load(std::memory_order_acquire); }
@@ -72,6 +72,7 @@ class RocksCore {
   RocksCore() = default;
   Result<void> recover_sequence();
 
+  std::shared_ptr<const DataDirectory> directory_;  // its env outlives the database
   std::shared_ptr<Latch> latch_ = std::make_shared<Latch>();
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* main_ = nullptr;

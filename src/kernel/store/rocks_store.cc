@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/store/rocks_store.h"
 
-#include <filesystem>
-
 #include "base/check.h"
+#include "base/log.h"
 #include "kernel/store/blobs.h"
 #include "kernel/store/committer.h"
+#include "kernel/store/data_directory.h"
 #include "kernel/store/reads.h"
 #include "kernel/store/rocks_core.h"
 
@@ -39,29 +39,35 @@ Result<void> check_batch(const Batch& batch) {
 
 }  // namespace
 
-// In order of construction; the committer stops first.
+// What outlives the store (a snapshot, a reader, a pending blob in a coroutine's frame) shares what
+// it needs: the directory stays open and locked until that is gone too.
 struct RocksStore::Parts {
+  std::shared_ptr<DataDirectory> directory;
   std::shared_ptr<RocksCore> core;
   std::shared_ptr<IoPool> pool;
+  std::shared_ptr<BlobFiles> files;
   std::unique_ptr<Blobs> blobs;
   std::unique_ptr<Committer> committer;
 };
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
-  std::error_code failure;
-  std::filesystem::create_directories(options.directory, failure);
-  if (failure) {
-    return fail(codes::kUnavailable,
-                "cannot make the directory " + options.directory + ": " + failure.message());
-  }
   auto parts = std::make_unique<Parts>();
-  TRY(parts->core, RocksCore::open({.directory = options.directory + "/rocksdb",
-                                    .create = RocksCore::Options::Create::kYes}));
+  TRY(parts->directory, DataDirectory::open({.path = std::move(options.directory),
+                                             .key_file = std::move(options.key_file),
+                                             .layer = std::move(options.file_layer)}));
+  DataDirectory& directory = *parts->directory;
+  using Create = RocksCore::Options::Create;
+  TRY(parts->core, RocksCore::open({.directory = parts->directory,
+                                    .create = directory.is_new() ? Create::kYes : Create::kNo}));
+  if (directory.is_new()) TRY_VOID(directory.finish_making());
   parts->pool = std::make_shared<IoPool>(options.threads);
+  parts->files = std::make_shared<BlobFiles>(parts->directory, parts->core->latch(), parts->pool);
+  TRY(size_t swept, parts->files->sweep(*parts->core));
+  if (swept != 0) log::info("the store removed {} blob files that nothing names", swept);
   Random& random = options.random != nullptr ? *options.random : system_random();
-  parts->blobs = std::make_unique<Blobs>(parts->core, parts->pool, random);
-  auto release = [blobs = parts->blobs.get()](std::vector<Bytes> ids) {
-    blobs->release(std::move(ids));
+  parts->blobs = std::make_unique<Blobs>(parts->core, parts->files, random);
+  auto release = [files = parts->files.get()](std::vector<Bytes> ids) {
+    files->unlink_later(std::move(ids));
   };
   parts->committer = std::make_unique<Committer>(parts->core, options.threads, std::move(release));
   return std::unique_ptr<RocksStore>(new RocksStore(std::move(parts)));
@@ -71,6 +77,7 @@ RocksStore::RocksStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) 
 
 RocksStore::~RocksStore() {
   parts_->committer.reset();
+  parts_->pool->stop();
 }
 
 Task<Result<std::optional<Entry>>> RocksStore::get(Key key) {
@@ -94,7 +101,7 @@ std::shared_ptr<const Snapshot> RocksStore::snapshot() {
 }
 
 Task<Result<CommitReceipt>> RocksStore::commit(Batch batch) {
-  if (parts_->core->latch().closed()) co_return fail(parts_->core->latch().error());
+  if (parts_->core->latch()->closed()) co_return fail(parts_->core->latch()->error());
   CO_TRY_VOID(check_batch(batch));
   Executor executor = co_await asio::this_coro::executor;
   auto start = [this, executor](auto handler, Batch moved) {
@@ -134,7 +141,7 @@ Task<Result<void>> RocksStore::backup(std::string) {
 }
 
 std::string RocksStore::latched() const {
-  return parts_->core->latch().reason();
+  return parts_->core->latch()->reason();
 }
 
 }  // namespace suiro::store

@@ -14,10 +14,20 @@
 #include "kernel/store/io_pool.h"
 #include "kernel/store/store.h"
 
+namespace rocksdb {
+class FileSystem;
+}
+
 namespace suiro::store {
 
 struct StoreOptions {
   std::string directory;
+  // A file of 32 random bytes, mode 0600 (make_key_file()): everything in the directory is
+  // encrypted with it. Empty: not encrypted. A store stays what it was made as.
+  std::string key_file = {};
+  // Under everything that the store reads and writes. Null: the operating system's files. Tests
+  // give one that fails and forgets (power_loss_fs.h).
+  std::shared_ptr<rocksdb::FileSystem> file_layer = {};
   // kNone: everything happens inside the calls, on the calling thread: simulation with
   // Shards::poll().
   Threads threads = Threads::kOwn;
@@ -28,7 +38,8 @@ struct StoreOptions {
 class RocksStore final : public Store {
  public:
   // Opens the store in options.directory, or makes one where the directory is absent or empty.
-  // Errors: kUnavailable with the reason (another process has it open, input/output), kCorrupt.
+  // Errors: kUnavailable with the reason (another process has it open, input/output), kCorrupt,
+  // kInvalidArgument (not a store, an unknown format, the key does not fit).
   static Result<std::unique_ptr<RocksStore>> open(StoreOptions options);
   // Commits what waits. No coroutine may be inside the store.
   ~RocksStore() override;

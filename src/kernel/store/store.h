@@ -159,6 +159,7 @@ class BlobWriter {
 class PendingBlob {
  public:
   struct Impl;
+  PendingBlob();  // no blob; only to be assigned to
   explicit PendingBlob(std::unique_ptr<Impl> impl);
   ~PendingBlob();
   PendingBlob(PendingBlob&&) noexcept;

@@ -137,6 +137,7 @@ class SimKernel {
   void settle() { shards_->poll(); }
   // Lets time pass, alarm by alarm.
   void advance(Millis duration) {
+    settle();
     TimePoint end = clock_.now() + duration;
     for (auto next = clock_.next_alarm(); next && *next <= end; next = clock_.next_alarm()) {
       clock_.advance_to(std::max(*next, clock_.now()));

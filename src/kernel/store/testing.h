@@ -24,8 +24,9 @@ namespace suiro::store {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "suiro-XXXXXX").string();
+  explicit TemporaryDirectory(
+      std::filesystem::path parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "suiro-XXXXXX").string();
     CHECK(mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }
@@ -46,7 +47,8 @@ class TestStore {
   explicit TestStore(Threads threads = Threads::kOwn)
       : TestStore(StoreOptions{.threads = threads}) {}
   // options.directory is replaced.
-  explicit TestStore(StoreOptions options) : options_(std::move(options)) {
+  explicit TestStore(StoreOptions options)
+      : directory_(place_of(options)), options_(std::move(options)) {
     options_.directory = directory_.path() + "/store";
     reopen();
   }
@@ -66,6 +68,14 @@ class TestStore {
   StoreOptions& options() { return options_; }
 
  private:
+  // A simulation commits one batch a sync: in memory, where there is a place, it does not wait for
+  // a disk that it does not test.
+  static std::filesystem::path place_of(const StoreOptions& options) {
+    std::filesystem::path memory = "/dev/shm";
+    bool in_memory = options.threads == Threads::kNone && std::filesystem::is_directory(memory);
+    return in_memory ? memory : std::filesystem::temp_directory_path();
+  }
+
   TemporaryDirectory directory_;
   StoreOptions options_;
   std::unique_ptr<RocksStore> store_;

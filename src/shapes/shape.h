@@ -133,6 +133,8 @@ struct Operation {
   int status = 200;
   std::string_view result_wrapper;  // query protocol
   std::string_view input_root;      // rest-xml: root element of the request
+  std::string_view output_root;     // rest-xml: root element of the response; empty: the shape's
+  bool unwrapped_output = false;    // rest-xml: the response's one member is its root (S3)
   XmlNamespace input_namespace;
   std::span<const ErrorShape* const> errors;
   // Members (dotted model names) that Suiro does not support: present in a request -> NotImplemented.
@@ -141,6 +143,14 @@ struct Operation {
   bool streams_input = false;   // the input has a Body
   bool streams_output = false;  // the output has a Body
   bool checksum_required = false;
+};
+
+// An operation that AWS has and Suiro lacks; method and path for the REST protocols only.
+struct LackingOperation {
+  std::string_view name;
+  std::string_view method;
+  std::string_view path;
+  std::string_view literal_query;
 };
 
 // How a service answers requests that break its model's constraints.
@@ -152,11 +162,12 @@ struct ServiceModel {
   std::string_view json_version;    // "1.0"; empty where the JSON protocol is not spoken
   std::string_view target_prefix;   // of X-Amz-Target, without the dot
   std::string_view xml_namespace;
+  std::string_view error_namespace;  // of "__type" in the JSON protocol: "com.amazonaws.sqs"
   std::span<const Protocol> protocols;
   bool query_compatible = false;
   Validation validation = Validation::kStandard;
   std::span<const Operation* const> operations;        // sorted by name
-  std::span<const std::string_view> not_implemented;   // AWS's operations that Suiro lacks, sorted
+  std::span<const LackingOperation> not_implemented;  // sorted by name
   std::span<const ErrorShape> errors;                  // sorted by code
 
   const Operation* find_operation(std::string_view name) const;

@@ -49,7 +49,7 @@ class Model:
         self.choices = choices
         self.operations = dict(facts["operations"])
         self.shapes = dict(facts["shapes"])
-        self.not_implemented = facts.get("notImplemented", [])
+        self.not_implemented = facts.get("notImplemented", {})
         for name, facts_ in choices.get("extraShapes", {}).items():
             self.shapes.setdefault(name, facts_)
         self.structures = {}
@@ -168,10 +168,10 @@ class Model:
             out[code] = (camel(name), query.get("code", code), status, not shape.get("fault"),
                          name)
         for code, status in self.choices.get("errors", {}).items():
-            query = code
+            old = out.get(code)
+            query = old[1] if old else code
             if isinstance(status, dict):
                 query, status = status["query"], status["status"]
-            old = out.get(code)
             out[code] = (camel(code), query, status, status < 500, old[4] if old else None)
         return out
 

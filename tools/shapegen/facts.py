@@ -8,7 +8,8 @@ SCALARS = {"string": ("kString", "std::string"), "character": ("kString", "std::
            "integer": ("kInteger", "int32_t"), "long": ("kLong", "int64_t"),
            "boolean": ("kBoolean", "bool"), "double": ("kDouble", "double"),
            "float": ("kDouble", "double"), "blob": ("kBlob", "Bytes"),
-           "timestamp": ("kTimestamp", "TimePoint"), "document": ("kDocument", "boost::json::value")}
+           "timestamp": ("kTimestamp", "TimePoint"),
+           "document": ("kDocument", "boost::json::value")}
 LOCATIONS = {None: "kBody", "header": "kHeader", "headers": "kHeaders", "uri": "kUri",
              "querystring": "kQuery", "statusCode": "kStatus"}
 
@@ -31,7 +32,9 @@ class Member:
         named = ref.get("locationName")
         if named is None and target["type"] != "structure":
             named = target.get("locationName")
-        self.wire_name = named or name
+        # A prefix of headers may be empty: the member then holds all of them.
+        prefix = self.location == "kHeaders"
+        self.wire_name = (named or "") if prefix else (named or name)
         self.xml_name = ref.get("queryName") or named or name
         if target["type"] == "list" and self.flattened:
             element = target["member"]

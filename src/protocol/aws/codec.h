@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The AWS protocols from a server's side: a request's bytes into the operation's input struct, an
-// output or an error into a response's bytes. JSON 1.0/1.1, query, rest-json, rest-xml, Smithy RPC v2
-// CBOR; all through the tables of shapes/shape.h.
+// output or an error into a response's bytes. JSON 1.0/1.1, query, rest-json, rest-xml, Smithy RPC
+// v2 CBOR; all through the tables of shapes/shape.h.
 //
 // Place: the HTTP front end finds the service, Router the operation, read_request the input; the
 // registry's handler makes the output; write_response or write_error the reply.
@@ -21,8 +21,9 @@
 namespace suiro::aws {
 
 // Parses and validates the operation's input; takes the body out of `request`.
-// Errors: SerializationException (JSON, CBOR), MalformedXML (S3), MalformedInput (XML, query) for text
-// that does not parse; the model's validation errors; NotImplemented for an unsupported member.
+// Errors: SerializationException (JSON, CBOR), MalformedXML (S3), MalformedInput (XML, query) for
+// text that does not parse; the model's validation errors; NotImplemented for an unsupported
+// member.
 Result<shapes::Value> read_request(const Route& route, Request& request);
 
 // The reply to a call that succeeded. Takes a streaming body out of `output`; call.status and

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -63,8 +64,7 @@ struct Router::Table {
     }
     for (const auto& lacking : model.not_implemented) {
       if (lacking.method.empty()) continue;
-      entries.push_back(
-          prepare(lacking.name, lacking.method, lacking.path, lacking.literal_query));
+      entries.push_back(prepare(lacking.name, lacking.method, lacking.path, lacking.literal_query));
     }
   }
 
@@ -84,9 +84,9 @@ struct Router::Table {
     }
     for (std::string_view part : split(query, '&')) {
       const size_t equals = part.find('=');
-      entry.literals.emplace_back(
-          part.substr(0, equals),
-          equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1));
+      entry.literals.emplace_back(part.substr(0, equals), equals == std::string_view::npos
+                                                              ? std::string_view()
+                                                              : part.substr(equals + 1));
     }
     return entry;
   }
@@ -107,7 +107,8 @@ struct Fit {
   bool implemented = false;
 
   friend auto operator<=>(const Fit& a, const Fit& b) {
-    return std::tuple(a.full, a.literal_segments, a.literals, a.wanted, !a.greedy, a.implemented) <=>
+    return std::tuple(a.full, a.literal_segments, a.literals, a.wanted, !a.greedy,
+                      a.implemented) <=>
            std::tuple(b.full, b.literal_segments, b.literals, b.wanted, !b.greedy, b.implemented);
   }
 };
@@ -206,8 +207,8 @@ Result<Route> cbor_route(const ServiceModel& service, std::string_view path) {
 }
 
 Result<Route> query_route(const ServiceModel& service, const Request& request) {
-  Route route{.operation = nullptr, .protocol = Protocol::kQuery, .labels = {},
-              .form = request.query};
+  Route route{
+      .operation = nullptr, .protocol = Protocol::kQuery, .labels = {}, .form = request.query};
   if (request.method == "POST") {
     TRY(Pairs form, parse_parameters(request.body));
     std::ranges::move(form, std::back_inserter(route.form));
@@ -260,8 +261,8 @@ Result<Route> Router::route(const ServiceModel& service, const Request& request)
   if (protocol == Protocol::kCbor) return cbor_route(service, request.path);
   if (protocol == Protocol::kQuery) return query_route(service, request);
 
-  auto table = std::ranges::find_if(
-      tables_, [&](const auto& one) { return &one->service == &service; });
+  auto table =
+      std::ranges::find_if(tables_, [&](const auto& one) { return &one->service == &service; });
   CHECK(table != tables_.end(), "Router::add was not called for a service");
   const Table::Entry* best = nullptr;
   Fit best_fit;
@@ -277,8 +278,7 @@ Result<Route> Router::route(const ServiceModel& service, const Request& request)
   }
   if (best == nullptr) {
     if (protocol == Protocol::kRestXml) {
-      return fail("MethodNotAllowed",
-                  "The specified method is not allowed against this resource.");
+      return fail("MethodNotAllowed", "The specified method is not allowed against this resource.");
     }
     return fail("UnknownOperationException",
                 fmt::format("No operation answers {} {}.", request.method, request.path));

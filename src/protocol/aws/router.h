@@ -41,8 +41,8 @@ class Router {
   // `service` must have static life. Thread: one, before route() is called.
   void add(const shapes::ServiceModel& service);
 
-  // Errors: NotImplemented for an operation that Suiro lacks; UnknownOperationException (JSON, CBOR,
-  // rest-json), InvalidAction (query), MethodNotAllowed (S3) where there is none;
+  // Errors: NotImplemented for an operation that Suiro lacks; UnknownOperationException (JSON,
+  // CBOR, rest-json), InvalidAction (query), MethodNotAllowed (S3) where there is none;
   // MalformedQueryString for a form that cannot be decoded.
   Result<Route> route(const shapes::ServiceModel& service, const Request& request) const;
 

@@ -38,8 +38,18 @@ class CrashStore final : public store::Store {
   Task<Result<std::optional<store::Entry>>> get(store::Key key) override {
     return inner_.get(std::move(key));
   }
+  // From now on a scan's answer arrives late, so that commits come between its view and its use.
+  void delay_scans(Clock& clock, Random& random) {
+    delay_clock_ = &clock;
+    delay_random_ = &random;
+  }
+  void undelay_scans() { delay_clock_ = nullptr; }
   Task<Result<store::ScanPage>> scan(store::ScanOptions options) override {
-    return inner_.scan(std::move(options));
+    auto page = co_await inner_.scan(std::move(options));
+    if (delay_clock_ != nullptr) {
+      co_await delay_clock_->sleep_for(Millis(delay_random_->below(kScanDelayMax.count())));
+    }
+    co_return page;
   }
   std::shared_ptr<const store::Snapshot> snapshot() override { return inner_.snapshot(); }
   Task<Result<store::CommitReceipt>> commit(store::Batch batch) override {
@@ -66,7 +76,10 @@ class CrashStore final : public store::Store {
   std::string latched() const override { return crashed() ? "crashed" : inner_.latched(); }
 
  private:
+  static constexpr Millis kScanDelayMax{2000};
   store::Store& inner_;
+  Clock* delay_clock_ = nullptr;
+  Random* delay_random_ = nullptr;
   std::atomic<int64_t> left_ = INT64_MAX;
 };
 
@@ -99,15 +112,15 @@ class SimKernel {
   CrashStore& store() { return *crash_; }
 
   void start() {
-    check(run(runtime_->prepare()));
-    check(run(runtime_->start()));
+    check(finish(spawn(runtime_->prepare()), std::chrono::seconds(1)));
+    check(finish(spawn(runtime_->start()), std::chrono::seconds(1)));
     started_ = true;
     settle();
   }
   // Before the services are stopped.
   void stop() {
-    finish(spawn(runtime_->stop()));
-    finish(spawn(runtime_->finish()));
+    finish(spawn(runtime_->stop()), std::chrono::hours(1));
+    finish(spawn(runtime_->finish()), std::chrono::hours(1));
     started_ = false;
   }
   void crash() { crash_->crash(); }
@@ -160,15 +173,16 @@ class SimKernel {
                                                                       .store = *crash_,
                                                                       .journal = options_.journal});
   }
-  void finish(std::future<void> future) {
-    // What runs may sleep before it looks at the closing scope.
-    for (int i = 0; i < kStopHoursMax && !is_ready(future); ++i) advance(std::chrono::hours(1));
+  // What runs may sleep: time passes in such steps until it ends.
+  template <class T>
+  T finish(std::future<T> future, Millis step) {
+    for (int i = 0; i < kStepsMax && !is_ready(future); ++i) advance(step);
     CHECK(is_ready(future), "the kernel does not stop: a delivery or a handler does not end");
-    future.get();
+    return future.get();
   }
   static void check(Result<void> result) { CHECK(result, result ? "" : result.error().message); }
 
-  static constexpr int kStopHoursMax = 48;
+  static constexpr int kStepsMax = 48;
   SimOptions options_;
   SeededRandom random_;
   VirtualClock clock_;

@@ -217,8 +217,8 @@ Task<void> TimerHand::run(store::Key key, uint32_t failures) {
   bool put_again = firing_.extract(key).mapped();
   if (!fired) {
     ++failures;
-    // Rarer and rarer: the back-off ends at once a minute, for ever.
-    if (std::has_single_bit(failures) && parts_.store.latched().empty()) {
+    // Not the first ones, and then rarer and rarer: the back-off ends at once a minute, for ever.
+    if (failures >= 4 && std::has_single_bit(failures) && parts_.store.latched().empty()) {
       log::warning("timer {} of {}: {} (attempt {})", timer->kind, timer->owner,
                    fired.error().message, failures);
     }

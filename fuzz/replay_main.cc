@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target once on every file of the folders and files named on the command line: the form
-// in which the corpus is a normal test. Fails when there is nothing to run.
+// Runs a fuzz target once on every file of the folders and files named on the command line: the
+// form in which the corpus is a normal test. Fails when there is nothing to run.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

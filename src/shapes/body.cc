@@ -31,7 +31,9 @@ class BytesSource final : public ByteSource {
 
 }  // namespace
 
-Body body_of(Bytes bytes) { return std::make_unique<BytesSource>(std::move(bytes)); }
+Body body_of(Bytes bytes) {
+  return std::make_unique<BytesSource>(std::move(bytes));
+}
 
 Task<Result<Bytes>> read_all(ByteSource& source, size_t bytes_max) {
   Bytes all;

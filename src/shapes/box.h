@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Box<T>: a value on the heap, for shapes that contain themselves. Copies deeply; never empty except
-// after it was moved from.
+// Box<T>: a value on the heap, for shapes that contain themselves. Copies deeply; never empty
+// except after it was moved from.
 #pragma once
 
 #include <memory>

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/cancellation.h"
+#include "base/checksum.h"
 #include "base/clock.h"
 #include "base/task.h"
 #include "base/trace.h"
@@ -38,6 +40,14 @@ struct Principal {
   std::string access_key_id;  // empty for services and anonymous callers
 };
 
+// What is told of a streamed body apart from its bytes. An aws-chunked body announces its checksum
+// before and brings it behind its bytes; the front end computes and verifies it, so that the
+// service need not do so again.
+struct BodyFacts {
+  std::optional<ChecksumKind> trailer_kind;
+  Bytes trailer_checksum;  // raw; known and verified once the body was read to its empty end
+};
+
 struct Call {
   std::string request_id;
   TraceContext trace;     // its span_id is this request's own span; children name it as cause
@@ -50,6 +60,10 @@ struct Call {
   std::string source_ip;
   std::string user_agent;
   TimePoint now;
+  // Rings when nobody waits for the reply any more (the client has gone, the server drains). A
+  // handler that waits long, as a long poll, ends then. Null: the caller waits to the end.
+  std::shared_ptr<Cancellation> cancellation;
+  std::shared_ptr<const BodyFacts> body_facts;  // null: the body is not aws-chunked
   // Lower-case header names of the request, for the rare handler that needs one outside its model.
   std::vector<std::pair<std::string, std::string>> request_headers;
 

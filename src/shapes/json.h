@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON text of generated structs. Two dialects: kWire is what the AWS JSON protocols carry; kPlain
-// names members as the model does and writes times as ISO 8601 (workflows, storage of small records).
+// names members as the model does and writes times as ISO 8601 (workflows, storage of small
+// records).
 //
-// Parsing is in one pass over simdjson's on-demand tokens; unknown members are ignored, as AWS does.
-// Fails with codes::kSerialization for text that is not JSON or a value of another type, and with the
-// violated constraints (shapes/validate.h).
-// Threads: any.
+// Parsing is in one pass over simdjson's on-demand tokens; unknown members are ignored, as AWS
+// does. Fails with codes::kSerialization for text that is not JSON or a value of another type, and
+// with the violated constraints (shapes/validate.h). Threads: any.
 #pragma once
 
 #include <string>
@@ -32,7 +32,8 @@ void append_json_member(std::string& object, std::string_view name, std::string_
 // A finite number in its shortest form; "NaN", "Infinity" and "-Infinity" as strings.
 void append_json_double(std::string& out, double value);
 
-// Appends the structure's body members (all members in kPlain) as a JSON object. A Body is left out.
+// Appends the structure's body members (all members in kPlain) as a JSON object. A Body is left
+// out.
 void write_json(std::string& out, const Shape& shape, const void* value, Dialect dialect);
 // The value of one member.
 void write_json_member(std::string& out, const Member& member, const void* value, Dialect dialect);

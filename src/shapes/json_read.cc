@@ -13,9 +13,9 @@
 #include "shapes/validate.h"
 
 // The message of a client's mistake names the member, as "a list at 'Entries'".
-#define SIMD(expression, expected)                                   \
-  if (auto simd_error = (expression); simd_error) [[unlikely]] {     \
-    return unexpected_value(expected);                               \
+#define SIMD(expression, expected)                               \
+  if (auto simd_error = (expression); simd_error) [[unlikely]] { \
+    return unexpected_value(expected);                           \
   }
 
 namespace suiro::shapes {
@@ -33,8 +33,7 @@ class Reader {
     for (auto field : object) {
       std::string_view key;
       SIMD(field.unescaped_key().get(key), "a JSON object");
-      const Member* member =
-          dialect_ == Dialect::kWire ? shape.find_wire(key) : shape.find(key);
+      const Member* member = dialect_ == Dialect::kWire ? shape.find_wire(key) : shape.find(key);
       if (member == nullptr) continue;
       od::value held;
       SIMD(field.value().get(held), "a JSON value");
@@ -107,8 +106,7 @@ class Reader {
     if (shape.kind == Kind::kList) return list(held, shape, value);
     od::object object;
     SIMD(held.get_object().get(object), "a JSON object");
-    return shape.kind == Kind::kMap ? map(object, shape, value)
-                                    : structure(object, shape, value);
+    return shape.kind == Kind::kMap ? map(object, shape, value) : structure(object, shape, value);
   }
 
   Result<int64_t> integer(od::value held) {

@@ -89,8 +89,8 @@ class Writer {
       format = dialect_ == Dialect::kWire ? TimeFormat::kUnix : TimeFormat::kIso8601;
     }
     if (format != TimeFormat::kUnix) {
-      append_json_string(out_, format == TimeFormat::kRfc822 ? format_http_date(when)
-                                                             : format_iso8601(when));
+      append_json_string(
+          out_, format == TimeFormat::kRfc822 ? format_http_date(when) : format_iso8601(when));
       return;
     }
     append_epoch_seconds(out_, when);
@@ -141,13 +141,27 @@ void append_json_string(std::string& out, std::string_view text) {
     plain = i + 1;
     out += '\\';
     switch (c) {
-      case '"': out += '"'; break;
-      case '\\': out += '\\'; break;
-      case '\n': out += 'n'; break;
-      case '\r': out += 'r'; break;
-      case '\t': out += 't'; break;
-      case '\b': out += 'b'; break;
-      case '\f': out += 'f'; break;
+      case '"':
+        out += '"';
+        break;
+      case '\\':
+        out += '\\';
+        break;
+      case '\n':
+        out += 'n';
+        break;
+      case '\r':
+        out += 'r';
+        break;
+      case '\t':
+        out += 't';
+        break;
+      case '\b':
+        out += 'b';
+        break;
+      case '\f':
+        out += 'f';
+        break;
       default:
         out += "u00";
         out += kHex[c >> 4];
@@ -181,8 +195,8 @@ void append_json_double(std::string& out, double value) {
 void append_epoch_seconds(std::string& out, TimePoint when) {
   const int64_t millis = when.time_since_epoch().count();
   if (millis < 0) out += '-';
-  const uint64_t size = millis < 0 ? 0 - static_cast<uint64_t>(millis)
-                                   : static_cast<uint64_t>(millis);
+  const uint64_t size =
+      millis < 0 ? 0 - static_cast<uint64_t>(millis) : static_cast<uint64_t>(millis);
   fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), size / 1000);
   if (size % 1000 == 0) return;
   fmt::format_to(std::back_inserter(out), FMT_COMPILE(".{:03}"), size % 1000);
@@ -193,8 +207,7 @@ void write_json(std::string& out, const Shape& shape, const void* value, Dialect
   Writer(out, dialect).structure(shape, value);
 }
 
-void write_json_member(std::string& out, const Member& member, const void* value,
-                       Dialect dialect) {
+void write_json_member(std::string& out, const Member& member, const void* value, Dialect dialect) {
   Writer(out, dialect).member(member, value);
 }
 

@@ -48,8 +48,8 @@ Result<void> read_time(std::string_view text, void* value) {
     TRY(when, time_of_seconds(seconds));
     return ok();
   }
-  Result<TimePoint> parsed = text.find(',') == std::string_view::npos ? parse_iso8601(text)
-                                                                      : parse_http_date(text);
+  Result<TimePoint> parsed =
+      text.find(',') == std::string_view::npos ? parse_iso8601(text) : parse_http_date(text);
   if (!parsed) return fail(kSerialization, "Expected a timestamp.");
   when = *parsed;
   return ok();

@@ -37,7 +37,7 @@ const Operation* ServiceModel::find_operation(std::string_view operation) const 
 }
 
 bool ServiceModel::is_not_implemented(std::string_view operation) const {
-  return std::ranges::binary_search(not_implemented, operation);
+  return std::ranges::binary_search(not_implemented, operation, {}, &LackingOperation::name);
 }
 
 const ErrorShape* ServiceModel::find_error(std::string_view code) const {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shape, Member, Operation, ServiceModel: the facts of model/<service>.json as constant tables, emitted
-// by tools/shapegen beside the C++ structs. One interpreter per protocol reads and writes any struct
-// through them (docs/decisions/010-shape-tables.md).
+// Shape, Member, Operation, ServiceModel: the facts of model/<service>.json as constant tables,
+// emitted by tools/shapegen beside the C++ structs. One interpreter per protocol reads and writes
+// any struct through them (docs/decisions/010-shape-tables.md).
 //
 // Invariants:
 //  1. All tables are constant data: they live as long as the process, and any thread may read them.
-//  2. A Shape describes one C++ type (cpp type of model/README.md); Member::slot and Shape::list/map
+//  2. A Shape describes one C++ type (cpp type of model/README.md); Member::slot and
+//  Shape::list/map
 //     touch memory of exactly that type.
 #pragma once
 
@@ -85,8 +86,8 @@ struct Shape {
   std::string_view xml_root = {};  // the element's name where the structure is a document
 
   // list, map
-  const Shape* element = nullptr;  // of a list; the value of a map
-  const Shape* key = nullptr;      // of a map
+  const Shape* element = nullptr;      // of a list; the value of a map
+  const Shape* key = nullptr;          // of a map
   std::string_view element_name = {};  // XML: "member" unless named; of a map "value"
   std::string_view key_name = {};
   XmlNamespace element_namespace = {};
@@ -128,19 +129,30 @@ struct Operation {
   const Shape* output = nullptr;  // an empty structure where AWS has none
   bool has_output = false;
   std::string_view method;
-  std::string_view path;         // URI template without its query: "/{Bucket}/{Key+}"
+  std::string_view path;           // URI template without its query: "/{Bucket}/{Key+}"
   std::string_view literal_query;  // "delete", "list-type=2&x-id=Y"; empty: none
   int status = 200;
   std::string_view result_wrapper;  // query protocol
   std::string_view input_root;      // rest-xml: root element of the request
+  std::string_view output_root;     // rest-xml: root element of the response; empty: the shape's
+  bool unwrapped_output = false;    // rest-xml: the response's one member is its root (S3)
   XmlNamespace input_namespace;
   std::span<const ErrorShape* const> errors;
-  // Members (dotted model names) that Suiro does not support: present in a request -> NotImplemented.
+  // Members (dotted model names) that Suiro does not support: present in a request ->
+  // NotImplemented.
   std::span<const std::string_view> unsupported_members;
   std::span<const std::string_view> required_headers;  // must be present for the route to match
-  bool streams_input = false;   // the input has a Body
-  bool streams_output = false;  // the output has a Body
+  bool streams_input = false;                          // the input has a Body
+  bool streams_output = false;                         // the output has a Body
   bool checksum_required = false;
+};
+
+// An operation that AWS has and Suiro lacks; method and path for the REST protocols only.
+struct LackingOperation {
+  std::string_view name;
+  std::string_view method;
+  std::string_view path;
+  std::string_view literal_query;
 };
 
 // How a service answers requests that break its model's constraints.
@@ -149,15 +161,17 @@ enum class Validation : uint8_t { kStandard, kSqs, kS3, kQuery, kLogs };
 struct ServiceModel {
   std::string_view id;  // folder name of the service and its signing name: "sqs"
   std::string_view api_version;
-  std::string_view json_version;    // "1.0"; empty where the JSON protocol is not spoken
-  std::string_view target_prefix;   // of X-Amz-Target, without the dot
+  std::string_view json_version;   // "1.0"; empty where the JSON protocol is not spoken
+  std::string_view target_prefix;  // of X-Amz-Target, without the dot
   std::string_view xml_namespace;
+  std::string_view path_member;      // query: the member for which the URL's path can stand
+  std::string_view error_namespace;  // of "__type" in the JSON protocol: "com.amazonaws.sqs"
   std::span<const Protocol> protocols;
   bool query_compatible = false;
   Validation validation = Validation::kStandard;
-  std::span<const Operation* const> operations;        // sorted by name
-  std::span<const std::string_view> not_implemented;   // AWS's operations that Suiro lacks, sorted
-  std::span<const ErrorShape> errors;                  // sorted by code
+  std::span<const Operation* const> operations;       // sorted by name
+  std::span<const LackingOperation> not_implemented;  // sorted by name
+  std::span<const ErrorShape> errors;                 // sorted by code
 
   const Operation* find_operation(std::string_view name) const;
   bool is_not_implemented(std::string_view name) const;

@@ -80,8 +80,8 @@ class Checker {
     if (shape.kind != Kind::kString) return;
     const auto& text = *static_cast<const std::string*>(value);
     if (!shape.values.empty() && std::ranges::find(shape.values, text) == shape.values.end()) {
-      add_rule(fmt::format("Member must satisfy enum value set: [{}]",
-                           fmt::join(shape.values, ", ")));
+      add_rule(
+          fmt::format("Member must satisfy enum value set: [{}]", fmt::join(shape.values, ", ")));
     }
     if (shape.pattern.empty()) return;
     const RE2& regex = compiled(shape.pattern);
@@ -250,8 +250,10 @@ std::string standard_text(const Violations& violations) {
     const Violation& one = violations.all[i];
     if (i > 0) text += "; ";
     if (one.missing) {
-      text += fmt::format("Value null at '{}' failed to satisfy constraint: "
-                          "Member must not be null", one.path);
+      text += fmt::format(
+          "Value null at '{}' failed to satisfy constraint: "
+          "Member must not be null",
+          one.path);
     } else {
       text += fmt::format("Value '{}' at '{}' failed to satisfy constraint: {}", one.value,
                           one.path, one.rule);
@@ -311,8 +313,8 @@ void Violations::missing(std::string_view member) {
   if (all.size() >= kKeptMax) return;
   const size_t base = path.size();
   push(member);
-  all.push_back({.path = path, .value = {}, .rule = {}, .member = std::string(member),
-                 .missing = true});
+  all.push_back(
+      {.path = path, .value = {}, .rule = {}, .member = std::string(member), .missing = true});
   path.resize(base);
 }
 
@@ -322,15 +324,16 @@ void Violations::push(std::string_view member) {
   path += member.substr(1);
 }
 
-void Violations::push_index(size_t index) { path += fmt::format(".{}.member", index); }
+void Violations::push_index(size_t index) {
+  path += fmt::format(".{}.member", index);
+}
 
 void Violations::push_key(std::string_view key) {
   path += '.';
   path += key;
 }
 
-Result<void> check_request(const Operation& operation, const void* input,
-                           Violations& violations) {
+Result<void> check_request(const Operation& operation, const void* input, Violations& violations) {
   const Validation manner = operation.service->validation;
   for (std::string_view path : operation.unsupported_members) {
     if (is_present(*operation.input, input, path)) {

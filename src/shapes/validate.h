@@ -18,9 +18,9 @@ namespace suiro::shapes {
 inline constexpr std::string_view kValidation = "ValidationException";
 
 struct Violation {
-  std::string path;   // "entries.1.member.id", each part with a small first letter
-  std::string value;  // as the message shows it; empty with `missing`
-  std::string rule;   // "Member must have length less than or equal to 64"
+  std::string path;    // "entries.1.member.id", each part with a small first letter
+  std::string value;   // as the message shows it; empty with `missing`
+  std::string rule;    // "Member must have length less than or equal to 64"
   std::string member;  // the model name of the last part: "Id"
   bool missing = false;
 };

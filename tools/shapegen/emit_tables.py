@@ -201,6 +201,9 @@ class Tables:
             ("status", op["http"].get("responseCode", 200)),
             ("result_wrapper", string(op.get("resultWrapper", ""))),
             ("input_root", string(op.get("inputLocationName", ""))),
+            ("output_root", string(self.model.choices.get("outputRoots", {}).get(name, ""))),
+            ("unwrapped_output", "true"
+             if name in self.model.choices.get("unwrappedOutputs", []) else None),
             ("input_namespace", namespace_of(op.get("inputXmlNamespace")) or "{}"),
             ("errors", f"kErrorsOf{number}" if errors else None),
             ("unsupported_members", f"kUnsupported{number}" if unsupported else None),
@@ -219,14 +222,21 @@ class Tables:
         yield f"const Operation* const kOperations[] = {{{rows}}};"
         lacking = self.model.not_implemented
         if lacking:
-            row = ", ".join(string(n) for n in sorted(lacking))
-            yield f"const std::string_view kNotImplemented[] = {{{row}}};"
+            yield "const LackingOperation kNotImplemented[] = {"
+            for name in sorted(lacking):
+                method, _, uri = lacking[name].partition(" ")
+                path, _, query = uri.partition("?")
+                row = ", ".join(string(t) for t in (name, method, path, query))
+                yield f"    {{{row}}},"
+            yield "};"
         validation = VALIDATION[choices.get("validation", "standard")]
         yield "constinit const ServiceModel kService = " + brace([
             ("id", string(self.model.service)), ("api_version", string(meta.get("apiVersion", ""))),
             ("json_version", string(meta.get("jsonVersion", ""))),
             ("target_prefix", string(meta.get("targetPrefix", ""))),
             ("xml_namespace", string(self.xml_namespace(meta))),
+            ("path_member", string(choices.get("pathMember", ""))),
+            ("error_namespace", string(choices.get("errorNamespace", ""))),
             ("protocols", "kProtocols"),
             ("query_compatible", "true" if "awsQueryCompatible" in meta else None),
             ("validation", f"Validation::{validation}"), ("operations", "kOperations"),
@@ -260,7 +270,8 @@ class Tables:
             yield (f"const Shape& {camel(name)}::shape() "
                    f"{{ return kShapes[{self.index[name]}]; }}")
         for number, name in enumerate(sorted(self.model.operations)):
-            yield f"const Operation& op::{camel(name)}::operation() {{ return kOperation{number}; }}"
+            yield (f"const Operation& op::{camel(name)}::operation() "
+                   f"{{ return kOperation{number}; }}")
         yield "const ServiceModel& service_model() { return kService; }"
         yield ""
         yield f"}}  // namespace suiro::shapes::{self.namespace}"

@@ -8,7 +8,8 @@ SCALARS = {"string": ("kString", "std::string"), "character": ("kString", "std::
            "integer": ("kInteger", "int32_t"), "long": ("kLong", "int64_t"),
            "boolean": ("kBoolean", "bool"), "double": ("kDouble", "double"),
            "float": ("kDouble", "double"), "blob": ("kBlob", "Bytes"),
-           "timestamp": ("kTimestamp", "TimePoint"), "document": ("kDocument", "boost::json::value")}
+           "timestamp": ("kTimestamp", "TimePoint"),
+           "document": ("kDocument", "boost::json::value")}
 LOCATIONS = {None: "kBody", "header": "kHeader", "headers": "kHeaders", "uri": "kUri",
              "querystring": "kQuery", "statusCode": "kStatus"}
 
@@ -31,7 +32,9 @@ class Member:
         named = ref.get("locationName")
         if named is None and target["type"] != "structure":
             named = target.get("locationName")
-        self.wire_name = named or name
+        # A prefix of headers may be empty: the member then holds all of them.
+        prefix = self.location == "kHeaders"
+        self.wire_name = (named or "") if prefix else (named or name)
         self.xml_name = ref.get("queryName") or named or name
         if target["type"] == "list" and self.flattened:
             element = target["member"]
@@ -49,7 +52,7 @@ class Model:
         self.choices = choices
         self.operations = dict(facts["operations"])
         self.shapes = dict(facts["shapes"])
-        self.not_implemented = facts.get("notImplemented", [])
+        self.not_implemented = facts.get("notImplemented", {})
         for name, facts_ in choices.get("extraShapes", {}).items():
             self.shapes.setdefault(name, facts_)
         self.structures = {}
@@ -168,10 +171,10 @@ class Model:
             out[code] = (camel(name), query.get("code", code), status, not shape.get("fault"),
                          name)
         for code, status in self.choices.get("errors", {}).items():
-            query = code
+            old = out.get(code)
+            query = old[1] if old else code
             if isinstance(status, dict):
                 query, status = status["query"], status["status"]
-            old = out.get(code)
             out[code] = (camel(code), query, status, status < 500, old[4] if old else None)
         return out
 

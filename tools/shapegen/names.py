@@ -2,11 +2,13 @@
 """C++ names of AWS names."""
 import re
 
-KEYWORDS = set("""alignas alignof and asm auto bool break case catch char class const constexpr continue
-decltype default delete do double else enum explicit export extern false float for friend goto if inline
-int long mutable namespace new noexcept not nullptr operator or private protected public register return
-requires shape short signed sizeof static struct switch template this throw true try typedef typeid
-typename union unsigned using virtual void volatile while xor""".split())
+KEYWORDS = set("""
+alignas alignof and asm auto bool break case catch char class const constexpr continue decltype
+default delete do double else enum explicit export extern false float for friend goto if inline
+int long mutable namespace new noexcept not nullptr operator or private protected public
+register return requires shape short signed sizeof static struct switch template this throw true
+try typedef typeid typename union unsigned using virtual void volatile while xor
+""".split())
 
 
 def snake(name):

@@ -126,7 +126,8 @@ class Sandbox {
   virtual TimePoint idle_since() const = 0;
   virtual bool frozen() const = 0;
   // Ends every process, waits for their end, hands the last lines to the log consumer and removes
-  // what the sandbox left. An invocation in flight ends with kExited. Idempotent.
+  // what the sandbox left. An invocation in flight ends with kExited. Awaited by one; further
+  // calls do nothing.
   virtual Task<void> close() = 0;
 };
 
@@ -140,6 +141,8 @@ struct Probe {
     std::string str() const;
   };
   std::vector<Line> lines;
+  // "python3.11: /usr/bin/python3.11", "nodejs20.x: no node found"; not protections.
+  std::vector<std::string> runtimes;
   bool complete() const;                     // every line is present
   std::vector<std::string> missing() const;  // str() of those that are not
 };
@@ -174,7 +177,8 @@ class Host {
  public:
   virtual ~Host() = default;  // stop() must have been awaited
   // Removes what a killed predecessor left, writes the runtime clients, probes the machine.
-  // Errors: the run directory cannot be written. Missing protections are no error.
+  // Errors: the run directory cannot be written (stop() is still due). Missing protections are no
+  // error.
   virtual Task<Result<void>> start() = 0;
   // After start(); constant.
   virtual const Probe& probe() const = 0;

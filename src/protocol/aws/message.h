@@ -2,9 +2,9 @@
 // Request and Response: what passes between the HTTP front end and the AWS codecs. Plain values; no
 // socket, no signature.
 //
-// The front end fills Request after it has verified the signature, decoded aws-chunked and moved the
-// bucket of a virtual-host name into the path ("/bucket/key"). Header names are lower case, values
-// trimmed. Either `body` holds the whole body or, for operations with a streaming input
+// The front end fills Request after it has verified the signature, decoded aws-chunked and moved
+// the bucket of a virtual-host name into the path ("/bucket/key"). Header names are lower case,
+// values trimmed. Either `body` holds the whole body or, for operations with a streaming input
 // (Operation::streams_input), `stream` is set.
 #pragma once
 

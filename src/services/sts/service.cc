@@ -8,8 +8,8 @@ namespace {
 
 namespace shape = shapes::sts;
 
-// The account for root; for an assumed role, AWS gives role id and session name: a function's session
-// is its access key.
+// The account for root; for an assumed role, AWS gives role id and session name: a function's
+// session is its access key.
 std::string user_id(const shapes::Principal& principal) {
   if (principal.kind == shapes::Principal::Kind::kRoot) return principal.account;
   return principal.access_key_id;

@@ -22,9 +22,8 @@ TEST(Sts, TellsWhoCalls) {
   scope.spawn(ask(registry, call, reply));
   shards.poll();
   ASSERT_TRUE(reply) << reply.error().message;
-  EXPECT_EQ(*reply,
-            R"({"UserId":"000000000000","Account":"000000000000",)"
-            R"("Arn":"arn:aws:iam::000000000000:root"})");
+  EXPECT_EQ(*reply, R"({"UserId":"000000000000","Account":"000000000000",)"
+                    R"("Arn":"arn:aws:iam::000000000000:root"})");
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dialogues of every compared system. Each cycle of a queue is durable in all three steps:
+// send, receive (the message is marked as taken), delete.
+#pragma once
+
+#include <string>
+
+#include "bench/load/dialogue.h"
+
+namespace suiro::bench {
+
+struct AwsTarget {
+  std::string host;  // "127.0.0.1:4566", as signed
+  std::string region;
+  std::string access_key_id;
+  std::string secret;
+};
+
+enum class ObjectVerb { kPut, kGet };
+
+struct ObjectLoad {
+  ObjectVerb verb = ObjectVerb::kPut;
+  std::string bucket;
+  size_t size_bytes = 4096;
+  size_t keys = 64;  // each connection goes round this many keys of its own
+};
+
+// S3 with signed requests (UNSIGNED-PAYLOAD: TLS would cover it; over plain HTTP the SDKs hash).
+MakeDialogue s3_dialogue(AwsTarget target, ObjectLoad load);
+// The same requests without a signature: nginx's DAV module.
+MakeDialogue dav_dialogue(std::string host, ObjectLoad load);
+
+struct QueueLoad {
+  std::string queue;  // URL, list or tube name
+  size_t body_bytes = 256;
+  bool send_only = false;  // fills a queue
+};
+
+MakeDialogue sqs_dialogue(AwsTarget target, QueueLoad load);
+// LPUSH; LMOVE to a processing list; LREM from it.
+MakeDialogue redis_dialogue(QueueLoad load);
+// put; reserve; delete.
+MakeDialogue beanstalkd_dialogue(QueueLoad load);
+// A quorum queue: publish with confirm; basic.get; basic.ack with tx-less acknowledgement. AMQP
+// 0-9-1.
+MakeDialogue rabbitmq_dialogue(QueueLoad load);
+
+}  // namespace suiro::bench

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/load/http_dialogue.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/bytes.h"
+#include "bench/load/dialogues.h"
+#include "protocol/aws/sigv4.h"
+
+namespace suiro::bench {
+namespace {
+
+// Signs the same way as an SDK does; the date is the run's.
+class SignedRequests {
+ public:
+  SignedRequests(AwsTarget target, std::string service, aws::PathStyle style)
+      : target_(std::move(target)), signer_{}, date_(aws::format_amz_date(now())) {
+    signer_.access_key_id = target_.access_key_id;
+    signer_.secret = target_.secret;
+    signer_.scope = {date_.substr(0, 8), target_.region, std::move(service)};
+    signer_.style = style;
+  }
+
+  std::string request(std::string_view method, std::string_view path, aws::Pairs headers,
+                      std::string_view payload_hash, std::string_view body) const {
+    headers.emplace_back("host", target_.host);
+    headers.emplace_back("x-amz-content-sha256", payload_hash);
+    headers.emplace_back("x-amz-date", date_);
+    std::sort(headers.begin(), headers.end());
+    std::vector<std::string> names;
+    for (const auto& [name, value] : headers) names.push_back(name);
+    std::string authorization = signer_.authorization(
+        {.method = method, .path = path, .query = "", .headers = headers}, names, payload_hash);
+    std::string out = fmt::format("{} {} HTTP/1.1\r\n", method, path);
+    for (const auto& [name, value] : headers) out += fmt::format("{}: {}\r\n", name, value);
+    out +=
+        fmt::format("authorization: {}\r\ncontent-length: {}\r\n\r\n", authorization, body.size());
+    out += body;
+    return out;
+  }
+
+ private:
+  static TimePoint now() {
+    return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+  }
+  AwsTarget target_;
+  aws::Signer signer_;
+  std::string date_;
+};
+
+std::string body_of_size(size_t size) {
+  std::string body(size, ' ');
+  uint32_t state = 1;
+  for (char& c : body) c = static_cast<char>('a' + (state = state * 1664525 + 1013904223) % 26);
+  return body;
+}
+
+// Goes round prepared requests; each reply must be a success.
+class ObjectDialogue final : public Dialogue {
+ public:
+  explicit ObjectDialogue(std::vector<std::string> requests) : requests_(std::move(requests)) {}
+  void begin(std::string& out) override { out += requests_[0]; }
+  Step reply(std::string& in, std::string& out) override {
+    auto reply = read_http_reply(in);
+    if (!reply) return Step::kIncomplete;
+    if (reply->status < 200 || reply->status > 299) {
+      error_ = fmt::format("HTTP {}: {}", reply->status, reply->body.substr(0, 300));
+      return Step::kFailed;
+    }
+    in.erase(0, reply->bytes);
+    next_ = (next_ + 1) % requests_.size();
+    out += requests_[next_];
+    return Step::kCycle;
+  }
+
+ private:
+  std::vector<std::string> requests_;
+  size_t next_ = 0;
+};
+
+class SqsDialogue final : public Dialogue {
+ public:
+  SqsDialogue(const AwsTarget& target, const QueueLoad& load)
+      : signed_(target, "sqs", aws::PathStyle::kTwice),
+        url_(load.queue),
+        only_send_(load.send_only) {
+    send_ = call("SendMessage", fmt::format(R"({{"QueueUrl":"{}","MessageBody":"{}"}})", url_,
+                                            body_of_size(load.body_bytes)));
+    receive_ = call("ReceiveMessage", fmt::format(R"({{"QueueUrl":"{}"}})", url_));
+  }
+  void begin(std::string& out) override { out += send_; }
+
+  Step reply(std::string& in, std::string& out) override {
+    auto reply = read_http_reply(in);
+    if (!reply) return Step::kIncomplete;
+    if (reply->status != 200) {
+      error_ = fmt::format("HTTP {}: {}", reply->status, reply->body.substr(0, 300));
+      return Step::kFailed;
+    }
+    Step step = next(reply->body, out);
+    in.erase(0, reply->bytes);
+    return step;
+  }
+
+ private:
+  enum class State { kSending, kReceiving, kDeleting };
+
+  std::string call(std::string_view operation, const std::string& json) const {
+    return signed_.request("POST", "/",
+                           {{"content-type", "application/x-amz-json-1.0"},
+                            {"x-amz-target", fmt::format("AmazonSQS.{}", operation)}},
+                           aws::kUnsignedPayload, json);
+  }
+
+  Step next(std::string_view body, std::string& out) {
+    if (state_ == State::kSending && !only_send_) {
+      state_ = State::kReceiving;
+      out += receive_;
+      return Step::kContinue;
+    }
+    if (state_ == State::kReceiving) {
+      constexpr std::string_view kName = "\"ReceiptHandle\":\"";
+      size_t at = body.find(kName);
+      if (at == body.npos) {  // another connection was faster: ask again
+        out += receive_;
+        return Step::kContinue;
+      }
+      at += kName.size();
+      std::string_view handle = body.substr(at, body.find('"', at) - at);
+      out += call("DeleteMessage",
+                  fmt::format(R"({{"QueueUrl":"{}","ReceiptHandle":"{}"}})", url_, handle));
+      state_ = State::kDeleting;
+      return Step::kContinue;
+    }
+    state_ = State::kSending;
+    out += send_;
+    return Step::kCycle;
+  }
+
+  SignedRequests signed_;
+  std::string url_;
+  bool only_send_;
+  std::string send_, receive_;
+  State state_ = State::kSending;
+};
+
+std::string_view verb_name(ObjectVerb verb) {
+  return verb == ObjectVerb::kPut ? "PUT" : "GET";
+}
+
+}  // namespace
+
+std::optional<HttpReply> read_http_reply(std::string_view in) {
+  size_t end = in.find("\r\n\r\n");
+  if (end == in.npos) return std::nullopt;
+  std::string_view head = in.substr(0, end);
+  HttpReply reply;
+  if (head.size() > 12) std::from_chars(head.data() + 9, head.data() + 12, reply.status);
+  size_t length = 0;
+  for (size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
+    std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
+    size_t colon = line.find(':');
+    if (colon == line.npos || !equal_ignore_case(line.substr(0, colon), "content-length")) continue;
+    std::string_view value = trim(line.substr(colon + 1));
+    std::from_chars(value.data(), value.data() + value.size(), length);
+  }
+  if (in.size() < end + 4 + length) return std::nullopt;
+  reply.body = in.substr(end + 4, length);
+  reply.bytes = end + 4 + length;
+  return reply;
+}
+
+MakeDialogue s3_dialogue(AwsTarget target, ObjectLoad load) {
+  return [=](size_t connection) {
+    SignedRequests requests(target, "s3", aws::PathStyle::kOnce);
+    std::string body = load.verb == ObjectVerb::kPut ? body_of_size(load.size_bytes) : "";
+    std::vector<std::string> made;
+    for (size_t i = 0; i < load.keys; ++i) {
+      made.push_back(requests.request(verb_name(load.verb),
+                                      fmt::format("/{}/c{}/k{}", load.bucket, connection, i), {},
+                                      aws::kUnsignedPayload, body));
+    }
+    return std::make_unique<ObjectDialogue>(std::move(made));
+  };
+}
+
+MakeDialogue dav_dialogue(std::string host, ObjectLoad load) {
+  return [=](size_t connection) {
+    std::string body = load.verb == ObjectVerb::kPut ? body_of_size(load.size_bytes) : "";
+    std::vector<std::string> made;
+    for (size_t i = 0; i < load.keys; ++i) {
+      made.push_back(
+          fmt::format("{} /{}/c{}/k{} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n",
+                      verb_name(load.verb), load.bucket, connection, i, host, body.size()) +
+          body);
+    }
+    return std::make_unique<ObjectDialogue>(std::move(made));
+  };
+}
+
+MakeDialogue sqs_dialogue(AwsTarget target, QueueLoad load) {
+  return [=](size_t) { return std::make_unique<SqsDialogue>(target, load); };
+}
+
+}  // namespace suiro::bench

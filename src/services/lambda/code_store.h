@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// CodeStore: the code of functions. A zip is kept as a blob of the store (durable); what it holds
+// is unpacked into <directory>/<sha256 of the zip>, a cache that is made again when it is missing.
+//
+// Invariants:
+//  1. A directory named by a digest is complete: it is unpacked under another name, synced,
+//  renamed.
+//  2. Nothing of a refused zip stays.
+//  3. start() removes what a killed process left and what no function names.
+//
+// Thread: any shard; files are touched on a pool of kCodeThreads threads. Failure: the zip's faults
+// are InvalidParameterValueException, the disk's are kInternal.
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "kernel/store/store.h"
+
+namespace suiro::lambda {
+
+inline constexpr size_t kCodeThreads = 2;
+
+// A zip that was received and unpacked, and that no function names yet.
+struct ReceivedCode {
+  std::string sha256;  // lower-case hex
+  uint64_t size_bytes = 0;
+  std::shared_ptr<store::PendingBlob> blob;
+};
+
+class CodeStore {
+ public:
+  CodeStore(std::string directory, store::Store& store, Random& random);
+  ~CodeStore();
+
+  // Gives the next piece of a zip; empty at its end.
+  using Next = std::function<Task<Result<Bytes>>()>;
+  // Receives a zip of at most `bytes_max`, unpacks it and prepares its blob.
+  Task<Result<ReceivedCode>> receive(Next next, uint64_t bytes_max);
+  // The directory of the code, unpacked again from the blob where it is missing.
+  Task<Result<std::string>> directory_of(std::string sha256, Bytes blob);
+  // Reads the zip itself.
+  Task<Result<Bytes>> read_zip(Bytes blob);
+
+  // Makes the directory, and removes everything in it but the digests of `keep`.
+  Result<void> start(const std::set<std::string>& keep);
+  // Removes the directories of digests that are not in `keep` and were made before `age`.
+  void sweep(const std::set<std::string>& keep, Millis age);
+
+ private:
+  class Incoming;
+  Task<Result<void>> unpack(std::string zip, std::string sha256);
+
+  std::string directory_;
+  store::Store& store_;
+  Random& random_;
+  boost::asio::thread_pool pool_{kCodeThreads};
+};
+
+}  // namespace suiro::lambda

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the service is told when it is wired, and what it needs of others that is no kernel's part.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/task.h"
+#include "engine/sandbox/sandbox.h"
+#include "services/lambda/limits.h"
+
+namespace suiro::lambda {
+
+// Gives each sandbox its own credentials. Any thread.
+class CredentialIssuer {
+ public:
+  virtual ~CredentialIssuer() = default;
+  // Credentials of the function, valid until they are revoked or the process ends.
+  virtual sandbox::Credentials issue(std::string function_arn) = 0;
+  virtual void revoke(std::string access_key_id) = 0;
+};
+
+struct Config {
+  // Where zips are unpacked: a cache, "<data directory>/lambda/code".
+  std::string code_directory;
+  sandbox::Host* host = nullptr;            // started before this service, stopped after it
+  CredentialIssuer* credentials = nullptr;  // null: sandboxes get none
+  // Opens an object of the lake for reading; errors as functions' callers see them. Empty: code
+  // cannot come from the lake.
+  using Next = std::function<Task<Result<Bytes>>()>;
+  std::function<Task<Result<Next>>(std::string bucket, std::string key,
+                                   std::optional<std::string> version)>
+      open_object;
+  // Memory of all sandboxes, running and warm; 0: three quarters of the machine's.
+  uint64_t sandbox_memory_mb = 0;
+  uint32_t account_concurrency = kAccountConcurrency;
+  Millis warm_idle_max = kWarmIdleMax;
+  size_t capacity_waiters_max = kCapacityWaitersMax;
+  Millis capacity_wait_max = kCapacityWaitMax;
+  // How long stop() waits for running invocations before it ends them.
+  Millis drain_max = std::chrono::seconds(5);
+  // A URL from which the code of a version (its ARN) can be read without credentials for some
+  // minutes: GetFunction's Code.Location. Empty: there is none, and GetFunction answers none.
+  std::function<std::string(std::string version_arn)> code_url;
+};
+
+}  // namespace suiro::lambda

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pattern: the filters of an event source mapping ("Control which events Lambda sends to your
+// function", AWS Lambda Developer Guide; the syntax is EventBridge's).
+//
+// Understood: exact values (strings, numbers, true, false, null), nested fields, and the operators
+// prefix, suffix, equals-ignore-case, anything-but (values, and prefix and suffix), exists,
+// numeric. A pattern with anything else does not parse: it is never ignored. A record passes when
+// one filter matches; without filters all pass. Thread: immutable; any.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace suiro::lambda {
+
+inline constexpr size_t kFiltersMax = 5;
+inline constexpr size_t kPatternBytesMax = 4096;
+
+class Pattern {
+ public:
+  // Errors: InvalidParameterValueException.
+  static Result<Pattern> parse(const std::vector<std::string>& filters);
+  // `record`: a queue's record as functions see it. Its body is matched as JSON where it is JSON,
+  // else as text.
+  bool matches(ByteView record) const;
+  bool everything() const { return filters_.empty(); }
+
+ private:
+  std::vector<boost::json::value> filters_;
+};
+
+}  // namespace suiro::lambda

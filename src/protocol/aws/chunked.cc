@@ -14,13 +14,13 @@ constexpr std::string_view kTrailerSignature = "x-amz-trailer-signature";
 
 }  // namespace
 
-ChunkedBody::ChunkedBody(shapes::Body encoded, Payload payload, ChunkSigning signing,
+ChunkedBody::ChunkedBody(shapes::Body encoded, Payload payload, std::optional<ChunkSigning> signing,
                          std::shared_ptr<shapes::BodyFacts> facts)
     : encoded_(std::move(encoded)),
       payload_(std::move(payload)),
       signing_(std::move(signing)),
       facts_(std::move(facts)),
-      previous_(signing_.seed_signature) {
+      previous_(signing_ ? signing_->seed_signature : "") {
   if (payload_.trailer) checksum_.emplace(*payload_.trailer);
 }
 
@@ -145,9 +145,9 @@ Result<void> ChunkedBody::end_chunk() {
 
 Result<void> ChunkedBody::check_signature(std::string_view label, std::string_view middle,
                                           std::string_view hash, std::string_view claimed) {
-  std::string text = fmt::format("{}\n{}\n{}\n{}\n{}{}", label, signing_.amz_date,
-                                 signing_.scope.str(), previous_, middle, hash);
-  previous_ = signature_of(signing_.key, text);
+  std::string text = fmt::format("{}\n{}\n{}\n{}\n{}{}", label, signing_->amz_date,
+                                 signing_->scope.str(), previous_, middle, hash);
+  previous_ = signature_of(signing_->key, text);
   if (!equal_constant_time(previous_, claimed))
     return broken("SignatureDoesNotMatch",
                   "The request signature we calculated does not match the signature you provided. "
@@ -201,7 +201,7 @@ Result<void> ChunkedBody::verify_trailer(const Pairs& lines) {
     found = true;
     value = text;
   }
-  if (payload_.kind == PayloadKind::kSignedChunksTrailer)
+  if (is_signed() && payload_.kind == PayloadKind::kSignedChunksTrailer)
     TRY_VOID(
         check_signature("AWS4-HMAC-SHA256-TRAILER", "", hex_encode(sha256(canonical)), signature));
   if (!checksum_) return ok();

@@ -31,9 +31,9 @@ inline constexpr uint64_t kChunkBytesMin = 8192;
 
 class ChunkedBody final : public shapes::ByteSource {
  public:
-  // `payload.chunked()`. `signing` is used for the signed kinds. `facts` receives the verified
-  // trailing checksum at the end; may be null.
-  ChunkedBody(shapes::Body encoded, Payload payload, ChunkSigning signing,
+  // `payload.chunked()`. Without `signing` (authentication is off) no signature is looked at.
+  // `facts` receives the verified trailing checksum at the end; may be null.
+  ChunkedBody(shapes::Body encoded, Payload payload, std::optional<ChunkSigning> signing,
               std::shared_ptr<shapes::BodyFacts> facts);
   Task<Result<Bytes>> read(size_t bytes_max) override;
   std::optional<uint64_t> length() const override { return payload_.decoded_length; }
@@ -41,7 +41,9 @@ class ChunkedBody final : public shapes::ByteSource {
  private:
   enum class State { kSize, kData, kTrailer, kEnd, kBroken };
 
-  bool is_signed() const { return payload_.kind != PayloadKind::kUnsignedChunksTrailer; }
+  bool is_signed() const {
+    return signing_ && payload_.kind != PayloadKind::kUnsignedChunksTrailer;
+  }
   std::unexpected<Error> broken(std::string_view code, std::string message);
   Task<Result<void>> more(size_t bytes_max);
   Task<Result<std::string>> line(size_t bytes_max);
@@ -55,7 +57,7 @@ class ChunkedBody final : public shapes::ByteSource {
 
   shapes::Body encoded_;
   Payload payload_;
-  ChunkSigning signing_;
+  std::optional<ChunkSigning> signing_;
   std::shared_ptr<shapes::BodyFacts> facts_;
   State state_ = State::kSize;
   Bytes buffer_;

@@ -47,7 +47,8 @@ struct Outcome {
   Bytes trailer;
 };
 
-Outcome decode(Payload payload, ChunkSigning keys, Bytes body, size_t step = 1 << 20) {
+Outcome decode(Payload payload, std::optional<ChunkSigning> keys, Bytes body,
+               size_t step = 1 << 20) {
   auto facts = std::make_shared<shapes::BodyFacts>();
   ChunkedBody decoder(std::make_unique<Slow>(std::move(body), step), std::move(payload),
                       std::move(keys), facts);

@@ -5,21 +5,6 @@
 namespace suiro::store {
 namespace {
 
-// The ids of the blob files that keys name.
-Result<std::set<Bytes>> live_files(RocksCore& core) {
-  std::set<Bytes> live;
-  rocksdb::ReadOptions options;
-  auto range = KeyRange::prefix(Bytes(kBlobFilePrefix));
-  rocksdb::Slice upper = slice(range.end);
-  options.iterate_upper_bound = &upper;
-  std::unique_ptr<rocksdb::Iterator> rows(core.db().NewIterator(options, core.main()));
-  for (rows->Seek(slice(range.begin)); rows->Valid(); rows->Next()) {
-    live.emplace(view(rows->key()).substr(kBlobFilePrefix.size()));
-  }
-  if (!rows->status().ok()) return fail(rocks_error(rows->status(), "cannot list the blobs"));
-  return live;
-}
-
 void warn(const Result<void>& result) {
   if (!result) log::warning("blob files: {}", result.error().message);
 }
@@ -98,7 +83,7 @@ Result<size_t> BlobFiles::sweep(RocksCore& core) {
   TRY(auto names, files.list(directory_->blobs()));
   size_t removed = temporaries.size();
   if (names.empty()) return removed;
-  TRY(auto live, live_files(core));
+  TRY(auto live, core.live_blob_files());
   for (const std::string& name : names) {
     TRY(size_t more, sweep_directory(name, live));
     removed += more;

@@ -73,7 +73,9 @@ std::optional<Result<Bytes>> get_inline(RocksCore& core, const BlobRef& ref, Tie
   options.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   rocksdb::PinnableSlice stored;
   auto status = core.db().Get(options, core.blobs(), slice(ref.id), &stored);
-  if (status.IsIncomplete() && tier == Tier::kMemory) return std::nullopt;
+  // RocksDB 7.8 answers an empty value, not "incomplete", for a table that it has not opened yet.
+  bool unknown = status.IsIncomplete() || (status.ok() && stored.empty());
+  if (unknown && tier == Tier::kMemory) return std::nullopt;
   if (status.IsNotFound()) return Result<Bytes>(fail(not_found()));
   if (!status.ok()) return Result<Bytes>(fail(rocks_error(status, "a blob cannot be read")));
   if (stored.size() != ref.size_bytes + 1 || stored[0] != kBlobFormat) {
@@ -86,7 +88,8 @@ std::optional<Result<Bytes>> get_inline(RocksCore& core, const BlobRef& ref, Tie
 //     any --failure--> failed
 class Writer final : public BlobWriter {
  public:
-  Writer(std::shared_ptr<BlobFiles> files, Bytes id) : files_(std::move(files)) {
+  Writer(std::shared_ptr<BlobFiles> files, Bytes id, uint64_t inline_bytes_max)
+      : files_(std::move(files)), inline_bytes_max_(inline_bytes_max) {
     ref_.id = std::move(id);
   }
   ~Writer() override {
@@ -101,13 +104,13 @@ class Writer final : public BlobWriter {
     } else {
       buffer_ += chunk;
     }
-    if (ref_.size_bytes <= kInlineBlobBytesMax || buffer_.size() < kWriteChunkBytes) co_return ok();
+    if (ref_.size_bytes <= inline_bytes_max_ || buffer_.size() < kWriteChunkBytes) co_return ok();
     co_return co_await files_->pool().run([this] { return write_out(); });
   }
 
   Task<Result<PendingBlob>> finish() override {
     auto impl = std::make_unique<PendingBlob::Impl>();
-    if (ref_.size_bytes <= kInlineBlobBytesMax) {
+    if (ref_.size_bytes <= inline_bytes_max_) {
       impl->ref = ref_;
       impl->bytes = std::move(buffer_);
       co_return PendingBlob(std::move(impl));
@@ -150,6 +153,7 @@ class Writer final : public BlobWriter {
   }
 
   std::shared_ptr<BlobFiles> files_;
+  const uint64_t inline_bytes_max_;
   BlobRef ref_;
   Bytes buffer_;
   std::unique_ptr<BlobFileWriter> file_;
@@ -158,11 +162,15 @@ class Writer final : public BlobWriter {
 
 }  // namespace
 
-Blobs::Blobs(std::shared_ptr<RocksCore> core, std::shared_ptr<BlobFiles> files, Random& random)
-    : core_(std::move(core)), files_(std::move(files)), random_(random) {}
+Blobs::Blobs(std::shared_ptr<RocksCore> core, std::shared_ptr<BlobFiles> files, Random& random,
+             uint64_t inline_bytes_max)
+    : core_(std::move(core)),
+      files_(std::move(files)),
+      random_(random),
+      inline_bytes_max_(std::min(inline_bytes_max, kInlineBlobBytesMax)) {}
 
 std::unique_ptr<BlobWriter> Blobs::write() {
-  return std::make_unique<Writer>(files_, new_id(core_->sequence(), random_));
+  return std::make_unique<Writer>(files_, new_id(core_->sequence(), random_), inline_bytes_max_);
 }
 
 Task<Result<std::unique_ptr<BlobReader>>> Blobs::open(BlobRef ref) {

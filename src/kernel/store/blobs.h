@@ -62,7 +62,8 @@ class BlobFiles {
 
 class Blobs {
  public:
-  Blobs(std::shared_ptr<RocksCore> core, std::shared_ptr<BlobFiles> files, Random& random);
+  Blobs(std::shared_ptr<RocksCore> core, std::shared_ptr<BlobFiles> files, Random& random,
+        uint64_t inline_bytes_max);
 
   std::unique_ptr<BlobWriter> write();
   Task<Result<std::unique_ptr<BlobReader>>> open(BlobRef ref);
@@ -71,6 +72,7 @@ class Blobs {
   std::shared_ptr<RocksCore> core_;
   std::shared_ptr<BlobFiles> files_;
   Random& random_;
+  const uint64_t inline_bytes_max_;
 };
 
 }  // namespace suiro::store

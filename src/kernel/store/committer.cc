@@ -172,7 +172,7 @@ Result<void> Committer::write_group(std::vector<Pending>& group) {
     encode(pending, ++sequence, out);
     if (conditional) overlay.apply(parts, sequence);
   }
-  if (out.Count() == 0) return ok();
+  if (sequence == core_->sequence()) return ok();
   char header[kValueHeaderBytes];
   encode_value_header(header, sequence);
   check(out.Put(core_->main(), slice(kSequenceKey), {header, sizeof header}));

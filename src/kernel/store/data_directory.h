@@ -32,6 +32,7 @@ class DataDirectory {
   static Result<std::unique_ptr<DataDirectory>> open(Options options);
   ~DataDirectory();  // unlocks
 
+  const std::string& path() const { return path_; }
   bool is_new() const { return is_new_; }
   // The database is there: from now on this is a store.
   Result<void> finish_making();

@@ -128,6 +128,47 @@ class CounterProvider final : public rocksdb::EncryptionProvider {
   const Bytes key_;
 };
 
+class EmptyFile final : public rocksdb::FSSequentialFile {
+ public:
+  rocksdb::IOStatus Read(size_t, const rocksdb::IOOptions&, rocksdb::Slice* result, char* scratch,
+                         rocksdb::IODebugContext*) override {
+    *result = {scratch, 0};
+    return rocksdb::IOStatus::OK();
+  }
+  rocksdb::IOStatus Skip(uint64_t) override { return rocksdb::IOStatus::OK(); }
+};
+
+// After a power cut a file may be shorter than its prefix: nothing was written to it durably, so it
+// is an empty file. RocksDB's encrypted layer takes it for a bug and ends the process.
+class ShortFilesAreEmpty final : public rocksdb::FileSystemWrapper {
+ public:
+  ShortFilesAreEmpty(const std::shared_ptr<rocksdb::FileSystem>& encrypted,
+                     std::shared_ptr<rocksdb::FileSystem> below)
+      : FileSystemWrapper(encrypted), below_(std::move(below)) {}
+  const char* Name() const override { return "SuiroEncryptedFs"; }
+
+  rocksdb::IOStatus GetFileSize(const std::string& name, const rocksdb::IOOptions& options,
+                                uint64_t* size, rocksdb::IODebugContext* debug) override {
+    auto status = below_->GetFileSize(name, options, size, debug);
+    if (status.ok()) *size -= std::min<uint64_t>(*size, kPrefixBytes);
+    return status;
+  }
+
+  rocksdb::IOStatus NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override {
+    uint64_t size = 0;
+    auto status = below_->GetFileSize(name, options.io_options, &size, debug);
+    if (!status.ok()) return status;
+    if (size >= kPrefixBytes) return target()->NewSequentialFile(name, options, file, debug);
+    *file = std::make_unique<EmptyFile>();
+    return status;
+  }
+
+ private:
+  std::shared_ptr<rocksdb::FileSystem> below_;
+};
+
 }  // namespace
 
 Result<void> make_key_file(const std::string& path) {
@@ -172,7 +213,8 @@ std::string key_check_value(ByteView key) {
 std::shared_ptr<rocksdb::FileSystem> encrypted_layer(std::shared_ptr<rocksdb::FileSystem> below,
                                                      Bytes key) {
   CHECK(key.size() == kEncryptionKeyBytes);
-  return rocksdb::NewEncryptedFS(below, std::make_shared<CounterProvider>(std::move(key)));
+  auto provider = std::make_shared<CounterProvider>(std::move(key));
+  return std::make_shared<ShortFilesAreEmpty>(rocksdb::NewEncryptedFS(below, provider), below);
 }
 
 }  // namespace suiro::store

@@ -23,6 +23,8 @@ std::optional<GetResult> get_entry(RocksCore& core, const rocksdb::Snapshot* sna
                                    Tier tier) {
   rocksdb::PinnableSlice stored;
   auto status = core.db().Get(read_options(snapshot, tier), core.main(), slice(key), &stored);
+  // RocksDB 7.8 answers an empty value, not "incomplete", for a table that it has not opened yet.
+  if (status.ok() && tier == Tier::kMemory && stored.empty()) return std::nullopt;
   if (status.ok()) {
     auto entry = decode_entry(key, view(stored));
     if (!entry) return GetResult(fail(std::move(entry).error()));
@@ -33,11 +35,11 @@ std::optional<GetResult> get_entry(RocksCore& core, const rocksdb::Snapshot* sna
   return GetResult(fail(read_error(status)));
 }
 
-std::optional<Result<ScanPage>> scan_page(RocksCore& core, const rocksdb::Snapshot* snapshot,
-                                          const ScanOptions& options, Tier tier) {
+Result<ScanPage> scan_page(RocksCore& core, const rocksdb::Snapshot* snapshot,
+                           const ScanOptions& options) {
   ScanPage page;
-  if (options.range.begin >= options.range.end) return Result<ScanPage>(std::move(page));
-  auto read = read_options(snapshot, tier);
+  if (options.range.begin >= options.range.end) return page;
+  auto read = read_options(snapshot, Tier::kDisk);
   rocksdb::Slice lower = slice(options.range.begin), upper = slice(options.range.end);
   read.iterate_lower_bound = &lower;
   read.iterate_upper_bound = &upper;
@@ -50,14 +52,12 @@ std::optional<Result<ScanPage>> scan_page(RocksCore& core, const rocksdb::Snapsh
       page.more = true;
       break;
     }
-    auto entry = decode_entry(view(rows->key()), view(rows->value()));
-    if (!entry) return Result<ScanPage>(fail(std::move(entry).error()));
-    bytes += entry->key.size() + entry->value.size();
-    page.entries.push_back(*std::move(entry));
+    TRY(Entry entry, decode_entry(view(rows->key()), view(rows->value())));
+    bytes += entry.key.size() + entry.value.size();
+    page.entries.push_back(std::move(entry));
   }
-  if (rows->status().IsIncomplete() && tier == Tier::kMemory) return std::nullopt;
-  if (!rows->status().ok()) return Result<ScanPage>(fail(read_error(rows->status())));
-  return Result<ScanPage>(std::move(page));
+  if (!rows->status().ok()) return fail(read_error(rows->status()));
+  return page;
 }
 
 RocksSnapshot::RocksSnapshot(std::shared_ptr<RocksCore> core, std::shared_ptr<IoPool> pool)
@@ -75,12 +75,10 @@ Task<Result<std::optional<Entry>>> RocksSnapshot::get(Key key) const {
 }
 
 Task<Result<ScanPage>> RocksSnapshot::scan(ScanOptions options) const {
-  if (auto fast = scan_page(*core_, view_.snapshot, options, Tier::kMemory)) {
-    co_return *std::move(fast);
-  }
-  co_return co_await pool_->run([this, options = std::move(options)] {
-    return *scan_page(*core_, view_.snapshot, options, Tier::kDisk);
-  });
+  auto read = [this, options = std::move(options)] {
+    return scan_page(*core_, view_.snapshot, options);
+  };
+  co_return co_await pool_->run(std::move(read));
 }
 
 }  // namespace suiro::store

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads of one RocksDB: first from memory without leaving the shard, else on the pool. Internal.
+// Reads of one RocksDB. A get is tried in memory without leaving the shard, then on the pool; a
+// scan runs on the pool. Internal to kernel/store.
+//
+// Scans are not tried in memory: RocksDB 7.8's merging iterator forgets that a table could not be
+// read without the disk when it then skips what a range delete covers, and yields a page with
+// holes.
 #pragma once
 
 #include "kernel/store/io_pool.h"
@@ -13,8 +18,8 @@ enum class Tier { kMemory, kDisk };
 using GetResult = Result<std::optional<Entry>>;
 std::optional<GetResult> get_entry(RocksCore& core, const rocksdb::Snapshot* snapshot, ByteView key,
                                    Tier tier);
-std::optional<Result<ScanPage>> scan_page(RocksCore& core, const rocksdb::Snapshot* snapshot,
-                                          const ScanOptions& options, Tier tier);
+Result<ScanPage> scan_page(RocksCore& core, const rocksdb::Snapshot* snapshot,
+                           const ScanOptions& options);
 
 class RocksSnapshot final : public Snapshot {
  public:

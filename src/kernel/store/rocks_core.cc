@@ -23,7 +23,6 @@ constexpr uint64_t kBlobValueBytesMin = 4 << 10;
 constexpr uint64_t kBlobFileBytes = 64 << 20;
 constexpr size_t kInfoLogBytesMax = 1 << 20;
 constexpr size_t kInfoLogFilesMax = 2;
-constexpr int kOpenFilesMax = 512;
 constexpr std::string_view kBlobFamily = "blobs";
 
 // A failure in the background (flush, compaction, a full disk) latches the store too: what is in
@@ -39,6 +38,20 @@ class LatchingListener final : public rocksdb::EventListener {
   std::shared_ptr<Latch> latch_;
 };
 
+Result<std::set<Bytes>> list_blob_files(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family) {
+  std::set<Bytes> live;
+  rocksdb::ReadOptions options;
+  auto range = KeyRange::prefix(Bytes(kBlobFilePrefix));
+  rocksdb::Slice upper = slice(range.end);
+  options.iterate_upper_bound = &upper;
+  std::unique_ptr<rocksdb::Iterator> rows(db.NewIterator(options, family));
+  for (rows->Seek(slice(range.begin)); rows->Valid(); rows->Next()) {
+    live.emplace(view(rows->key()).substr(kBlobFilePrefix.size()));
+  }
+  if (!rows->status().ok()) return fail(rocks_error(rows->status(), "cannot list the blobs"));
+  return live;
+}
+
 rocksdb::DBOptions database_options(const RocksCore::Options& options,
                                     std::shared_ptr<Latch> latch) {
   rocksdb::DBOptions db;
@@ -49,7 +62,7 @@ rocksdb::DBOptions database_options(const RocksCore::Options& options,
   db.avoid_flush_during_recovery = true;
   db.max_total_wal_size = kWalBytesMax;
   db.max_background_jobs = 2;
-  db.max_open_files = kOpenFilesMax;
+  db.max_open_files = -1;  // a table that is not open cannot be read without the disk
   db.skip_stats_update_on_db_open = true;
   db.skip_checking_sst_file_sizes_on_db_open = true;
   db.stats_dump_period_sec = 0;
@@ -121,6 +134,12 @@ Result<std::shared_ptr<RocksCore>> RocksCore::open(Options options) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache));
   families.emplace_back(std::string(kBlobFamily), blob_family_options(cache));
+  if (options.memtable_bytes != 0) {
+    for (auto& family : families) {
+      family.options.write_buffer_size = options.memtable_bytes;
+      family.options.arena_block_size = options.memtable_bytes / 8;
+    }
+  }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(database_options(options, core->latch_),
@@ -139,6 +158,22 @@ RocksCore::~RocksCore() {
   db_->DestroyColumnFamilyHandle(blobs_);
   auto status = db_->Close();
   if (!status.ok()) log::warning("closing the database: {}", status.ToString());
+}
+
+Result<std::set<Bytes>> RocksCore::live_blob_files() {
+  return list_blob_files(*db_, main_);
+}
+
+Result<std::set<Bytes>> RocksCore::live_blob_files(const DataDirectory& files,
+                                                   const std::string& database) {
+  rocksdb::Options options;
+  options.env = files.env();
+  options.info_log_level = rocksdb::InfoLogLevel::FATAL_LEVEL;
+  rocksdb::DB* db = nullptr;
+  auto status = rocksdb::DB::OpenForReadOnly(options, database, &db);
+  if (!status.ok()) return fail(rocks_error(status, "cannot open the copy"));
+  std::unique_ptr<rocksdb::DB> owned(db);
+  return list_blob_files(*owned, owned->DefaultColumnFamily());
 }
 
 Result<void> RocksCore::recover_sequence() {

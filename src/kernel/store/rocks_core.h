@@ -14,6 +14,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "kernel/store/data_directory.h"
@@ -47,11 +48,16 @@ class RocksCore {
   struct Options {
     std::shared_ptr<const DataDirectory> directory;
     enum class Create { kYes, kNo } create = Create::kNo;
+    size_t memtable_bytes = 0;  // 0: the usual ones
   };
 
   // Errors: kUnavailable (input/output), kCorrupt.
   static Result<std::shared_ptr<RocksCore>> open(Options options);
   ~RocksCore();
+  // The blob files that a copy of the database in `database` names. It is opened for reading only.
+  static Result<std::set<Bytes>> live_blob_files(const DataDirectory& files,
+                                                 const std::string& database);
+  Result<std::set<Bytes>> live_blob_files();
 
   rocksdb::DB& db() { return *db_; }
   rocksdb::ColumnFamilyHandle* main() { return main_; }

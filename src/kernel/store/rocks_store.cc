@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "kernel/store/backup.h"
 #include "kernel/store/blobs.h"
 #include "kernel/store/committer.h"
 #include "kernel/store/data_directory.h"
@@ -58,14 +59,16 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
   DataDirectory& directory = *parts->directory;
   using Create = RocksCore::Options::Create;
   TRY(parts->core, RocksCore::open({.directory = parts->directory,
-                                    .create = directory.is_new() ? Create::kYes : Create::kNo}));
+                                    .create = directory.is_new() ? Create::kYes : Create::kNo,
+                                    .memtable_bytes = options.memtable_bytes}));
   if (directory.is_new()) TRY_VOID(directory.finish_making());
   parts->pool = std::make_shared<IoPool>(options.threads);
   parts->files = std::make_shared<BlobFiles>(parts->directory, parts->core->latch(), parts->pool);
   TRY(size_t swept, parts->files->sweep(*parts->core));
   if (swept != 0) log::info("the store removed {} blob files that nothing names", swept);
   Random& random = options.random != nullptr ? *options.random : system_random();
-  parts->blobs = std::make_unique<Blobs>(parts->core, parts->files, random);
+  parts->blobs =
+      std::make_unique<Blobs>(parts->core, parts->files, random, options.inline_blob_bytes_max);
   auto release = [files = parts->files.get()](std::vector<Bytes> ids) {
     files->unlink_later(std::move(ids));
   };
@@ -88,10 +91,8 @@ Task<Result<std::optional<Entry>>> RocksStore::get(Key key) {
 }
 
 Task<Result<ScanPage>> RocksStore::scan(ScanOptions options) {
-  RocksCore& core = *parts_->core;
-  if (auto fast = scan_page(core, nullptr, options, Tier::kMemory)) co_return *std::move(fast);
-  auto read = [&core, options = std::move(options)] {
-    return *scan_page(core, nullptr, options, Tier::kDisk);
+  auto read = [&core = *parts_->core, options = std::move(options)] {
+    return scan_page(core, nullptr, options);
   };
   co_return co_await parts_->pool->run(std::move(read));
 }
@@ -136,8 +137,11 @@ void RocksStore::observe_puts(Key prefix, AppendObserver observer) {
   parts_->committer->observe(Committer::Watch::kPuts, std::move(prefix), std::move(observer));
 }
 
-Task<Result<void>> RocksStore::backup(std::string) {
-  co_return fail(codes::kNotImplemented, "the store cannot be backed up yet");
+Task<Result<void>> RocksStore::backup(std::string to) {
+  auto work = [core = parts_->core, files = parts_->files, to = std::move(to)] {
+    return backup_store(*core, *files, to);
+  };
+  co_return co_await parts_->pool->run(std::move(work));
 }
 
 std::string RocksStore::latched() const {

@@ -2,7 +2,8 @@
 // RocksStore: the Store on one machine, on RocksDB.
 //
 //   a commit:  caller's shard -> queue -> committer (committer.h) -> caller's shard
-//   a read:    memory on the caller's shard, else the pool (reads.h, io_pool.h)
+//   a get:     memory on the caller's shard, else the pool (reads.h, io_pool.h)
+//   a scan:    the pool
 //
 // Invariants: those of store.h. Bytes on disk: docs/formats/store.md.
 #pragma once
@@ -31,6 +32,10 @@ struct StoreOptions {
   // kNone: everything happens inside the calls, on the calling thread: simulation with
   // Shards::poll().
   Threads threads = Threads::kOwn;
+  // Larger blobs are files. At most kInlineBlobBytesMax; tests make it small.
+  uint64_t inline_blob_bytes_max = kInlineBlobBytesMax;
+  // Tests make it small, so that flushes and compactions are frequent. 0: the usual size.
+  size_t memtable_bytes = 0;
   // For the names of blobs. Usable from every thread that calls; null: the kernel's generator.
   Random* random = nullptr;
 };

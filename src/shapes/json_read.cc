@@ -42,7 +42,7 @@ class Reader {
       if (null) continue;
       seen.set(static_cast<size_t>(member - shape.members.data()));
       violations_.push(member->name);
-      TRY_VOID(this->member(held, *member, member->emplace(value)));
+      TRY_VOID(any(held, *member->shape, member->emplace(value)));
       violations_.path.resize(base);
     }
     for (size_t i = 0; i < shape.members.size(); ++i) {
@@ -62,11 +62,6 @@ class Reader {
   }
 
  private:
-  Result<void> member(od::value held, const Member& member, void* value) {
-    if (member.json_value) return raw_text(held, value);
-    return any(held, *member.shape, value);
-  }
-
   Result<void> any(od::value held, const Shape& shape, void* value) {
     switch (shape.kind) {
       case Kind::kInteger: {
@@ -153,17 +148,6 @@ class Reader {
     Result<Bytes> bytes = base64_decode(text);
     if (!bytes) return unexpected_value("base64");
     *static_cast<Bytes*>(value) = *std::move(bytes);
-    return ok();
-  }
-
-  Result<void> raw_text(od::value held, void* value) {
-    std::string_view text;
-    if (dialect_ == Dialect::kPlain) {
-      SIMD(held.get_string().get(text), "a string");
-    } else {
-      SIMD(simdjson::to_json_string(held).get(text), "a JSON value");
-    }
-    static_cast<std::string*>(value)->assign(text);
     return ok();
   }
 

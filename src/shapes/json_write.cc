@@ -23,7 +23,7 @@ class Writer {
     out_ += '{';
     bool first = true;
     for (const Member& member : shape.members) {
-      if (dialect_ == Dialect::kWire && member.location != Location::kBody) continue;
+      if (dialect_ == Dialect::kWire && !member.in_response_body()) continue;
       if (member.shape->kind == Kind::kStream) continue;
       const void* held = member.get(value);
       if (held == nullptr) continue;
@@ -37,10 +37,6 @@ class Writer {
   }
 
   void member(const Member& member, const void* value) {
-    if (member.json_value && dialect_ == Dialect::kPlain) {
-      append_json_string(out_, *static_cast<const std::string*>(value));
-      return;
-    }
     const TimeFormat own = member.time_format;
     any(*member.shape, value, own == TimeFormat::kDefault ? member.shape->time_format : own);
   }

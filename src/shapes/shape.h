@@ -61,6 +61,12 @@ struct Member {
   bool idempotency_token = false;
   XmlNamespace xml_namespace = {};
 
+  // Whether a response carries the member in its body: what binds a member to the URI binds
+  // requests only.
+  bool in_response_body() const {
+    return location == Location::kBody || location == Location::kUri ||
+           location == Location::kQuery;
+  }
   // The member's value, or nullptr where it is absent.
   const void* get(const void* structure) const {
     return slot->get(static_cast<const std::byte*>(structure) + offset);
@@ -91,6 +97,7 @@ struct Shape {
   std::string_view element_name = {};  // XML: "member" unless named; of a map "value"
   std::string_view key_name = {};
   XmlNamespace element_namespace = {};
+  XmlNamespace key_namespace = {};
   bool flattened = false;
   const ListOps* list = nullptr;
   const MapOps* map = nullptr;
@@ -114,6 +121,7 @@ struct ErrorShape {
   std::string_view code;        // on the wire in JSON and XML
   std::string_view query_code;  // in the query protocol; also in x-amzn-query-error
   int status = 400;
+  int query_status = 400;  // in the query protocol
   bool sender_fault = true;
   const Shape* shape = nullptr;  // members beyond the message; nullptr: none
 };

@@ -123,7 +123,9 @@ class Tables:
                        ("element_name", string(value.get("queryName")
                                                or value.get("locationName", "value"))),
                        ("key_name", string(key.get("queryName")
-                                           or key.get("locationName", "key")))]
+                                           or key.get("locationName", "key"))),
+                       ("element_namespace", namespace_of(value.get("xmlNamespace"))),
+                       ("key_namespace", namespace_of(key.get("xmlNamespace")))]
         if kind in ("list", "map"):
             fields.append(("flattened", "true" if shape.get("flattened") else None))
             cpp = self.model.cpp_type(name)
@@ -155,13 +157,14 @@ class Tables:
         errors = sorted(self.model.errors().items())
         if errors:
             yield "constinit const ErrorShape kErrors[] = {"
-            for code, (_, query, status, fault, shape) in errors:
+            for code, (_, query, status, query_status, fault, shape) in errors:
                 yield "    " + brace([
                     ("code", string(code)), ("query_code", string(query)), ("status", status),
+                    ("query_status", query_status),
                     ("sender_fault", "true" if fault else "false"),
                     ("shape", self.ref(shape) if shape else None)]) + ","
             yield "};"
-        self.error_index = {e[1][4]: i for i, e in enumerate(errors) if e[1][4]}
+        self.error_index = {e[1][5]: i for i, e in enumerate(errors) if e[1][5]}
 
     def has_stream(self, name):
         return any(m.streaming for m in self.model.structures[name])

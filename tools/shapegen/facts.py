@@ -33,14 +33,16 @@ class Member:
         if named is None and target["type"] != "structure":
             named = target.get("locationName")
         # A prefix of headers may be empty: the member then holds all of them.
-        prefix = self.location == "kHeaders"
-        self.wire_name = (named or "") if prefix else (named or name)
-        self.xml_name = ref.get("queryName") or named or name
-        if target["type"] == "list" and self.flattened:
-            element = target["member"]
-            self.xml_name = (element.get("queryName") or element.get("locationName")
-                             or self.xml_name)
+        self.wire_name = named or ("" if self.location == "kHeaders" else name)
+        self.xml_name = ref.get("queryName") or self.flat_name(ref, target) or named or name
         self.boxed = False
+
+    @staticmethod
+    def flat_name(ref, target):
+        """A list that is flattened by its own shape gives its elements' name, where it has one."""
+        if target["type"] != "list" or not target.get("flattened") or ref.get("flattened"):
+            return None
+        return target["member"].get("queryName") or target["member"].get("locationName")
 
 
 class Model:
@@ -158,24 +160,30 @@ class Model:
         return cpp if member.required or member.streaming else f"std::optional<{cpp}>"
 
     def errors(self):
-        """code -> (constant, query code, status, fault, shape name)."""
+        """code -> (constant, query code, status, query status, sender's fault, shape)."""
         out = {}
         for name, shape in self.shapes.items():
             if not shape.get("exception") and "error" not in shape:
                 continue
             error = shape.get("error", {})
+            query = shape.get("queryError", error)
+            fault = bool(shape.get("fault"))
+            default = 500 if fault else 400
+            query_status = query.get("httpStatusCode", default)
+            status = error.get("httpStatusCode", default)
             code = error.get("code", name)
-            query = shape.get("queryError", {})
-            status = error.get("httpStatusCode", query.get("httpStatusCode",
-                               500 if shape.get("fault") else 400))
-            out[code] = (camel(name), query.get("code", code), status, not shape.get("fault"),
+            if "awsQueryCompatible" in self.metadata:
+                # The code and status of such an error are the query protocol's.
+                code, status = name, default
+            out[code] = (camel(name), query.get("code", code), status, query_status, not fault,
                          name)
         for code, status in self.choices.get("errors", {}).items():
             old = out.get(code)
             query = old[1] if old else code
             if isinstance(status, dict):
                 query, status = status["query"], status["status"]
-            out[code] = (camel(code), query, status, status < 500, old[4] if old else None)
+            out[code] = (camel(code), query, status, status, status < 500,
+                         old[5] if old else None)
         return out
 
 

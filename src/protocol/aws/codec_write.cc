@@ -86,7 +86,7 @@ void write_rest(const Route& route, Value& output, Response& response) {
     shapes::write_json(response.body, shape, output.data(), Dialect::kWire);
     return default_type(response, "application/json");
   }
-  if (!has_body_members(shape)) return;
+  if (!has_response_members(shape)) return;
   if (op.unwrapped_output) {
     const Member& only = shape.members.front();
     static const std::string kEmpty;

@@ -162,7 +162,7 @@ void render_xml(const ErrorPlace& place, const Document& document, const shapes:
   out += "><Error>";
   element(out, "Type", document.sender_fault ? "Sender" : "Receiver");
   element(out, "Code", query ? document.query_code : document.code);
-  element(out, "Message", document.message);
+  if (!document.message.empty()) element(out, "Message", document.message);
   xml_members(document, out);
   out += "</Error>";
   element(out, "RequestId", call.request_id);
@@ -249,7 +249,10 @@ Response write_error(const ErrorPlace& place, const Error& error, const shapes::
   document.sender_fault = document.status < 500;
   const ErrorShape* known =
       place.service == nullptr ? nullptr : place.service->find_error(error.code);
-  if (known != nullptr) document.query_code = known->query_code;
+  if (known != nullptr) {
+    document.query_code = known->query_code;
+    if (place.protocol == Protocol::kQuery) document.status = known->query_status;
+  }
   if (known == nullptr || known->shape == nullptr) {
     document.details = error.details;
     return render(place, document, call);
@@ -262,14 +265,15 @@ Response write_error(const ErrorPlace& place, const Error& error, const shapes::
 
 Response write_modeled_error(const ErrorPlace& place, const ErrorShape& error, const void* value,
                              const shapes::Call& call) {
-  Document document{.code = std::string(error.code),
-                    .query_code = std::string(error.query_code),
-                    .status = error.status,
-                    .sender_fault = error.sender_fault,
-                    .message = {},
-                    .shape = error.shape,
-                    .value = value,
-                    .message_member = find_message(*error.shape)};
+  Document document{
+      .code = std::string(error.code),
+      .query_code = std::string(error.query_code),
+      .status = place.protocol == Protocol::kQuery ? error.query_status : error.status,
+      .sender_fault = error.sender_fault,
+      .message = {},
+      .shape = error.shape,
+      .value = value,
+      .message_member = find_message(*error.shape)};
   if (document.message_member != nullptr) {
     const void* text = document.message_member->get(value);
     if (text != nullptr) document.message = *static_cast<const std::string*>(text);

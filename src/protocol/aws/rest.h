@@ -25,7 +25,8 @@ void add_header(Response& response, std::string name, std::string value);
 void set_header(Response& response, std::string name, std::string value);
 bool has_header(const Response& response, std::string_view name);
 
-// Whether the structure has members in the body (payload or not).
+// Whether a request, or a response, of this structure has members in its body (payload or not).
 bool has_body_members(const shapes::Shape& shape);
+bool has_response_members(const shapes::Shape& shape);
 
 }  // namespace suiro::aws

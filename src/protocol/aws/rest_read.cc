@@ -20,6 +20,7 @@ std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> parts;
   std::string part;
   bool quoted = false, was_quoted = false;
+  if (trim(text).empty()) return parts;
   const auto finish = [&] {
     parts.push_back(was_quoted ? part : std::string(trim(part)));
     part.clear();
@@ -114,12 +115,11 @@ class Reader {
     return present;
   }
 
-  // All parameters that are no other member's and not part of the URI template.
+  // All parameters, those of other members too (Smithy, "httpQueryParams trait").
   Result<bool> query_map(const Member& member) {
     const Shape& shape = *member.shape;
     bool present = false;
     for (const auto& [name, text] : request_.query) {
-      if (is_claimed(name)) continue;
       present = true;
       void* held = shape.map->insert(member.emplace(value_), name);
       const Shape& element = *shape.element;
@@ -132,23 +132,6 @@ class Reader {
     return present;
   }
 
-  bool is_claimed(std::string_view name) const {
-    for (const Member& member : route_.operation->input->members) {
-      if (member.location == Location::kQuery && member.shape->kind != Kind::kMap &&
-          member.wire_name == name) {
-        return true;
-      }
-    }
-    std::string_view literal = route_.operation->literal_query;
-    while (!literal.empty()) {
-      const size_t end = literal.find('&');
-      const std::string_view part = literal.substr(0, end);
-      if (part.substr(0, part.find('=')) == name) return true;
-      literal = end == std::string_view::npos ? std::string_view() : literal.substr(end + 1);
-    }
-    return false;
-  }
-
   Result<bool> header(const Member& member) {
     const Shape& shape = *member.shape;
     const std::string name = to_lower(member.wire_name);
@@ -157,6 +140,7 @@ class Reader {
     for (const auto& [given, text] : request_.headers) {
       if (given != name) continue;
       present = true;
+      member.emplace(value_);
       auto parts = split_list(text);
       if (shape.element->kind == Kind::kTimestamp) parts = join_dates(std::move(parts));
       for (const std::string& part : parts) {

@@ -109,4 +109,8 @@ bool has_body_members(const Shape& shape) {
       shape.members, [](const Member& member) { return member.location == Location::kBody; });
 }
 
+bool has_response_members(const Shape& shape) {
+  return std::ranges::any_of(shape.members, &Member::in_response_body);
+}
+
 }  // namespace suiro::aws

@@ -6,7 +6,6 @@ namespace suiro::aws {
 namespace {
 
 using shapes::Kind;
-using shapes::Location;
 using shapes::Member;
 using shapes::Shape;
 using shapes::TimeFormat;
@@ -19,7 +18,7 @@ class Writer {
   void members(const Shape& shape, const void* value, const Member* skip = nullptr) {
     for (const Member& member : shape.members) {
       if (&member == skip) continue;
-      if (member.location != Location::kBody || member.xml_attribute) continue;
+      if (!member.in_response_body() || member.xml_attribute) continue;
       const void* held = member.get(value);
       if (held == nullptr || member.shape->kind == Kind::kStream) continue;
       const bool many = member.shape->kind == Kind::kList || member.shape->kind == Kind::kMap;
@@ -65,39 +64,58 @@ class Writer {
         }
         return;
       case Kind::kMap:
-        return entries("entry", shape, value);
+        return entries("entry", {}, shape, value);
       default:
         append_xml_text(out_, shapes::scalar_text(shape, value, format));
     }
   }
 
+  // The elements of a flattened list take the place of the member.
+  static const XmlNamespace& member_space(const Member& member) {
+    const XmlNamespace& own = member.shape->element_namespace;
+    return own.uri.empty() ? member.xml_namespace : own;
+  }
+
   void flat(const Member& member, const void* value) {
     const Shape& shape = *member.shape;
-    if (shape.kind == Kind::kMap) return entries(member.xml_name, shape, value);
+    if (shape.kind == Kind::kMap) {
+      return entries(member.xml_name, member.xml_namespace, shape, value);
+    }
     for (size_t i = 0; i < shape.list->size(value); ++i) {
-      element(member.xml_name, member.xml_namespace, *shape.element, shape.list->at(value, i),
+      element(member.xml_name, member_space(member), *shape.element, shape.list->at(value, i),
               shape.element->time_format);
     }
   }
 
-  void entries(std::string_view name, const Shape& shape, const void* value) {
+  void entries(std::string_view name, const XmlNamespace& space, const Shape& shape,
+               const void* value) {
     struct Context {
       Writer* writer;
       const Shape* shape;
       std::string_view name;
-    } context{this, &shape, name};
+      const XmlNamespace* space;
+    } context{this, &shape, name, &space};
     shape.map->each(value, &context, [](void* at, std::string_view key, const void* held) {
-      auto& [writer, map, tag] = *static_cast<Context*>(at);
-      writer->out_ += '<';
-      writer->out_ += tag;
-      writer->out_ += "><";
-      writer->out_ += map->key_name;
-      writer->out_ += '>';
-      append_xml_text(writer->out_, key);
-      writer->close(map->key_name);
-      writer->element(map->element_name, {}, *map->element, held, map->element->time_format);
-      writer->close(tag);
+      const auto& self = *static_cast<Context*>(at);
+      self.writer->entry(self.name, *self.space, *self.shape, key, held);
     });
+  }
+
+  void entry(std::string_view name, const XmlNamespace& space, const Shape& map,
+             std::string_view key, const void* value) {
+    open(name, space);
+    open(map.key_name, map.key_namespace);
+    append_xml_text(out_, key);
+    close(map.key_name);
+    element(map.element_name, map.element_namespace, *map.element, value, map.element->time_format);
+    close(name);
+  }
+
+  void open(std::string_view name, const XmlNamespace& space) {
+    out_ += '<';
+    out_ += name;
+    name_space(space);
+    out_ += '>';
   }
 
   void name_space(const XmlNamespace& space) {

@@ -46,7 +46,7 @@ class Member:
 
 
 class Model:
-    """A service's shapes and operations; raises ValueError for what the generator cannot express."""
+    """A service's shapes and operations; ValueError for what the generator cannot express."""
 
     def __init__(self, facts, choices, service):
         self.service = service

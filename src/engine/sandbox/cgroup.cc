@@ -191,12 +191,15 @@ void open_version_2(const Mount& mount, const std::string& own, const std::strin
     remove_stale(directory);
     (void)delegate(directory, false);
     auto usable = list_of(directory + "/cgroup.subtree_control");
+    bool used = false;
     for (size_t i = 0; i < kResources; ++i) {
       bool freezer = static_cast<Resource>(i) == Resource::kFreezer;
       if (controllers[i].version != 0 || (!freezer && !contains(usable, kResourceNames[i])))
         continue;
       controllers[i] = {2, directory, "cgroup v2 at " + place};
+      used = true;
     }
+    if (!used) ::rmdir(directory.c_str());
     return;
   }
   for (auto& controller : controllers) {

@@ -4,14 +4,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <mutex>
+#include <thread>
 
 #include "base/check.h"
 #include "base/shard.h"
@@ -27,6 +32,48 @@ using testing::MatchesRegex;
 using testing::StartsWith;
 using End = Outcome::End;
 
+// Answers every request on a sandbox's endpoint with an empty list of buckets, and keeps what it
+// read.
+class EndpointStub {
+ public:
+  std::move_only_function<void()> serve(int listener) {
+    auto thread = std::make_unique<std::thread>([this, listener] { run(listener); });
+    return [listener, thread = std::move(thread)] {
+      ::shutdown(listener, SHUT_RDWR);
+      thread->join();
+      ::close(listener);
+    };
+  }
+  std::string taken() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(read_, {});
+  }
+
+ private:
+  void run(int listener) {
+    pollfd waited{listener, POLLIN, 0};
+    while (::poll(&waited, 1, -1) == 1 && (waited.revents & POLLHUP) == 0) {
+      int connection = ::accept(listener, nullptr, nullptr);
+      if (connection < 0) continue;
+      char bytes[8192];
+      ssize_t count = ::read(connection, bytes, sizeof bytes);
+      constexpr std::string_view kBody =
+          "<ListAllMyBucketsResult><Buckets></Buckets></ListAllMyBucketsResult>";
+      std::string answer = fmt::format(
+          "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nConnection: close\r\n"
+          "Content-Length: {}\r\n\r\n{}",
+          kBody.size(), kBody);
+      EXPECT_EQ(::write(connection, answer.data(), answer.size()),
+                static_cast<ssize_t>(answer.size()));
+      ::close(connection);
+      std::lock_guard lock(mutex_);
+      read_.append(bytes, static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    }
+  }
+  std::mutex mutex_;
+  std::string read_;
+};
+
 // One host for the whole program: it probes the machine once.
 class World {
  public:
@@ -39,6 +86,9 @@ class World {
     config.run_directory = root + "/run";
     config.instance = "test-" + std::to_string(::getpid());
     config.freeze_after = Millis(20);
+    config.serve_endpoint = [this](int listener, const std::string&) {
+      return endpoint.serve(listener);
+    };
     host = make_host(std::move(config), clock);
     started = wait(host->start());
     for (const auto& line : host->probe().lines) std::printf("probe: %s\n", line.str().c_str());
@@ -59,6 +109,7 @@ class World {
   }
 
   RealClock clock;
+  EndpointStub endpoint;
   Shards shards;
   std::string root;
   std::unique_ptr<Host> host;
@@ -496,6 +547,111 @@ TEST_F(SandboxTest, FrozenWhenIdleAndThawedByTheNext) {
   auto [ticks_after, at_after] = read();
   EXPECT_GE(at_after - at, 0.5);
   EXPECT_LT(ticks_after - ticks, 200) << "500 ticks and more had it run on";
+}
+
+TEST_F(SandboxTest, AnUnmodifiedSdkReachesTheEndpoint) {
+  if (!files::exists("/usr/lib/python3/dist-packages/boto3")) GTEST_SKIP() << "boto3 is absent";
+  spec.timeout = Millis(30'000);
+  spec.memory_mb = 256;
+  spec.credentials = {"AKIDEXAMPLE", "secret", "token"};
+  python(
+      "import boto3\ns3 = boto3.client('s3')\n"
+      "def handler(event, context):\n"
+      "    return [s3.list_buckets()['Buckets'], s3.meta.endpoint_url]\n");
+  world->endpoint.taken();
+  EXPECT_EQ(invoke().payload, R"([[], "http://127.0.0.1:4566"])");
+  std::string read = world->endpoint.taken();
+  EXPECT_THAT(read, StartsWith("GET / HTTP/1.1\r\n"));
+  EXPECT_THAT(read, HasSubstr("host: 127.0.0.1:4566\r\n"));
+  EXPECT_THAT(read, HasSubstr("Credential=AKIDEXAMPLE/"));
+  EXPECT_THAT(read, HasSubstr("/ap-northeast-1/s3/aws4_request"));
+}
+
+// In a process of its own: the program runs itself with these tests alone, and is killed.
+constexpr const char* kVictim = "SUIRO_SANDBOX_TEST_VICTIM";
+
+TEST_F(SandboxTest, DISABLED_Victim) {
+  python(
+      "import subprocess, time\ndef handler(event, context):\n"
+      "    subprocess.Popen(['sleep', event['marker']])\n    print('running')\n"
+      "    time.sleep(1000)\n");
+  spec.timeout = Millis(900'000);
+  spec.logs = [](std::vector<LogLine> batch) -> Task<void> {
+    for (auto& line : batch) std::printf("%s\n", line.text.c_str());
+    std::fflush(stdout);
+    co_return;
+  };
+  ASSERT_NE(::getenv(kVictim), nullptr) << "only run by ProcessesEndWithSuiro";
+  invoke(fmt::format(R"({{"marker": "{}"}})", ::getenv(kVictim)));
+}
+
+// This instance's directories in every hierarchy.
+std::vector<std::string> groups_of(const std::string& instance) {
+  std::vector<std::string> found;
+  files::recursive_directory_iterator at("/sys/fs/cgroup",
+                                         files::directory_options::skip_permission_denied),
+      end;
+  for (std::error_code error; at != end; at.increment(error)) {
+    if (at->path().filename() == "suiro-" + instance) found.push_back(at->path());
+  }
+  return found;
+}
+
+bool is_empty_group(const std::string& path) {
+  for (const auto& entry : files::directory_iterator(path)) {
+    if (entry.is_directory()) return false;
+  }
+  return true;
+}
+
+bool runs(const std::string& marker) {
+  for (const auto& entry : files::directory_iterator("/proc")) {
+    std::string line = read_file(entry.path().string() + "/cmdline");
+    if (line == std::string("sleep\0", 6) + marker + '\0') return true;
+  }
+  return false;
+}
+
+TEST_F(SandboxTest, ProcessesEndWithSuiro) {
+  std::string marker = fmt::format("{}.25", 100'000 + ::getpid());
+  int pair[2];
+  ASSERT_EQ(::pipe(pair), 0);
+  pid_t victim = ::fork();
+  if (victim == 0) {
+    ::setenv(kVictim, marker.c_str(), 1);
+    ::dup2(pair[1], 1);
+    ::execl("/proc/self/exe", "victim", "--gtest_also_run_disabled_tests",
+            "--gtest_filter=SandboxTest.DISABLED_Victim", nullptr);
+    ::_exit(1);
+  }
+  ::close(pair[1]);
+  std::string said;
+  char part[1000];
+  for (ssize_t count = 1; count > 0 && !said.contains("running\n");) {
+    count = ::read(pair[0], part, sizeof part);
+    said.append(part, static_cast<size_t>(std::max<ssize_t>(count, 0)));
+  }
+  EXPECT_THAT(said, HasSubstr("running\n"));
+  // /proc shows the words of a command a moment after its start.
+  for (int i = 0; i < 5000 && !runs(marker); ++i) ::usleep(1'000);
+  EXPECT_TRUE(runs(marker));
+  ::kill(victim, SIGKILL);
+  ::waitpid(victim, nullptr, 0);
+  ::close(pair[0]);
+  for (int i = 0; i < 5000 && runs(marker); ++i) ::usleep(1'000);
+  EXPECT_FALSE(runs(marker));
+
+  // The next server of the same instance removes the groups that the killed one left.
+  std::string instance = fmt::format("test-{}", victim);
+  EXPECT_FALSE(groups_of(instance).empty());
+  Config config;
+  config.run_directory = world->root + "/run-after";
+  config.instance = instance;
+  auto next = make_host(std::move(config), world->clock);
+  ASSERT_TRUE(world->wait(next->start()));
+  for (const auto& group : groups_of(instance)) EXPECT_TRUE(is_empty_group(group)) << group;
+  world->wait_void(next->stop());
+  EXPECT_TRUE(groups_of(instance).empty());
 }
 
 TEST_F(SandboxTest, LargePayloads) {

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/own_service.h"
+
+#include "kernel/event/trace_tree.h"
+#include "server/commands.h"
+
+namespace suiro::server {
+namespace {
+
+namespace shape = shapes::suiro;
+namespace fs = std::filesystem;
+
+constexpr size_t kRecentDefault = 100;
+
+Result<void> only_root(const shapes::Call& call) {
+  if (call.principal.kind == shapes::Principal::Kind::kRoot) return ok();
+  return fail("AccessDeniedException",
+              fmt::format("{} may not call Suiro's own operations", call.principal.arn));
+}
+
+Result<void> copy_one(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::copy_file(from, to, error);
+  if (!error) return ok();
+  return fail(codes::kInvalidArgument,
+              fmt::format("cannot copy {} to {}: {}", from.string(), to.string(), error.message()));
+}
+
+// The store's consistent copy, and beside it what is needed to start on it.
+Task<Result<void>> back_up_to(event::Kernel& kernel, fs::path data, fs::path to) {
+  auto invalid = [](std::string text) { return fail("ValidationException", std::move(text)); };
+  if (!to.is_absolute()) co_return invalid("Directory must be an absolute path");
+  std::error_code error;
+  if (fs::exists(to, error) && !fs::is_empty(to, error)) {
+    co_return invalid(fmt::format("{} exists and is not empty", to.string()));
+  }
+  fs::create_directories(to, error);
+  if (!error) fs::permissions(to, fs::perms::owner_all, error);
+  if (error) co_return invalid(fmt::format("{}: {}", to.string(), error.message()));
+  CO_TRY_VOID(co_await kernel.store.backup((to / "store").string()));
+  CO_TRY_VOID(copy_one(data / "credentials", to / "credentials"));
+  co_return ok();
+}
+
+event::Span::Status status_of(std::string_view name) {
+  if (name == "ok") return event::Span::Status::kOk;
+  return name == "running" ? event::Span::Status::kRunning : event::Span::Status::kError;
+}
+
+}  // namespace
+
+std::string_view status_name(event::Span::Status status) {
+  switch (status) {
+    case event::Span::Status::kOk:
+      return "ok";
+    case event::Span::Status::kError:
+      return "error";
+    case event::Span::Status::kRunning:
+      return "running";
+  }
+  return "error";
+}
+
+shape::Span to_shape(const event::Span& span) {
+  shape::Span out;
+  out.trace_id = span.trace_id;
+  out.span_id = span.span_id;
+  if (!span.parent_id.empty()) out.parent_id = span.parent_id;
+  out.kind = span.kind;
+  out.resource = span.resource;
+  if (!span.request_id.empty()) out.request_id = span.request_id;
+  out.start_time = span.start;
+  out.duration_ms = span.duration.count();
+  out.status = std::string(status_name(span.status));
+  if (!span.detail.empty()) out.detail = span.detail;
+  return out;
+}
+
+event::Span from_shape(const shape::Span& span) {
+  event::Span out;
+  out.trace_id = span.trace_id;
+  out.span_id = span.span_id;
+  out.parent_id = span.parent_id.value_or("");
+  out.kind = span.kind;
+  out.resource = span.resource;
+  out.request_id = span.request_id.value_or("");
+  out.start = span.start_time;
+  out.duration = Millis(span.duration_ms);
+  out.status = status_of(span.status);
+  out.detail = span.detail.value_or("");
+  return out;
+}
+
+void OwnService::add_operations(shapes::Registry& registry) {
+  using shapes::Call;
+  TimePoint started = kernel.clock.now();
+  event::Kernel* k = &kernel;
+
+  registry.add<shape::op::GetTrace>(
+      [k](Call& call, shape::GetTraceRequest input) -> Task<Result<shape::GetTraceResponse>> {
+        CO_TRY_VOID(only_root(call));
+        auto spans = co_await k->journal.trace(input.id);
+        if (!spans) {
+          co_return fail("ResourceNotFoundException",
+                         fmt::format("nothing is recorded under the id {}", input.id));
+        }
+        shape::GetTraceResponse output;
+        for (const auto& span : *spans) output.spans.push_back(to_shape(span));
+        co_return output;
+      });
+  registry.add<shape::op::ListRecentSpans>(
+      [k](Call& call,
+          shape::ListRecentSpansRequest input) -> Task<Result<shape::ListRecentSpansResponse>> {
+        CO_TRY_VOID(only_root(call));
+        auto count = static_cast<size_t>(input.max_results.value_or(kRecentDefault));
+        CO_TRY(auto spans, co_await k->journal.recent(input.resource.value_or(""), count));
+        shape::ListRecentSpansResponse output;
+        for (const auto& span : spans) output.spans.push_back(to_shape(span));
+        co_return output;
+      });
+  registry.add<shape::op::GetUsage>(
+      [rows = usage](Call& call, shape::GetUsageRequest) -> Task<Result<shape::GetUsageResponse>> {
+        CO_TRY_VOID(only_root(call));
+        shape::GetUsageResponse output;
+        CO_TRY(output.functions, co_await rows());
+        co_return output;
+      });
+  registry.add<shape::op::GetStatus>(
+      [k, started](Call& call, shape::GetStatusRequest) -> Task<Result<shape::GetStatusResponse>> {
+        CO_TRY_VOID(only_root(call));
+        shape::GetStatusResponse output;
+        output.version = kVersion;
+        output.uptime_seconds =
+            std::chrono::duration_cast<std::chrono::seconds>(k->clock.now() - started).count();
+        std::string reason = k->store.latched();
+        output.latched = !reason.empty();
+        if (output.latched) output.latch_reason = reason;
+        co_return output;
+      });
+  registry.add<shape::op::CreateBackup>(
+      [k, from = data](
+          Call& call,
+          shape::CreateBackupRequest input) -> Task<Result<shape::CreateBackupResponse>> {
+        CO_TRY_VOID(only_root(call));
+        CO_TRY_VOID(co_await back_up_to(*k, from, input.directory));
+        shape::CreateBackupResponse output;
+        output.directory = input.directory;
+        co_return output;
+      });
+}
+
+}  // namespace suiro::server

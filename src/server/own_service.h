@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Suiro's own operations (model/suiro.json): traces, usage, status, backup. The command line is
+// their client. Why a service: docs/decisions/003-server-owns-operations.md.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "kernel/event/kernel.h"
+#include "shapes/gen/suiro.h"
+#include "shapes/registry.h"
+
+namespace suiro::server {
+
+struct OwnService {
+  event::Kernel& kernel;
+  std::filesystem::path data;
+  // Of services/lambda.
+  std::function<Task<Result<std::vector<shapes::suiro::FunctionUsage>>>()> usage;
+
+  // Only root may call. Errors of the operations: AccessDeniedException, ResourceNotFoundException,
+  // ValidationException.
+  void add_operations(shapes::Registry& registry);
+};
+
+// "ok", "error", "running".
+std::string_view status_name(event::Span::Status status);
+shapes::suiro::Span to_shape(const event::Span& span);
+event::Span from_shape(const shapes::suiro::Span& span);
+
+}  // namespace suiro::server

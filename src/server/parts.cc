@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/parts.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "services/sts/service.h"
+
+namespace suiro::server {
+namespace {
+
+aws::FrontEndConfig front_end_config(const Settings& settings) {
+  return {settings.region, settings.account, settings.domain,
+          settings.auth == Auth::kOn ? aws::Auth::kOn : aws::Auth::kOff};
+}
+
+std::string socket_name(std::string_view address, uint16_t port) {
+  return address.find(':') == address.npos ? fmt::format("{}:{}", address, port)
+                                           : fmt::format("[{}]:{}", address, port);
+}
+
+AccessEntry to_entry(const aws::Exchange& exchange, const std::string& server) {
+  AccessEntry entry;
+  entry.request_created = exchange.started;
+  entry.request_processing = exchange.request_processing;
+  entry.target_processing = exchange.target_processing;
+  entry.response_processing = exchange.response_processing;
+  entry.finished = exchange.started + std::chrono::duration_cast<Millis>(
+                                          exchange.request_processing + exchange.target_processing +
+                                          exchange.response_processing);
+  entry.client = exchange.client_address.empty()
+                     ? "-"
+                     : socket_name(exchange.client_address, exchange.client_port);
+  entry.server = server;
+  entry.secure = exchange.tls != nullptr;
+  entry.status = exchange.status;
+  entry.received_bytes = exchange.request_bytes;
+  entry.sent_bytes = exchange.response_bytes;
+  entry.method = exchange.method;
+  entry.host = exchange.host;
+  entry.target = exchange.target;
+  entry.user_agent = exchange.user_agent;
+  if (exchange.tls) {
+    entry.tls_cipher = exchange.tls->cipher;
+    entry.tls_protocol = exchange.tls->protocol;
+  }
+  entry.trace_id = exchange.trace.trace_id;
+  return entry;
+}
+
+// Names of control groups: different for each data directory, the same after a restart.
+std::string instance_name(const std::filesystem::path& data) {
+  std::error_code error;
+  auto absolute = std::filesystem::weakly_canonical(data, error);
+  return fmt::format("{:016x}", stable_hash((error ? data : absolute).string()));
+}
+
+}  // namespace
+
+App::Parts::Parts(const Options& o)
+    : settings(o.settings),
+      kernel(o.kernel),
+      clock(o.clock),
+      identities(o.root, o.settings.account, o.random),
+      code_links(o.clock, o.random),
+      sandboxes(make_sandboxes(o)),
+      lambda(make_lambda(o)),
+      own{o.kernel, o.settings.data, [this] { return usage(); }},
+      front_end(o.shards, o.clock, o.random, registry, identities, front_end_config(o.settings)),
+      http(o.shards, o.clock, front_end, {}),
+      access_log(o.shards, o.clock, access_log_config(o),
+                 [this](std::string bucket, std::string key, Bytes body) {
+                   return put_log_file(std::move(bucket), std::move(key), std::move(body));
+                 }),
+      scope(o.shards.executor(0)) {
+  wire();
+}
+
+std::unique_ptr<sandbox::Host> App::Parts::make_sandboxes(const Options& o) {
+  sandbox::Config config;
+  config.run_directory = (o.settings.data / "run").string();
+  config.instance = instance_name(o.settings.data);
+  config.unsandboxed = o.settings.sandboxing == Sandboxing::kRequired
+                           ? sandbox::Unsandboxed::kRefuse
+                           : sandbox::Unsandboxed::kAllow;
+  config.endpoint_port = o.port;
+  config.serve_endpoint = [this](int listener, const std::string& function_arn) {
+    std::string tag = fmt::format("{}#{}", function_arn, ++endpoints_made);
+    auto adopted = http.adopt(listener, {.tag = tag});
+    if (!adopted) log::error("endpoint of {}: {}", function_arn, adopted.error().message);
+    return std::move_only_function<void()>([this, tag] {
+      asio::post(scope.executor(), [this, tag] { scope.spawn(http.remove(tag)); });
+    });
+  };
+  return sandbox::make_host(std::move(config), o.clock);
+}
+
+std::unique_ptr<lambda::Service> App::Parts::make_lambda(const Options& o) {
+  lambda::Config config;
+  config.code_directory = (o.settings.data / "functions").string();
+  config.host = sandboxes.get();
+  config.credentials = &identities;
+  config.sandbox_memory_mb = o.settings.sandbox_memory_mb;
+  config.code_url = [this](std::string arn) { return code_links.url(kernel.endpoint, arn); };
+  return std::make_unique<lambda::Service>(o.kernel, std::move(config));
+}
+
+AccessLog::Config App::Parts::access_log_config(const Options& o) const {
+  auto address = parse_address(o.settings.listen);
+  return {.directory = o.settings.data / "log",
+          .region = o.settings.region,
+          .account = o.settings.account,
+          .address = address ? address->host : "127.0.0.1",
+          .bucket = o.settings.access_log_bucket,
+          .prefix = o.settings.access_log_prefix,
+          .interval = o.settings.access_log_interval};
+}
+
+void App::Parts::wire() {
+  kernel.targets.add_target("lambda", lambda->target());
+  lambda->add_operations(registry);
+  sts::add_operations(registry);
+  own.add_operations(registry);
+  front_end.mount("/_suiro/health", [this](http::Request) { return health(); });
+  front_end.mount(std::string(CodeLinks::kPath), [this](http::Request request) {
+    return code_links.serve(std::move(request),
+                            [this](std::string arn) { return lambda->code(std::move(arn)); });
+  });
+  auto address = parse_address(kernel.endpoint.substr(kernel.endpoint.find("//") + 2));
+  std::string server = address ? socket_name(address->host, address->port) : "-";
+  front_end.observe([this, server](const aws::Exchange& exchange) {
+    access_log.add(to_entry(exchange, server));
+  });
+}
+
+Task<http::Response> App::Parts::health() {
+  http::Response response;
+  std::string reason = kernel.store.latched();
+  response.status = reason.empty() ? 200 : 503;
+  response.headers.emplace_back("content-type", "text/plain");
+  response.content = reason.empty() ? "ok\n" : reason + "\n";
+  co_return response;
+}
+
+// All days of a function added up.
+Task<Result<std::vector<shapes::suiro::FunctionUsage>>> App::Parts::usage() {
+  CO_TRY(auto lines, co_await lambda->usage());
+  std::map<std::string, shapes::suiro::FunctionUsage> rows;
+  for (const auto& line : lines) {
+    auto& row = rows[line.function];
+    row.function_name = line.function;
+    row.invocations += static_cast<int64_t>(line.usage.invocations);
+    row.errors += static_cast<int64_t>(line.usage.errors);
+    row.billed_duration_ms += static_cast<int64_t>(line.usage.billed_ms);
+    row.gb_seconds += static_cast<double>(line.usage.megabyte_ms) / (1024.0 * 1000.0);
+  }
+  std::vector<shapes::suiro::FunctionUsage> out;
+  for (auto& [name, row] : rows) out.push_back(std::move(row));
+  co_return out;
+}
+
+Task<Result<void>> App::Parts::start() {
+  CO_TRY_VOID(co_await sandboxes->start());
+  report_protections();
+  co_return co_await lambda->start();
+}
+
+void App::Parts::report_protections() const {
+  for (const auto& line : sandboxes->probe().lines) {
+    if (line.present) {
+      log::debug("sandbox: {}", line.str());
+    } else {
+      log::warning("sandbox: {}", line.str());
+    }
+  }
+  if (sandboxes->probe().complete()) return;
+  log::warning("sandbox: {}", settings.sandboxing == Sandboxing::kRequired
+                                  ? "functions are refused; --allow-unsandboxed runs them anyway"
+                                  : "functions run without what is missing");
+}
+
+Task<void> App::Parts::stop_services() {
+  co_await lambda->stop();
+}
+
+Task<void> App::Parts::stop_sandboxes() {
+  co_await scope.close();
+  co_await sandboxes->stop();
+}
+
+Task<Result<void>> App::Parts::put_log_file(std::string, std::string, Bytes) {
+  co_return fail(codes::kUnavailable, "no s3");
+}
+
+}  // namespace suiro::server

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts: protocol, services and sandboxes of an App, and the wires between them. Members are in the
+// order of construction; the wiring is in parts.cc alone.
+#pragma once
+
+#include "engine/sandbox/sandbox.h"
+#include "protocol/aws/front_end.h"
+#include "protocol/http/server.h"
+#include "server/access_log.h"
+#include "server/app.h"
+#include "server/code_links.h"
+#include "server/identities.h"
+#include "server/own_service.h"
+#include "services/lambda/service.h"
+
+namespace suiro::server {
+
+struct App::Parts {
+  struct Options {
+    const Settings& settings;
+    Shards& shards;
+    Clock& clock;
+    Random& random;
+    event::Kernel& kernel;
+    KeyPair root;
+    uint16_t port;
+  };
+  explicit Parts(const Options& options);
+
+  // Everything but the listener. Errors: of the part that did not start.
+  Task<Result<void>> start();
+  Task<void> stop_services();
+  Task<void> stop_sandboxes();
+
+  const Settings& settings;
+  event::Kernel& kernel;
+  Clock& clock;
+  Identities identities;
+  CodeLinks code_links;
+  shapes::Registry registry;
+  std::unique_ptr<sandbox::Host> sandboxes;
+  std::unique_ptr<lambda::Service> lambda;
+  OwnService own;
+  aws::FrontEnd front_end;
+  http::Server http;
+  AccessLog access_log;
+  TaskScope scope;  // on shard 0: listeners of ended sandboxes are taken away there
+  uint64_t endpoints_made = 0;
+
+ private:
+  std::unique_ptr<sandbox::Host> make_sandboxes(const Options& options);
+  std::unique_ptr<lambda::Service> make_lambda(const Options& options);
+  AccessLog::Config access_log_config(const Options& options) const;
+  Task<Result<void>> put_log_file(std::string bucket, std::string key, Bytes body);
+  void wire();
+  Task<http::Response> health();
+  Task<Result<std::vector<shapes::suiro::FunctionUsage>>> usage();
+  void report_protections() const;
+};
+
+}  // namespace suiro::server

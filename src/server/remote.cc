@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/remote.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <memory>
+
+#include "server/credentials.h"
+
+namespace suiro::server {
+namespace {
+
+constexpr std::string_view kTargetPrefix = "Suiro_20261101";
+constexpr long kConnectSecondsMax = 5;
+constexpr long kCallSecondsMax = 3600;  // a backup of a large store
+constexpr size_t kReplyBytesMax = 64 << 20;
+
+std::filesystem::path endpoint_file(const std::filesystem::path& data) {
+  return data / "endpoint";
+}
+
+size_t take_reply(char* bytes, size_t, size_t count, void* reply) {
+  auto& text = *static_cast<std::string*>(reply);
+  if (text.size() + count > kReplyBytesMax) return 0;
+  text.append(bytes, count);
+  return count;
+}
+
+struct Easy {
+  CURL* handle = curl_easy_init();
+  curl_slist* headers = nullptr;
+  ~Easy() {
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(handle);
+  }
+};
+
+// The error document of AWS JSON 1.1.
+Error error_of(long status, const std::string& reply) {
+  boost::system::error_code failed;
+  auto document = boost::json::parse(reply, failed);
+  Error error{"", fmt::format("the server answered HTTP {}: {}", status, reply)};
+  if (failed || !document.is_object()) return error;
+  auto& members = document.as_object();
+  auto text = [&](std::string_view name) {
+    auto* value = members.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
+  };
+  error.code = text("__type");
+  std::string message = text("message").empty() ? text("Message") : text("message");
+  if (!message.empty()) error.message = message;
+  return error;
+}
+
+}  // namespace
+
+Result<void> write_endpoint_file(const std::filesystem::path& data, const EndpointFile& content) {
+  return write_private_file(endpoint_file(data), fmt::format("{}\n{}\n{}\n", content.endpoint,
+                                                             content.region, content.account));
+}
+
+Result<EndpointFile> read_endpoint_file(const std::filesystem::path& data) {
+  std::ifstream in(endpoint_file(data));
+  EndpointFile out;
+  if (!std::getline(in, out.endpoint) || !std::getline(in, out.region) ||
+      !std::getline(in, out.account)) {
+    return fail(codes::kNotFound,
+                fmt::format("no Suiro has run on {}: start one with `suiro up --data {}`",
+                            data.string(), data.string()));
+  }
+  return out;
+}
+
+Result<Remote> Remote::connect(const std::filesystem::path& data, std::string endpoint) {
+  TRY(EndpointFile file, read_endpoint_file(data));
+  TRY(KeyPair root, load_root(data));
+  Remote remote;
+  remote.endpoint_ = endpoint.empty() ? file.endpoint : std::move(endpoint);
+  remote.region_ = file.region;
+  remote.user_password_ = root.access_key_id + ":" + root.secret_access_key;
+  return remote;
+}
+
+Result<std::string> Remote::call(const std::string& operation, const std::string& input) const {
+  Easy easy;
+  std::string reply;
+  auto target = fmt::format("X-Amz-Target: {}.{}", kTargetPrefix, operation);
+  easy.headers = curl_slist_append(easy.headers, target.c_str());
+  easy.headers = curl_slist_append(easy.headers, "Content-Type: application/x-amz-json-1.1");
+  auto signer = fmt::format("aws:amz:{}:suiro", region_);
+  auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.handle, option, value); };
+  set(CURLOPT_URL, endpoint_.c_str());
+  set(CURLOPT_HTTPHEADER, easy.headers);
+  set(CURLOPT_POSTFIELDS, input.c_str());
+  set(CURLOPT_POSTFIELDSIZE, static_cast<long>(input.size()));
+  set(CURLOPT_AWS_SIGV4, signer.c_str());
+  set(CURLOPT_USERPWD, user_password_.c_str());
+  set(CURLOPT_PROXY, "");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
+  set(CURLOPT_TIMEOUT, kCallSecondsMax);
+  set(CURLOPT_WRITEFUNCTION, take_reply);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(&reply));
+  CURLcode done = curl_easy_perform(easy.handle);
+  if (done != CURLE_OK) {
+    return fail(codes::kUnavailable,
+                fmt::format("{} cannot be reached ({}): is `suiro up` running?", endpoint_,
+                            curl_easy_strerror(done)));
+  }
+  long status = 0;
+  curl_easy_getinfo(easy.handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status != 200) return fail(error_of(status, reply));
+  return reply;
+}
+
+}  // namespace suiro::server

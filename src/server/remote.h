@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line's side of Suiro's own operations (model/suiro.json): one signed JSON request to
+// the server that runs on a data directory. Blocking; used by short-lived commands only.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+
+namespace suiro::server {
+
+class Remote {
+ public:
+  // Finds endpoint, region and root credentials in the data directory. `endpoint` overrides what
+  // the server wrote there. Errors: kNotFound when no server runs on it.
+  static Result<Remote> connect(const std::filesystem::path& data, std::string endpoint);
+
+  // Calls an operation with a JSON input; returns the JSON output. Errors: the server's own, or
+  // kUnavailable when it cannot be reached.
+  Result<std::string> call(const std::string& operation, const std::string& input) const;
+
+ private:
+  std::string endpoint_;
+  std::string region_;
+  std::string user_password_;  // "key:secret" as libcurl's SigV4 signer takes it
+};
+
+// What `suiro up` tells the commands of the same data directory.
+struct EndpointFile {
+  std::string endpoint;
+  std::string region;
+  std::string account;
+};
+Result<void> write_endpoint_file(const std::filesystem::path& data, const EndpointFile& content);
+Result<EndpointFile> read_endpoint_file(const std::filesystem::path& data);
+
+}  // namespace suiro::server

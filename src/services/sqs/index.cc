@@ -64,7 +64,7 @@ void Index::restore(Sequence sequence, const MessageState& state, Millis delay, 
   flights_[sequence] = {state.visible_at, state.first_received_at, group, state.receives,
                         state.nonce,      Place::kInFlight};
   ++in_flight_;
-  hold(sequence, state.visible_at, now);
+  hold(sequence, flights_[sequence], state.visible_at, now);
 }
 
 bool Index::is_current(const Due& due) const {
@@ -73,7 +73,7 @@ bool Index::is_current(const Due& due) const {
          found->second.visible_at == due.at;
 }
 
-// In flight or moving -> waiting.
+// In flight or busy -> waiting.
 void Index::land(Sequence sequence, Flight& flight) {
   if (flight.place == Place::kInFlight) --in_flight_;
   flight.place = Place::kWaiting;
@@ -125,7 +125,7 @@ Index::Taken Index::take(const TakeOptions& options) {
     Flight& flight = flights_[popped->sequence];
     flight.group = popped->group;
     if (options.receives_max > 0 && flight.receives >= options.receives_max) {
-      flight.place = Place::kMoving;
+      flight.place = Place::kBusy;
       taken.dead.push_back(popped->sequence);
       // What follows it in its group goes out when it has been moved.
       ready_->close_group();
@@ -152,7 +152,7 @@ std::vector<Sequence> Index::take_to_move(size_t count, TimePoint now) {
     if (!popped) break;
     Flight& flight = flights_[popped->sequence];
     flight.group = popped->group;
-    flight.place = Place::kMoving;
+    flight.place = Place::kBusy;
     taken.push_back(popped->sequence);
   }
   ready_->end();
@@ -189,18 +189,26 @@ MessageState Index::state_of(Sequence sequence) const {
   return state;
 }
 
-void Index::hold(Sequence sequence, TimePoint visible_at, TimePoint now) {
-  auto found = flights_.find(sequence);
-  CHECK(found != flights_.end() && found->second.place != Place::kWaiting);
-  Flight& flight = found->second;
+// In flight or busy -> in flight until visible_at, or waiting.
+void Index::hold(Sequence sequence, Flight& flight, TimePoint visible_at, TimePoint now) {
   flight.visible_at = visible_at;
   if (visible_at <= now) return land(sequence, flight);
-  if (flight.place == Place::kMoving) {
-    flight.place = Place::kInFlight;
-    ++in_flight_;
-  }
+  if (flight.place == Place::kBusy) ++in_flight_;
+  flight.place = Place::kInFlight;
   push_due(flying_, {visible_at, sequence});
   compact();
+}
+
+void Index::reattach(Sequence sequence, TimePoint visible_at, TimePoint now) {
+  auto found = flights_.find(sequence);
+  if (found == flights_.end() || found->second.place != Place::kBusy) return;
+  hold(sequence, found->second, visible_at, now);
+}
+
+void Index::release(Sequence sequence) {
+  auto found = flights_.find(sequence);
+  if (found == flights_.end() || found->second.place != Place::kBusy) return;
+  land(sequence, found->second);
 }
 
 void Index::compact() {
@@ -209,20 +217,30 @@ void Index::compact() {
   std::ranges::make_heap(flying_, std::greater<>());
 }
 
-void Index::remove(Sequence sequence) {
+void Index::detach(Sequence sequence) {
   auto found = flights_.find(sequence);
-  if (found == flights_.end()) return;
-  Flight flight = found->second;
-  flights_.erase(found);
-  aged_.erase(sequence);
-  if (flight.place == Place::kWaiting) {
-    CHECK(kind_ == QueueKind::kStandard, "a waiting message of a FIFO queue is not removed");
-    ready_->forget(sequence);
-    return;
-  }
+  CHECK(found != flights_.end());
+  Flight& flight = found->second;
   if (flight.place == Place::kInFlight) --in_flight_;
-  if (flight.group != nullptr) ready_->leave(flight.group);
+  if (flight.place == Place::kWaiting) ready_->pop_this(sequence, flight.group);
+  flight.place = Place::kBusy;
   compact();
+}
+
+void Index::untake(Sequence sequence) {
+  auto found = flights_.find(sequence);
+  if (found == flights_.end() || found->second.place != Place::kInFlight) return;
+  --found->second.receives;
+  land(sequence, found->second);
+}
+
+void Index::remove(Sequence sequence) {
+  if (find(sequence) == nullptr) return;
+  detach(sequence);
+  Group* group = flights_[sequence].group;
+  flights_.erase(sequence);
+  aged_.erase(sequence);
+  if (group != nullptr) ready_->leave(group);
 }
 
 void Index::clear() {

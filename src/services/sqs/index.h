@@ -3,19 +3,21 @@
 // flight. Bodies are in the store.
 //
 //            add(now)                    take()
-//   (sent) ------------> waiting -------------------> in flight --remove()--> (deleted)
-//      |  add(later)        ^  ^     visibility ends     |   |
-//      +-------> delayed ---+  +--- advance(), hold(0) --+   +--hold(t)--> in flight until t
-//                 advance()    |
-//                           moving <--- take(): receives used up; take_to_move()
-//                              +--remove()--> (in another queue)
+//   (sent) ------------> waiting ------------------> in flight
+//      |  add(later)      ^  ^ |    advance() when      |   ^
+//      +------> delayed --+  | |    visibility ends     |   | hold(later)
+//                advance()   | +<-----------------------+   |
+//                            | |   detach(), take() (dead), |
+//                  hold(now) | |   take_to_move()           |
+//                            | v                            |
+//                           busy (a change is being committed) --remove()--> (gone)
 //
 // Invariants:
-//  1. A message is in exactly one of: waiting, delayed, in flight, moving.
+//  1. A message is in exactly one of: waiting, delayed, in flight, busy. A busy
+//     message is neither received nor does its visibility end.
 //  2. About 8 bytes a message that was never received (16 while delayed), about 80 one that was.
-//  3. next() grows strictly, over restarts too as long as the clock does not fall behind by more
-//  than
-//     the queue was empty.
+//  3. next() grows strictly; over restarts too, unless the queue was empty and the clock was put
+//  back.
 //
 // Thread: the queue's owner shard. No I/O; time is passed in. docs/formats/sqs.md tells the state.
 #pragma once
@@ -34,6 +36,8 @@ class Index {
 
   // The sequence of a message that is sent now.
   Sequence next(TimePoint now);
+  // No sequence up to this one is drawn again.
+  void reserve(Sequence sequence) { last_ = std::max(last_, sequence); }
   // Everything below it was sent before.
   Sequence end() const { return Sequence(last_.value() + 1); }
 
@@ -63,16 +67,16 @@ class Index {
   };
   struct Taken {
     std::vector<Sequence> received;  // in flight now
-    std::vector<Sequence> dead;      // moving now: the caller moves them and calls remove()
+    std::vector<Sequence> dead;      // busy now: the caller moves them and calls remove()
     std::vector<Sequence> expired;   // gone from memory: the caller erases them
   };
   Taken take(const TakeOptions& options);
-  // Pops messages for a move task; they are moving.
+  // Pops messages for a move task; they are busy.
   std::vector<Sequence> take_to_move(size_t count, TimePoint now);
   // Pops at most `count` messages sent before `sent_after`; they are gone from memory.
   std::vector<Sequence> take_expired(size_t count, TimePoint sent_after);
 
-  enum class Place : uint8_t { kWaiting, kInFlight, kMoving };
+  enum class Place : uint8_t { kWaiting, kInFlight, kBusy };
   struct Flight {
     TimePoint visible_at;
     TimePoint first_received_at;
@@ -81,14 +85,20 @@ class Index {
     uint32_t nonce = 0;
     Place place = Place::kInFlight;
   };
-  // A message that was received or is moving; null for others.
+  // A message that was received or is busy; null for others.
   const Flight* find(Sequence sequence) const;
   // What is persisted of such a message. CHECKs that find() knows it.
   MessageState state_of(Sequence sequence) const;
-  // In flight until `visible_at`; at once receivable when that is not after `now`. In flight or
-  // moving.
-  void hold(Sequence sequence, TimePoint visible_at, TimePoint now);
-  // Deleted or moved: forgets what find() knows.
+  // Makes a message that find() knows busy. Nothing when it is.
+  void detach(Sequence sequence);
+  // A busy message is in flight until `visible_at`; receivable at once when that is not after
+  // `now`. Nothing when it is gone or no longer busy.
+  void reattach(Sequence sequence, TimePoint visible_at, TimePoint now);
+  // A busy message can be received again at once.
+  void release(Sequence sequence);
+  // take() did not become durable: as if it had not been.
+  void untake(Sequence sequence);
+  // Deleted or moved: forgets what find() knows, if it does.
   void remove(Sequence sequence);
   // Purged: forgets everything; messages that are sent but not yet added are ignored later.
   void clear();
@@ -120,6 +130,7 @@ class Index {
   void compact();
   void drop_popped(const Ready::Popped& popped);
   void land(Sequence sequence, Flight& flight);
+  void hold(Sequence sequence, Flight& flight, TimePoint visible_at, TimePoint now);
 
   QueueKind kind_;
   std::unique_ptr<Ready> ready_;

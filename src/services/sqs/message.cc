@@ -130,6 +130,13 @@ std::optional<ReceiptHandle> ReceiptHandle::parse(std::string_view text) {
                        read_be32(view.substr(17))};
 }
 
+Bytes new_message_id(Random& random) {
+  Bytes id = random.bytes(16);
+  id[6] = static_cast<char>((id[6] & 0x0F) | 0x40);
+  id[8] = static_cast<char>((id[8] & 0x3F) | 0x80);
+  return id;
+}
+
 std::string uuid_text(ByteView id) {
   std::string hex = hex_encode(id);
   return hex.substr(0, 8) + '-' + hex.substr(8, 4) + '-' + hex.substr(12, 4) + '-' +

@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/strong.h"
 
 namespace suiro::sqs {
@@ -84,6 +85,8 @@ struct ReceiptHandle {
   static std::optional<ReceiptHandle> parse(std::string_view text);
 };
 
+// The bytes of a random UUID (RFC 4122, version 4).
+Bytes new_message_id(Random& random);
 // Lower case with dashes.
 std::string uuid_text(ByteView id);
 

@@ -103,6 +103,16 @@ void FifoReady::give_back(Sequence sequence, Group* group) {
   if (group->in_flight == 0) list(group);
 }
 
+void FifoReady::pop_this(Sequence sequence, Group* group) {
+  if (group->in_flight == 0) unlist(group);
+  auto begin = group->waiting.begin() + static_cast<ptrdiff_t>(group->head);
+  auto place = std::lower_bound(begin, group->waiting.end(), sequence);
+  CHECK(place != group->waiting.end() && *place == sequence);
+  group->waiting.erase(place);
+  --size_;
+  ++group->in_flight;
+}
+
 Ready::Popped FifoReady::take_front(Group* group) {
   constexpr size_t kCompactAt = 64;
   Sequence sequence = group->waiting[group->head++];

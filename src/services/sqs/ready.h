@@ -56,9 +56,8 @@ class Ready {
   virtual void add(Sequence sequence, Group* group) = 0;
   // A popped message can be received again.
   virtual void give_back(Sequence sequence, Group* group) = 0;
-  // A message that came back is gone although it waits (standard queues only: in FIFO queues a
-  // receipt handle ends with its visibility timeout).
-  virtual void forget(Sequence sequence) = 0;
+  // A message that came back and waits is popped, whatever its turn.
+  virtual void pop_this(Sequence sequence, Group* group) = 0;
 
   // One batch: begin(), pop() any number of times, end().
   virtual void begin() = 0;
@@ -85,7 +84,7 @@ class StandardReady final : public Ready {
   void leave(Group*) override {}
   void add(Sequence sequence, Group*) override { fresh_.push_back(sequence); }
   void give_back(Sequence sequence, Group*) override { returned_.insert(sequence); }
-  void forget(Sequence sequence) override { returned_.erase(sequence); }
+  void pop_this(Sequence sequence, Group*) override { returned_.erase(sequence); }
   void begin() override {}
   std::optional<Popped> pop() override;
   void close_group() override {}
@@ -111,7 +110,7 @@ class FifoReady final : public Ready {
   void leave(Group* group) override;
   void add(Sequence sequence, Group* group) override;
   void give_back(Sequence sequence, Group* group) override;
-  void forget(Sequence) override {}
+  void pop_this(Sequence sequence, Group* group) override;
   void begin() override {}
   std::optional<Popped> pop() override;
   void close_group() override;

@@ -196,6 +196,13 @@ class Logic {
     Sequence sequence;
     Message message;
   };
+  // A send request on its way to its commit.
+  struct Draft {
+    SendResults results;
+    std::vector<Outgoing> outgoing;
+    std::vector<Bytes> hashes;  // deduplication entries that are not durable yet
+    store::Batch batch;
+  };
   struct Deposit {
     std::string queue;    // name
     std::string dead_in;  // ARN of the queue whose dead letters these are; empty: a move task
@@ -239,6 +246,8 @@ class Logic {
                                       store::Batch also);
   Task<Result<void>> resolve_duplicates(QueuePtr queue, std::vector<Planned>& planned);
   Result<void> check_entry(const Queue& queue, const SendEntry& entry) const;
+  void add_to(Draft& draft, Queue& queue, const Planned& plan, SendEntry entry,
+              const Access& access);
   Message make_message(SendEntry entry, const Access& access);
   // Writes and publishes; the caller did not suspend since it drew the sequences.
   Task<Result<void>> enqueue(QueuePtr queue, std::vector<Outgoing> messages, store::Batch batch);

@@ -178,53 +178,19 @@ Task<Result<Logic::SendResults>> Logic::send_here(QueuePtr queue, Access access,
                                "bytes.",
                                kBatchBytesMax, total));
   }
-  store::Batch batch = std::move(also);
+  Draft draft;
+  draft.batch = std::move(also);
   if (queue->is_fifo()) {
     CO_TRY_VOID(co_await resolve_duplicates(queue, planned));
-    expire_deduplication(*queue, batch, 2 * kBatchEntriesMax);
+    expire_deduplication(*queue, draft.batch, 2 * kBatchEntriesMax);
   }
   // From here to the commit without suspension: sequences are drawn in the order of the commits.
-  TimePoint now = kernel_.clock.now();
-  SendResults results;
-  std::vector<Outgoing> outgoing;
-  std::vector<Bytes> hashes;
   for (size_t i = 0; i < entries.size(); ++i) {
-    Planned& plan = planned[i];
-    if (!plan.checked) {
-      results.emplace_back(fail(plan.checked.error()));
-      continue;
-    }
-    Millis delay = entries[i].delay_s && !queue->is_fifo()
-                       ? Millis(std::chrono::seconds(*entries[i].delay_s))
-                       : queue->settings.delay;
-    if (queue->is_fifo()) entries[i].deduplication_id = plan.deduplication_id;
-    Message message = make_message(std::move(entries[i]), access);
-    Sent sent{uuid_text(message.id), message.body_md5, message.attributes_md5, {}};
-    if (plan.duplicate) {
-      sent.message_id = uuid_text(plan.duplicate->message_id);
-      sent.sequence = plan.duplicate->sequence;
-    } else if (plan.twin) {
-      sent.message_id = (*results[*plan.twin]).message_id;
-      sent.sequence = (*results[*plan.twin]).sequence;
-    } else {
-      Sequence sequence = queue->index.next(now);
-      TimePoint visible_at = delay > Millis(0) ? now + delay : TimePoint{};
-      if (queue->is_fifo()) {
-        sent.sequence = sequence;
-        batch.put(storage::dedup_key(queue->id(), plan.hash),
-                  storage::encode(DedupRecord{sequence, message.id}));
-        queue->deduplication.entries[plan.hash] = {sequence, false};
-        queue->deduplication.by_age.emplace_back(sequence, plan.hash);
-        hashes.push_back(plan.hash);
-      }
-      outgoing.push_back(
-          {{sequence, visible_at, std::nullopt, message.group_id}, storage::encode(message)});
-    }
-    results.emplace_back(std::move(sent));
+    add_to(draft, *queue, planned[i], std::move(entries[i]), access);
   }
-  if (outgoing.empty() && batch.empty()) co_return results;
-  auto done = co_await enqueue(queue, std::move(outgoing), std::move(batch));
-  for (const Bytes& hash : hashes) {
+  if (draft.outgoing.empty() && draft.batch.empty()) co_return std::move(draft.results);
+  auto done = co_await enqueue(queue, std::move(draft.outgoing), std::move(draft.batch));
+  for (const Bytes& hash : draft.hashes) {
     auto entry = queue->deduplication.entries.find(hash);
     if (entry == queue->deduplication.entries.end()) continue;
     entry->second.durable = true;
@@ -232,7 +198,42 @@ Task<Result<Logic::SendResults>> Logic::send_here(QueuePtr queue, Access access,
   }
   queue->settled.notify_all();
   if (!done) co_return fail(std::move(done).error());
-  co_return results;
+  co_return std::move(draft.results);
+}
+
+void Logic::add_to(Draft& draft, Queue& queue, const Planned& plan, SendEntry entry,
+                   const Access& access) {
+  if (!plan.checked) {
+    draft.results.emplace_back(fail(plan.checked.error()));
+    return;
+  }
+  TimePoint now = kernel_.clock.now();
+  Millis delay = entry.delay_s && !queue.is_fifo() ? Millis(std::chrono::seconds(*entry.delay_s))
+                                                   : queue.settings.delay;
+  if (queue.is_fifo()) entry.deduplication_id = plan.deduplication_id;
+  Message message = make_message(std::move(entry), access);
+  Sent sent{uuid_text(message.id), message.body_md5, message.attributes_md5, {}};
+  if (plan.duplicate) {
+    sent.message_id = uuid_text(plan.duplicate->message_id);
+    sent.sequence = plan.duplicate->sequence;
+  } else if (plan.twin) {
+    sent.message_id = (*draft.results[*plan.twin]).message_id;
+    sent.sequence = (*draft.results[*plan.twin]).sequence;
+  } else {
+    Sequence sequence = queue.index.next(now);
+    TimePoint visible_at = delay > Millis(0) ? now + delay : TimePoint{};
+    if (queue.is_fifo()) {
+      sent.sequence = sequence;
+      draft.batch.put(storage::dedup_key(queue.id(), plan.hash),
+                      storage::encode(DedupRecord{sequence, message.id}));
+      queue.deduplication.entries[plan.hash] = {sequence, false};
+      queue.deduplication.by_age.emplace_back(sequence, plan.hash);
+      draft.hashes.push_back(plan.hash);
+    }
+    draft.outgoing.push_back(
+        {{sequence, visible_at, std::nullopt, message.group_id}, storage::encode(message)});
+  }
+  draft.results.emplace_back(std::move(sent));
 }
 
 Task<Result<void>> Logic::enqueue(QueuePtr queue, std::vector<Outgoing> messages,

@@ -105,7 +105,10 @@ struct Shape {
   // constraints
   std::optional<double> min = {};
   std::optional<double> max = {};
-  std::string_view pattern = {};
+  std::string_view pattern = {};  // as messages show it
+  // What RE2 checks: the text matches the first and not the second. Both empty: `pattern` itself.
+  std::string_view pattern_matches = {};
+  std::string_view pattern_not = {};
   std::span<const std::string_view> values = {};  // of an enum
 
   TimeFormat time_format = TimeFormat::kDefault;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "shapes/gen/all.h"
 #include "shapes/gen/lambda.h"
 #include "shapes/gen/s3.h"
 #include "shapes/gen/sqs.h"
 #include "shapes/json.h"
 #include "shapes/registry.h"
+#include "shapes/validate.h"
 
 namespace suiro::shapes {
 namespace {
@@ -58,6 +61,20 @@ TEST(Json, ConstraintsAreChecked) {
       << refused.error().message;
 }
 
+TEST(Json, PatternsBeyondRe2) {
+  const auto code = [](const char* name) {
+    auto made = from_json<lambda::CreateAliasRequest>(
+        std::string("{\"FunctionName\":\"f\",\"FunctionVersion\":\"1\",\"Name\":\"") + name +
+        "\"}");
+    return made ? "" : made.error().message;
+  };
+  EXPECT_EQ(code("live-2"), "");
+  EXPECT_EQ(
+      code("12"),
+      "1 validation error detected: Value '12' at 'name' failed to satisfy constraint: Member "
+      "must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)");
+}
+
 TEST(Registry, CallsByName) {
   Registry registry;
   registry.add<sqs::op::GetQueueUrl>(
@@ -96,6 +113,28 @@ TEST(Models, AreComplete) {
   EXPECT_EQ(sqs::service_model().find_error("QueueDoesNotExist")->query_code,
             "AWS.SimpleQueueService.NonExistentQueue");
   EXPECT_TRUE(find_service("s3")->is_not_implemented("SelectObjectContent"));
+}
+
+// Every shape that an input can hold, once.
+void collect(const Shape& shape, std::set<const Shape*>& found) {
+  if (!found.insert(&shape).second) return;
+  for (const Member& member : shape.members) collect(*member.shape, found);
+  if (shape.element != nullptr) collect(*shape.element, found);
+  if (shape.key != nullptr) collect(*shape.key, found);
+}
+
+TEST(Models, PatternsCanBeChecked) {
+  std::set<const Shape*> shapes;
+  for (const ServiceModel* service : all_services()) {
+    for (const Operation* operation : service->operations) collect(*operation->input, shapes);
+  }
+  size_t patterns = 0;
+  for (const Shape* shape : shapes) {
+    if (shape->pattern.empty()) continue;
+    ++patterns;
+    EXPECT_TRUE(can_check_pattern(*shape)) << shape->name << ": " << shape->pattern;
+  }
+  EXPECT_GT(patterns, 40u);
 }
 
 }  // namespace

@@ -34,6 +34,12 @@ const RE2& compiled(std::string_view pattern) {
   return *regex;
 }
 
+bool matches(const Shape& shape, const std::string& text) {
+  if (shape.pattern_matches.empty()) return RE2::FullMatch(text, compiled(shape.pattern));
+  return RE2::FullMatch(text, compiled(shape.pattern_matches)) &&
+         !RE2::FullMatch(text, compiled(shape.pattern_not));
+}
+
 // Length in UTF-16 code units, as AWS counts.
 size_t utf16_length(std::string_view text) {
   size_t length = 0;
@@ -84,8 +90,7 @@ class Checker {
           fmt::format("Member must satisfy enum value set: [{}]", fmt::join(shape.values, ", ")));
     }
     if (shape.pattern.empty()) return;
-    const RE2& regex = compiled(shape.pattern);
-    if (regex.ok() && !RE2::FullMatch(text, regex)) {
+    if (!matches(shape, text)) {
       add_rule(fmt::format("Member must satisfy regular expression pattern: {}", shape.pattern));
     }
   }
@@ -350,6 +355,11 @@ Result<void> check_value(const Shape& shape, const void* value, Violations& viol
   Checker(violations).structure(shape, value);
   if (violations.all.empty()) return ok();
   return refusal(Validation::kStandard, violations);
+}
+
+bool can_check_pattern(const Shape& shape) {
+  if (shape.pattern_matches.empty()) return compiled(shape.pattern).ok();
+  return compiled(shape.pattern_matches).ok() && compiled(shape.pattern_not).ok();
 }
 
 }  // namespace suiro::shapes

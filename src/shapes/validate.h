@@ -48,4 +48,7 @@ Result<void> check_request(const Operation& operation, const void* input, Violat
 // The same for a structure outside a request.
 Result<void> check_value(const Shape& shape, const void* value, Violations& violations);
 
+// Whether the shape's pattern is within what RE2 knows; a test checks that all are.
+bool can_check_pattern(const Shape& shape);
+
 }  // namespace suiro::shapes

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapes of the public protocol test cases, for tests/protocol.
 
-    cases.py --cases FILE.jsonl.gz --out DIR   writes case_<n>.h, group_<n>.cc, all.{h,cc}, cases.json
+    cases.py --cases FILE.jsonl.gz --out DIR   writes case_<n>.h, group_<n>.cc, all.*, cases.json
 
 Every suite of the file is a small service case_<n> with one operation; its cases go to cases.json.
 """

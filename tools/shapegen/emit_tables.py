@@ -135,11 +135,19 @@ class Tables:
                 fields.append(("map", f"&kMap<{cpp[len('std::map<std::string, '):-1]}>"))
         fields += [("min", shape.get("min")), ("max", shape.get("max")),
                    ("pattern", string(shape["pattern"]) if "pattern" in shape else None),
+                   *self.pattern_fields(name),
                    ("values", f"kValues{self.index[name]}" if shape.get("enum") else None),
                    ("time_format", f"TimeFormat::{TIME[shape['timestampFormat']]}"
                     if shape.get("timestampFormat") else None),
                    ("xml_namespace", namespace_of(shape.get("xmlNamespace")))]
         return brace(fields)
+
+    def pattern_fields(self, name):
+        """A pattern that RE2 lacks (it looks ahead or behind), said with two that it has."""
+        said = self.model.choices.get("patterns", {}).get(name)
+        if not said:
+            return []
+        return [("pattern_matches", string(said["matches"])), ("pattern_not", string(said["not"]))]
 
     def shapes(self):
         total = len(self.names) + 2

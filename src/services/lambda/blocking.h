@@ -15,13 +15,14 @@
 namespace suiro::lambda {
 
 // `work`: a callable without arguments, run on a thread of `pool`; what it captures must be values
-// or outlive the call. The pool outlives every call.
+// or outlive the call. The pool outlives every call. Without a pool (null) it runs here and now.
 template <class Work, class T = std::invoke_result_t<Work>>
-Task<T> on_pool(asio::thread_pool& pool, Work work) {
-  auto start = [&pool](auto handler, Work task) {
+Task<T> on_pool(asio::thread_pool* pool, Work work) {
+  if (pool == nullptr) co_return work();
+  auto start = [pool](auto handler, Work task) {
     auto executor = asio::prefer(asio::get_associated_executor(handler),
                                  asio::execution::outstanding_work.tracked);
-    asio::post(pool, [executor, handler = std::move(handler), task = std::move(task)]() mutable {
+    asio::post(*pool, [executor, handler = std::move(handler), task = std::move(task)]() mutable {
       T result = task();
       asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable {
         std::move(handler)(std::move(result));

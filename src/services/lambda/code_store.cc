@@ -85,11 +85,14 @@ class CodeStore::Incoming {
   std::string path_;
 };
 
-CodeStore::CodeStore(std::string directory, store::Store& store, Random& random)
-    : directory_(std::move(directory)), store_(store), random_(random) {}
+CodeStore::CodeStore(std::string directory, store::Store& store, Random& random,
+                     CodeThreads threads)
+    : directory_(std::move(directory)), store_(store), random_(random) {
+  if (threads == CodeThreads::kOwn) pool_ = std::make_unique<asio::thread_pool>(kCodeThreads);
+}
 
 CodeStore::~CodeStore() {
-  pool_.join();
+  if (pool_) pool_->join();
 }
 
 Task<Result<ReceivedCode>> CodeStore::receive(Next next, uint64_t bytes_max) {
@@ -107,7 +110,7 @@ Task<Result<ReceivedCode>> CodeStore::receive(Next next, uint64_t bytes_max) {
           fmt::format("The deployment package must be smaller than {} bytes", bytes_max));
     }
     digest.update(piece);
-    CO_TRY_VOID(co_await on_pool(pool_, [&] { return append_file(file.path(), piece); }));
+    CO_TRY_VOID(co_await on_pool(pool_.get(), [&] { return append_file(file.path(), piece); }));
     CO_TRY_VOID(co_await writer->append(std::move(piece)));
   }
   if (code.size_bytes == 0)
@@ -122,7 +125,7 @@ Task<Result<ReceivedCode>> CodeStore::receive(Next next, uint64_t bytes_max) {
 Task<Result<void>> CodeStore::unpack(std::string zip, std::string sha256) {
   std::string to = fmt::format("{}/{}", directory_, sha256);
   std::string temporary = fmt::format("{}/{}{}", directory_, kUnpacking, random_.uuid());
-  co_return co_await on_pool(pool_, [&]() -> Result<void> {
+  co_return co_await on_pool(pool_.get(), [&]() -> Result<void> {
     if (is_directory(to)) return ok();
     return unpack_and_rename(zip, temporary, to);
   });
@@ -137,7 +140,7 @@ Task<Result<std::string>> CodeStore::directory_of(std::string sha256, Bytes blob
   for (uint64_t at = 0; at < reader->size_bytes();) {
     CO_TRY(Bytes piece, co_await reader->read(at, kBlobReadBytes));
     at += piece.size();
-    CO_TRY_VOID(co_await on_pool(pool_, [&] { return append_file(file.path(), piece); }));
+    CO_TRY_VOID(co_await on_pool(pool_.get(), [&] { return append_file(file.path(), piece); }));
   }
   CO_TRY_VOID(co_await unpack(file.path(), sha256));
   co_return path;

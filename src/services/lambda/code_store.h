@@ -21,10 +21,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "kernel/store/store.h"
+#include "services/lambda/config.h"
 
 namespace suiro::lambda {
-
-inline constexpr size_t kCodeThreads = 2;
 
 // A zip that was received and unpacked, and that no function names yet.
 struct ReceivedCode {
@@ -35,7 +34,8 @@ struct ReceivedCode {
 
 class CodeStore {
  public:
-  CodeStore(std::string directory, store::Store& store, Random& random);
+  CodeStore(std::string directory, store::Store& store, Random& random,
+            CodeThreads threads = CodeThreads::kOwn);
   ~CodeStore();
 
   // Gives the next piece of a zip; empty at its end.
@@ -59,7 +59,7 @@ class CodeStore {
   std::string directory_;
   store::Store& store_;
   Random& random_;
-  boost::asio::thread_pool pool_{kCodeThreads};
+  std::unique_ptr<boost::asio::thread_pool> pool_;  // null: CodeThreads::kNone
 };
 
 }  // namespace suiro::lambda

@@ -24,9 +24,13 @@ class CredentialIssuer {
   virtual void revoke(std::string access_key_id) = 0;
 };
 
+// Whether code is unpacked on kCodeThreads threads, or, under a virtual clock, by the caller.
+enum class CodeThreads : uint8_t { kOwn, kNone };
+
 struct Config {
   // Where zips are unpacked: a cache, "<data directory>/lambda/code".
   std::string code_directory;
+  CodeThreads code_threads = CodeThreads::kOwn;
   sandbox::Host* host = nullptr;            // started before this service, stopped after it
   CredentialIssuer* credentials = nullptr;  // null: sandboxes get none
   // Opens an object of the lake for reading; errors as functions' callers see them. Empty: code

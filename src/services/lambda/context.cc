@@ -39,7 +39,7 @@ Context::Context(event::Kernel& kernel_in, Config config_in)
     : kernel(kernel_in),
       config(std::move(config_in)),
       place{kernel.region, kernel.account},
-      code(config.code_directory, kernel.store, kernel.random),
+      code(config.code_directory, kernel.store, kernel.random, config.code_threads),
       capacity(capacity_config(config), kernel.shards, kernel.clock) {
   for (size_t i = 0; i < kernel.shards.size(); ++i) {
     shards.push_back(std::make_unique<ShardState>(kernel.shards.executor(i)));

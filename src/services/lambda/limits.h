@@ -66,14 +66,11 @@ inline constexpr size_t kPullRecordsMax = 10;  // a read of a queue takes at mos
 // --- Sandboxes ---
 // An idle warm sandbox is closed after this time.
 inline constexpr Millis kWarmIdleMax = std::chrono::minutes(10);
-// A sandbox that was used is frozen when it stays idle; a busy one would pay for it at each call.
-inline constexpr Millis kFreezeAfter = std::chrono::milliseconds(200);
-// Initialisation outside the invocation's own time (Developer Guide, "Init phase": 10 seconds).
-inline constexpr Millis kInitTimeout = std::chrono::seconds(10);
 // Requests that wait for the machine's memory, and for how long.
 inline constexpr size_t kCapacityWaitersMax = 1000;
 inline constexpr Millis kCapacityWaitMax = std::chrono::seconds(60);
-inline constexpr size_t kSandboxesMaxDefault = 200;
+
+inline constexpr size_t kCodeThreads = 2;
 
 // --- Control plane ---
 inline constexpr size_t kListMax = 50;

@@ -9,7 +9,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -22,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kReadBlockBytes = 64 << 10;
+constexpr size_t kLinkHopsMax = 40;  // as many as Linux follows
 constexpr std::string_view kNotAZip =
     "Could not unzip uploaded file. Please check your file, then try to upload again.";
 
@@ -149,7 +152,7 @@ class Unzipper {
       if (errno == EEXIST) return refuse(name.native(), "is there twice");
       return disk_error(full.native());
     }
-    links_.insert(name);
+    links_.emplace(name, target);
     return ok();
   }
 
@@ -191,20 +194,37 @@ class Unzipper {
     return ok();
   }
 
-  // With all links in place: where each one really leads. Lexical checks alone miss a link whose
-  // way passes through other links.
+  // With all links known: where each one really leads, whether or not something is there. To the
+  // letter alone, a link whose way passes through other links can look harmless.
   Result<void> check_links() const {
-    std::error_code failed;
-    fs::path home = fs::canonical(root_, failed);
-    if (failed) return disk_error(root_.native());
-    for (const fs::path& link : links_) {
-      fs::path end = fs::weakly_canonical(home / link, failed);
-      auto [mismatch, ignored] = std::mismatch(home.begin(), home.end(), end.begin(), end.end());
-      if (failed || mismatch != home.end()) {
-        return refuse(link.native(), "is a link that points outside");
+    for (const auto& [link, target] : links_) {
+      std::deque<fs::path> rest(link.begin(), link.end());
+      std::vector<fs::path> at;  // below the root, all links resolved
+      size_t hops = 0;
+      while (!rest.empty()) {
+        fs::path part = std::move(rest.front());
+        rest.pop_front();
+        if (part.empty() || part == ".") continue;
+        if (part == "..") {
+          if (at.empty()) return refuse(link.native(), "is a link that points outside");
+          at.pop_back();
+          continue;
+        }
+        at.push_back(std::move(part));
+        auto next = links_.find(joined(at));
+        if (next == links_.end()) continue;
+        if (++hops > kLinkHopsMax) return refuse(link.native(), "is a link that leads nowhere");
+        at.pop_back();
+        rest.insert(rest.begin(), next->second.begin(), next->second.end());
       }
     }
     return ok();
+  }
+
+  static fs::path joined(const std::vector<fs::path>& parts) {
+    fs::path path;
+    for (const fs::path& part : parts) path /= part;
+    return path;
   }
 
   fs::path root_;
@@ -212,7 +232,7 @@ class Unzipper {
   size_t entries_ = 0;
   uint64_t bytes_ = 0;
   std::set<fs::path> directories_;
-  std::set<fs::path> links_;
+  std::map<fs::path, fs::path> links_;  // name -> target
 };
 
 Result<void> unpack_into(const std::string& zip, const std::string& to, UnzipLimits limits) {

@@ -37,9 +37,11 @@ struct Crc {
     return tables;
   }
 
-  static Word run(Word crc, ByteView bytes) {
+  static Word run(Word crc, ByteView bytes) { return ~update(~crc, bytes); }
+
+  // Without the inversions.
+  static Word update(Word value, ByteView bytes) {
     static constexpr Tables kTables = make_tables();
-    Word value = ~crc;
     const char* at = bytes.data();
     size_t left = bytes.size();
     for (; left >= 8; at += 8, left -= 8) {
@@ -53,17 +55,27 @@ struct Crc {
     }
     for (; left > 0; ++at, --left)
       value = (value >> 8) ^ kTables[0][(value ^ static_cast<unsigned char>(*at)) & 0xFF];
-    return ~value;
+    return value;
   }
 
   // a * b modulo the polynomial; the highest bit stands for x^0.
-  static Word multiply(Word a, Word b) {
+  static constexpr Word multiply(Word a, Word b) {
     Word product = 0;
     for (Word bit = Word{1} << (kBits - 1); bit != 0; bit >>= 1) {
       if (a & bit) product ^= b;
       b = (b >> 1) ^ (b & 1 ? kPolynomial : 0);
     }
     return product;
+  }
+
+  // x^n modulo the polynomial.
+  static constexpr Word power(uint64_t n) {
+    Word result = Word{1} << (kBits - 1), square = Word{1} << (kBits - 2);
+    for (; n != 0; n >>= 1) {
+      if (n & 1) result = multiply(square, result);
+      square = multiply(square, square);
+    }
+    return result;
   }
 
   // Appending n bytes multiplies by x^(8n); the inversions cancel out.
@@ -95,6 +107,40 @@ __attribute__((target("sse4.2"))) uint32_t crc32c_sse42(uint32_t crc, ByteView b
   for (; left > 0; ++at, --left) narrow = _mm_crc32_u8(narrow, static_cast<unsigned char>(*at));
   return ~narrow;
 }
+
+// Folding (Intel, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ"): 64 bytes at a
+// time are carried over the next 64 by multiplication with powers of x; what is left is a short
+// message with the same remainder. A lane's first half stands for the higher powers; a carry-less
+// product of reflected numbers is off by one, hence 127 for 128.
+__attribute__((target("pclmul,sse4.1"))) inline __m128i fold(__m128i value, __m128i powers,
+                                                             __m128i next) {
+  __m128i low = _mm_clmulepi64_si128(value, powers, 0x00);
+  __m128i high = _mm_clmulepi64_si128(value, powers, 0x11);
+  return _mm_xor_si128(_mm_xor_si128(low, high), next);
+}
+
+__attribute__((target("pclmul,sse4.1"))) uint64_t crc64nvme_pclmul(uint64_t crc, ByteView bytes) {
+  constexpr size_t kBlock = 64;
+  static constexpr uint64_t kFar1 = Crc64Nvme::power(512 + 63), kFar2 = Crc64Nvme::power(512 - 1);
+  static constexpr uint64_t kNear1 = Crc64Nvme::power(128 + 63), kNear2 = Crc64Nvme::power(128 - 1);
+  const char* at = bytes.data();
+  auto load = [](const char* from) __attribute__((target("pclmul,sse4.1"))) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  };
+  __m128i lanes[4];
+  for (int i = 0; i < 4; ++i) lanes[i] = load(at + 16 * i);
+  lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi64_si128(static_cast<int64_t>(~crc)));
+  const __m128i far = _mm_set_epi64x(static_cast<int64_t>(kFar2), static_cast<int64_t>(kFar1));
+  size_t left = bytes.size() - kBlock;
+  for (at += kBlock; left >= kBlock; at += kBlock, left -= kBlock)
+    for (int i = 0; i < 4; ++i) lanes[i] = fold(lanes[i], far, load(at + 16 * i));
+  const __m128i near = _mm_set_epi64x(static_cast<int64_t>(kNear2), static_cast<int64_t>(kNear1));
+  for (int i = 1; i < 4; ++i) lanes[i] = fold(lanes[i - 1], near, lanes[i]);
+  char rest[16];
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(rest), lanes[3]);
+  uint64_t value = Crc64Nvme::update(0, {rest, sizeof(rest)});
+  return ~Crc64Nvme::update(value, {at, left});
+}
 #endif
 
 Bytes raw_crc(ChecksumKind kind, uint64_t crc) {
@@ -122,6 +168,10 @@ uint32_t crc32c(uint32_t crc, ByteView bytes) {
 }
 
 uint64_t crc64nvme(uint64_t crc, ByteView bytes) {
+#if defined(__x86_64__)
+  static const bool kHardware = __builtin_cpu_supports("pclmul");
+  if (kHardware && bytes.size() >= 64) return crc64nvme_pclmul(crc, bytes);
+#endif
   return crc64nvme_portable(crc, bytes);
 }
 

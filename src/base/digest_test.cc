@@ -58,7 +58,7 @@ TEST(Checksum, CheckValues) {
 
 TEST(Checksum, IncrementalPortableAndCombinedAgree) {
   SeededRandom random(3);
-  for (size_t size : {0, 1, 7, 8, 9, 100, 4096, 70001}) {
+  for (size_t size : {0, 1, 7, 8, 9, 63, 64, 65, 100, 127, 128, 129, 255, 4096, 70001}) {
     Bytes bytes = random.bytes(size);
     size_t cut = random.below(size + 1);
     ByteView a = ByteView(bytes).substr(0, cut), b = ByteView(bytes).substr(cut);

@@ -22,6 +22,7 @@ namespace {
 constexpr uint32_t kCpuPeriodUs = 100'000;
 constexpr int kRemoveRounds = 2'000;  // of kRemovePauseUs: 2 s
 constexpr useconds_t kRemovePauseUs = 1'000;
+constexpr std::string_view kNotMounted = "no cgroup hierarchy with this controller is mounted";
 constexpr size_t kStaleGroupsMax = 100'000;
 
 std::vector<std::string> words(std::string_view line, char separator) {
@@ -203,7 +204,8 @@ void open_version_2(const Mount& mount, const std::string& own, const std::strin
     return;
   }
   for (auto& controller : controllers) {
-    if (controller.version == 0 && !reason.empty()) controller.detail = reason;
+    // Where version 1 has the controller, its own reason is the one to act on.
+    if (controller.version == 0 && controller.detail == kNotMounted) controller.detail = reason;
   }
 }
 
@@ -335,7 +337,7 @@ Result<void> Cgroup::remove() {
 CgroupTree CgroupTree::open(const std::string& instance, const CgroupSources& sources) {
   CgroupTree tree;
   for (auto& controller : tree.controllers_) {
-    controller.detail = "no cgroup hierarchy with this controller is mounted";
+    controller.detail = kNotMounted;
   }
   auto mountinfo = read_small_file(sources.mountinfo);
   auto self = read_small_file(sources.self);

@@ -156,6 +156,8 @@ std::string first_program(std::initializer_list<std::string> candidates) {
 }
 
 ProbeResult probe_machine(LaunchRequest request, const CgroupTree& cgroups) {
+  constexpr auto kRemedy =
+      "; run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes";
   ProbeResult result;
   add_isolation(request, result);
   constexpr std::pair<Resource, const char*> kLimits[] = {{Resource::kMemory, "memory limit"},
@@ -164,7 +166,8 @@ ProbeResult probe_machine(LaunchRequest request, const CgroupTree& cgroups) {
                                                           {Resource::kFreezer, "freezer"}};
   for (const auto& [resource, name] : kLimits) {
     const auto& controller = cgroups.controller(resource);
-    result.probe.lines.push_back({name, controller.version != 0, controller.detail});
+    bool present = controller.version != 0;
+    result.probe.lines.push_back({name, present, controller.detail + (present ? "" : kRemedy)});
   }
   return result;
 }

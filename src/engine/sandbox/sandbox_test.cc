@@ -133,12 +133,15 @@ std::string read_file(const std::string& path) {
 class SandboxTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(world->started) << world->started.error().message;
+    set_up();
     if (!world->host->probe().complete()) {
       std::string list;
       for (const auto& line : world->host->probe().missing()) list += "\n  " + line;
       GTEST_SKIP() << "this machine forbids what sandboxes need:" << list;
     }
+  }
+  void set_up() {
+    ASSERT_TRUE(world->started) << world->started.error().message;
     static int number = 0;
     code = world->root + "/code-" + std::to_string(++number);
     files::create_directories(code);
@@ -741,6 +744,62 @@ TEST_F(SandboxTest, ABootstrapThatIsAbsentOrSpeaksNonsense) {
   EXPECT_THAT(outcome.log_tail, HasSubstr("through"));
   EXPECT_THAT(outcome.log_tail, HasSubstr("HTTP/1.1 400"));
   EXPECT_THAT(outcome.error_message, EndsWith("exit status 9"));
+}
+
+// A machine without namespaces: a bwrap that always fails.
+class FallbackTest : public SandboxTest {
+ protected:
+  void SetUp() override {
+    set_up();
+    write("bwrap", "#!/bin/sh\necho bwrap: No permissions to create a new namespace\nexit 1\n",
+          0755);
+  }
+  void TearDown() override {
+    close();
+    if (host) world->wait_void(host->stop());
+  }
+  void start(Unsandboxed unsandboxed) {
+    Config config;
+    config.run_directory = world->root + "/run-fallback";
+    config.instance = fmt::format("test-fallback-{}", ::getpid());
+    config.unsandboxed = unsandboxed;
+    config.bwrap = code + "/bwrap";
+    host = make_host(std::move(config), world->clock);
+    auto started = world->wait(host->start());
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  std::unique_ptr<Host> host;
+};
+
+TEST_F(FallbackTest, RefusedByDefaultWithTheReason) {
+  start(Unsandboxed::kRefuse);
+  EXPECT_FALSE(host->probe().complete());
+  EXPECT_THAT(
+      host->probe().missing().front(),
+      HasSubstr("namespaces (user, pid, network, mount, ipc, uts): MISSING (forbidden here: "
+                "user, pid, net, ipc, uts; bwrap: No permissions to create a new"));
+  auto made = world->wait(host->create(spec));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, codes::kUnavailable);
+  EXPECT_THAT(made.error().message, HasSubstr("--allow-unsandboxed"));
+}
+
+TEST_F(FallbackTest, RunsAsAPlainProcessWhereAllowed) {
+  start(Unsandboxed::kAllow);
+  spec.timeout = Millis(1'000);
+  python(
+      "import os, subprocess, tempfile, time\ndef handler(event, context):\n"
+      "    if event == 'sleep':\n        subprocess.Popen(['sleep', '1000'])\n"
+      "        time.sleep(1000)\n"
+      "    return [os.getcwd(), tempfile.gettempdir(), 'HOME' in os.environ]\n");
+  auto made = world->wait(host->create(spec));
+  ASSERT_TRUE(made) << made.error().message;
+  sandbox = std::move(*made);
+  EXPECT_EQ(invoke().payload,
+            fmt::format(R"(["{}", "{}/run-fallback/tmp/0", true])", code, world->root));
+  EXPECT_EQ(invoke(R"("sleep")").end, End::kTimeout);
+  close();
+  EXPECT_FALSE(files::exists(world->root + "/run-fallback/tmp/0"));
 }
 
 class NodeTest : public SandboxTest {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runtime client for Node functions: the loop between the Lambda runtime API and a handler
-// (CommonJS or ESM; async or callback style). Runs inside a sandbox as `node bootstrap.mjs` with the
-// environment that engine/sandbox sets. One keep-alive connection carries all calls.
+// (CommonJS or ESM; async or callback style). Runs inside a sandbox as `node bootstrap.mjs` with
+// the environment that engine/sandbox sets. One keep-alive connection carries all calls.
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';

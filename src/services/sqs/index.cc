@@ -60,7 +60,11 @@ void Index::restore(Sequence sequence, const MessageState& state, Millis delay, 
   }
   if (state.sent_at) aged_[sequence] = *state.sent_at;
   Group* group = ready_->join(state.group_id);
-  if (group != nullptr) ++group->in_flight;
+  if (group != nullptr) {
+    // By way of waiting, so that the group is locked from here on.
+    ready_->add(sequence, group);
+    ready_->pop_this(sequence, group);
+  }
   flights_[sequence] = {state.visible_at, state.first_received_at, group, state.receives,
                         state.nonce,      Place::kInFlight};
   ++in_flight_;

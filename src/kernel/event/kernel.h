@@ -10,6 +10,7 @@
 #include "kernel/event/event.h"
 #include "kernel/event/journal.h"
 #include "kernel/event/log_sink.h"
+#include "kernel/event/object_reader.h"
 #include "kernel/event/timers.h"
 #include "kernel/store/store.h"
 
@@ -23,9 +24,10 @@ struct Kernel {
   Targets& targets;
   Timers& timers;
   Journal& journal;
-  std::string region;       // "ap-northeast-1"
-  std::string account;      // "000000000000"
-  std::string endpoint;     // "http://127.0.0.1:4566", known after the socket is bound
+  std::string region;               // "ap-northeast-1"
+  std::string account;              // "000000000000"
+  std::string endpoint;             // "http://127.0.0.1:4566", known after the socket is bound
+  ObjectReader* objects = nullptr;  // the lake; null where none is wired
   LogSink* logs = nullptr;  // the logs service; null where it is not wired: lines are then dropped
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "services/s3/configuration_rules.h"
 #include "shapes/gen/s3.h"
 #include "shapes/json.h"
 
@@ -31,24 +32,6 @@ void read_filter(const std::optional<wire::NotificationConfigurationFilter>& fil
     bool prefix = equal_ignore_case(entry.name.value_or(""), "prefix");
     (prefix ? rule.prefix : rule.suffix) = entry.value.value_or("");
   }
-}
-
-std::vector<NotificationRule> read_notifications(const wire::NotificationConfiguration& document) {
-  std::vector<NotificationRule> out;
-  auto add = [&](auto& configuration, const std::string& arn) {
-    NotificationRule rule{configuration.id.value_or(""), arn, configuration.events, "", ""};
-    read_filter(configuration.filter, rule);
-    out.push_back(std::move(rule));
-  };
-  if (document.queue_configurations) {
-    for (auto& entry : *document.queue_configurations) add(entry, entry.queue_arn);
-  }
-  if (document.lambda_function_configurations) {
-    for (auto& entry : *document.lambda_function_configurations) {
-      add(entry, entry.lambda_function_arn);
-    }
-  }
-  return out;
 }
 
 void read_filter(const wire::LifecycleRuleFilter& filter, LifecycleRule& rule) {
@@ -93,7 +76,7 @@ LifecycleRule read_rule(const wire::LifecycleRule& from) {
 Result<void> read_documents(Bucket& bucket) {
   if (auto* text = bucket.record.document(documents::kNotification)) {
     TRY(auto document, shapes::from_json<wire::NotificationConfiguration>(*text));
-    bucket.notifications = read_notifications(document);
+    bucket.notifications = rules_of(document);
   }
   if (auto* text = bucket.record.document(documents::kLifecycle)) {
     TRY(auto document, shapes::from_json<wire::BucketLifecycleConfiguration>(*text));
@@ -114,6 +97,24 @@ Result<void> read_documents(Bucket& bucket) {
 }
 
 }  // namespace
+
+std::vector<NotificationRule> rules_of(const wire::NotificationConfiguration& document) {
+  std::vector<NotificationRule> out;
+  auto add = [&](auto& configuration, const std::string& arn) {
+    NotificationRule rule{configuration.id.value_or(""), arn, configuration.events, "", ""};
+    read_filter(configuration.filter, rule);
+    out.push_back(std::move(rule));
+  };
+  if (document.queue_configurations) {
+    for (auto& entry : *document.queue_configurations) add(entry, entry.queue_arn);
+  }
+  if (document.lambda_function_configurations) {
+    for (auto& entry : *document.lambda_function_configurations) {
+      add(entry, entry.lambda_function_arn);
+    }
+  }
+  return out;
+}
 
 bool NotificationRule::matches(std::string_view event, ByteView key) const {
   if (!key.starts_with(prefix) || !key.ends_with(suffix)) return false;

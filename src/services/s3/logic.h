@@ -51,6 +51,8 @@ struct Expectation {
   std::vector<std::pair<ChecksumKind, Bytes>> checksums;  // raw
   std::optional<Bytes> md5;                               // raw
   uint64_t bytes_max = kPutBytesMax;
+  // A checksum behind the bytes that the front end computes and verifies: not computed again.
+  std::shared_ptr<const shapes::BodyFacts> facts = {};
 };
 
 struct WriteConditions {
@@ -118,6 +120,7 @@ struct CopyRequest {
   Bytes key;
   std::optional<Metadata> metadata;  // absent: the source's
   std::optional<Tags> tags;          // absent: the source's
+  std::optional<std::string> website_redirect;
   std::optional<ChecksumKind> checksum_kind;
   WriteConditions conditions;
 };
@@ -238,6 +241,8 @@ class Logic {
   Logic(event::Kernel& kernel, Config config);
   Logic(const Logic&) = delete;
   const Config& config() const { return config_; }
+  const std::string& account() const { return kernel_.account; }
+  const std::string& region() const { return kernel_.region; }
   event::Kernel& kernel() { return kernel_; }
 
   // Ends half-done deletions of buckets. Before any request.
@@ -247,7 +252,7 @@ class Logic {
   Task<Result<BucketPtr>> bucket(std::string name, Freshness freshness = Freshness::kStored);
   // Errors: InvalidBucketName, BucketAlreadyOwnedByYou (not in us-east-1, where it succeeds),
   // TooManyBuckets.
-  Task<Result<void>> create_bucket(Requester requester, std::string name);
+  Task<Result<void>> create_bucket(Requester requester, std::string name, Pairs documents = {});
   Task<Result<void>> delete_bucket(Requester requester, std::string name);
   struct NamedBucket {
     std::string name;
@@ -279,7 +284,13 @@ class Logic {
   };
   using RangeOf = std::function<Result<ByteRange>(const Found&)>;
   Task<Result<Opened>> read(ReadRequest request, RangeOf range_of);
-  Task<Result<Written>> copy(CopyRequest request);
+  // read() for a copy: conditions that do not hold are 412, never 304.
+  Task<Result<Opened>> read_source(ReadRequest request, RangeOf range_of);
+  struct Copied {
+    Written written;
+    std::optional<std::string> source_version;
+  };
+  Task<Result<Copied>> copy(CopyRequest request);
   Task<Result<Removed>> remove(RemoveRequest request, RemoveItem item);
   // One result an item, in their order.
   Task<Result<std::vector<Result<Removed>>>> remove_many(RemoveRequest request,
@@ -417,6 +428,13 @@ std::string checksum_text(const StoredChecksum& checksum, uint32_t parts_count);
 // Names. Errors: InvalidBucketName, KeyTooLongError.
 Result<void> check_bucket_name(std::string_view name);
 Result<void> check_key(ByteView key);
+// Amazon S3 API Reference, "CreateBucket", LocationConstraint. Errors: InvalidLocationConstraint,
+// IllegalLocationConstraintException.
+Result<void> check_location(std::string_view region, const std::optional<std::string>& constraint);
+// The kind of checksum that an upload's object gets. Errors: InvalidRequest for a combination that
+// AWS does not know.
+Result<ChecksumScope> scope_of(std::optional<ChecksumKind> kind,
+                               const std::optional<std::string>& type);
 Result<void> check_tags(const Tags& tags, size_t tags_max);
 
 }  // namespace suiro::s3

@@ -86,7 +86,7 @@ Task<Result<BucketPtr>> Logic::bucket(std::string name, Freshness freshness) {
   co_return compiled;
 }
 
-Task<Result<void>> Logic::create_bucket(Requester requester, std::string name) {
+Task<Result<void>> Logic::create_bucket(Requester requester, std::string name, Pairs documents) {
   CO_TRY_VOID(check_bucket_name(name));
   CO_TRY(auto page, co_await list_buckets("", "", kBucketsMax));
   CO_TRY(auto existing, co_await storage_.bucket(name));
@@ -97,7 +97,8 @@ Task<Result<void>> Logic::create_bucket(Requester requester, std::string name) {
   if (page.buckets.size() >= kBucketsMax) {
     co_return fail("TooManyBuckets", "You have attempted to create more buckets than allowed");
   }
-  BucketRecord record{.created = kernel_.clock.now(), .region = kernel_.region};
+  BucketRecord record{
+      .created = kernel_.clock.now(), .region = kernel_.region, .documents = std::move(documents)};
   store::Batch batch;
   batch.require_absent(keys::bucket(name));
   batch.put(keys::bucket(name), encode(record));

@@ -12,22 +12,22 @@ Failure copies_onto_itself() {
                        "redirect location or encryption attributes."});
 }
 
-// A copy's conditions fail as 412, never as 304.
-Result<void> as_copy_error(Error error) {
-  if (error.code == "NotModified") return precondition_failed("x-amz-copy-source-If-None-Match");
-  return fail(std::move(error));
-}
-
 }  // namespace
 
-Task<Result<Written>> Logic::copy(CopyRequest request) {
+Task<Result<Logic::Opened>> Logic::read_source(ReadRequest request, RangeOf range_of) {
+  auto opened = co_await read(std::move(request), std::move(range_of));
+  if (!opened && opened.error().code == "NotModified") {
+    co_return precondition_failed("x-amz-copy-source-If-None-Match");
+  }
+  co_return opened;
+}
+
+Task<Result<Logic::Copied>> Logic::copy(CopyRequest request) {
   CO_TRY_VOID(check_key(request.key));
   if (request.tags) CO_TRY_VOID(check_tags(*request.tags, kObjectTagsMax));
   const bool same = request.source.bucket == request.bucket && request.source.key == request.key &&
                     request.source.version.kind == VersionChoice::Kind::kCurrent;
-  const bool redirects =
-      request.metadata && request.metadata->find(SystemHeader::kWebsiteRedirect) != nullptr;
-  if (same && !request.metadata && !redirects) co_return copies_onto_itself();
+  if (same && !request.metadata && !request.website_redirect) co_return copies_onto_itself();
   CO_TRY_VOID(co_await bucket(request.bucket, Freshness::kCached));
   auto whole = [](const Found& found) -> Result<ByteRange> {
     if (found.record.size_bytes > kPutBytesMax) {
@@ -37,14 +37,11 @@ Task<Result<Written>> Logic::copy(CopyRequest request) {
     }
     return ByteRange{0, found.record.size_bytes};
   };
-  auto opened = co_await read(request.source, whole);
-  if (!opened) {
-    CO_TRY_VOID(as_copy_error(opened.error()));
-  }
-  const ObjectRecord& source = opened->found.record;
+  CO_TRY(auto opened, co_await read_source(request.source, whole));
+  const ObjectRecord& source = opened.found.record;
   Expectation expectation{.kind = request.checksum_kind};
   if (!expectation.kind && source.checksum) expectation.kind = source.checksum->kind;
-  CO_TRY(auto received, co_await receive(*opened->body, std::move(expectation)));
+  CO_TRY(auto received, co_await receive(*opened.body, std::move(expectation)));
 
   Draft draft{.requester = std::move(request.requester),
               .bucket = std::move(request.bucket),
@@ -63,8 +60,14 @@ Task<Result<Written>> Logic::copy(CopyRequest request) {
     draft.record.metadata = source.metadata;
     std::erase_if(draft.record.metadata.system,
                   [](auto& entry) { return entry.first == SystemHeader::kWebsiteRedirect; });
+    if (request.website_redirect) {
+      draft.record.metadata.system.emplace_back(SystemHeader::kWebsiteRedirect,
+                                                *std::move(request.website_redirect));
+    }
   }
-  co_return co_await commit_version(std::move(draft));
+  auto source_version = opened.found.version();
+  CO_TRY(auto written, co_await commit_version(std::move(draft)));
+  co_return Copied{std::move(written), std::move(source_version)};
 }
 
 }  // namespace suiro::s3

@@ -23,6 +23,25 @@ Failure kind_mismatch(ChecksumKind expected, ChecksumKind actual) {
 
 }  // namespace
 
+// Amazon S3 User Guide, "Checking object integrity", "Full object and composite checksum types".
+Result<ChecksumScope> scope_of(std::optional<ChecksumKind> kind,
+                               const std::optional<std::string>& type) {
+  const bool sha = kind == ChecksumKind::kSha1 || kind == ChecksumKind::kSha256;
+  const bool nvme = !kind || kind == ChecksumKind::kCrc64Nvme;
+  if (!type) return nvme ? ChecksumScope::kFullObject : ChecksumScope::kComposite;
+  const std::string name = to_lower(checksum_name(kind.value_or(ChecksumKind::kCrc64Nvme)));
+  if (*type == "FULL_OBJECT") {
+    if (!sha) return ChecksumScope::kFullObject;
+  } else if (*type == "COMPOSITE") {
+    if (!nvme) return ChecksumScope::kComposite;
+  } else {
+    return fail("InvalidRequest", "Value for x-amz-checksum-type header is invalid.");
+  }
+  return fail("InvalidRequest",
+              fmt::format("The {} checksum type cannot be used with the {} checksum algorithm.",
+                          *type, name));
+}
+
 Task<Result<UploadId>> Logic::create_upload(UploadRequest request) {
   CO_TRY_VOID(check_key(request.key));
   CO_TRY_VOID(check_tags(request.record.tags, kObjectTagsMax));

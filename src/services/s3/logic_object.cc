@@ -78,6 +78,7 @@ Task<Result<Received>> Logic::receive(shapes::ByteSource& body, Expectation expe
   for (auto& [kind, raw] : expectation.checksums) {
     if (kind != kept.kind()) further.emplace_back(kind);
   }
+  const bool told = expectation.facts && expectation.facts->trailer_kind == kept.kind();
   std::unique_ptr<store::BlobWriter> writer;
   while (true) {
     CO_TRY(Bytes piece, co_await body.read(kPieceBytes));
@@ -85,13 +86,14 @@ Task<Result<Received>> Logic::receive(shapes::ByteSource& body, Expectation expe
     out.size_bytes += piece.size();
     if (out.size_bytes > expectation.bytes_max) co_return too_large(expectation.bytes_max);
     md5.update(piece);
-    kept.update(piece);
+    if (!told) kept.update(piece);
     for (auto& checksum : further) checksum.update(piece);
     if (!writer) writer = storage_.store().write_blob();
     CO_TRY_VOID(co_await writer->append(std::move(piece)));
   }
   out.md5 = md5.finish();
-  out.checksum = {kept.kind(), ChecksumScope::kFullObject, kept.finish()};
+  out.checksum = {kept.kind(), ChecksumScope::kFullObject,
+                  told ? expectation.facts->trailer_checksum : kept.finish()};
   CO_TRY_VOID(check_expected(expectation, out, further));
   if (writer) {
     CO_TRY(auto pending, co_await writer->finish());

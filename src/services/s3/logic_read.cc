@@ -215,7 +215,13 @@ Task<Result<Found>> Logic::find(ReadRequest request) {
                             "The specified method is not allowed against this resource.",
                             Retry::kNever, std::move(details)});
   }
-  CO_TRY_VOID(check_read(request.conditions, found.record));
+  if (auto met = check_read(request.conditions, found.record); !met) {
+    if (met.error().code == "NotModified") {
+      met.error().details = {{"ETag", "\"" + found.record.etag + "\""},
+                             {"Last-Modified", format_http_date(found.record.modified)}};
+    }
+    co_return fail(met.error());
+  }
   if (!found.record.parts_list.empty()) {
     CO_TRY(found.parts, co_await storage_.parts_list(found.record.parts_list));
   }

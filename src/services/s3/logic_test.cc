@@ -223,8 +223,8 @@ TEST_F(LogicTest, CopyTakesBytesMetadataAndTags) {
       {.requester = who(), .source = {"lake", "from", {}, {}}, .bucket = "lake", .key = "to"}));
   ASSERT_TRUE(copied) << copied.error().message;
   EXPECT_EQ(*get("lake", "to"), "bytes");
-  EXPECT_EQ(copied->record.metadata.user, request.metadata.user);
-  EXPECT_EQ(copied->record.tags, request.tags);
+  EXPECT_EQ(copied->written.record.metadata.user, request.metadata.user);
+  EXPECT_EQ(copied->written.record.tags, request.tags);
   auto self = sim.run(logic.copy(
       {.requester = who(), .source = {"lake", "to", {}, {}}, .bucket = "lake", .key = "to"}));
   EXPECT_EQ(code(self), "InvalidRequest");
@@ -234,7 +234,7 @@ TEST_F(LogicTest, CopyTakesBytesMetadataAndTags) {
                              .key = "to",
                              .metadata = Metadata()}));
   ASSERT_TRUE(self);
-  EXPECT_TRUE(self->record.metadata.user.empty());
+  EXPECT_TRUE(self->written.record.metadata.user.empty());
 }
 
 TEST(S3Restart, WhatWasAcknowledgedIsThere) {

@@ -98,4 +98,22 @@ Result<void> check_tags(const Tags& tags, size_t tags_max) {
   return ok();
 }
 
+Result<void> check_location(std::string_view region, const std::optional<std::string>& constraint) {
+  auto illegal = [](std::string_view what) {
+    return fail("IllegalLocationConstraintException",
+                fmt::format("The {} location constraint is incompatible for the region specific "
+                            "endpoint this request was sent to.",
+                            what));
+  };
+  const bool given = constraint && !constraint->empty();
+  if (region == "us-east-1") {
+    if (!given) return ok();
+    if (*constraint != region) return illegal(*constraint);
+    return fail("InvalidLocationConstraint", "The specified location-constraint is not valid");
+  }
+  if (!given) return illegal("unspecified");
+  if (*constraint == region || (*constraint == "EU" && region == "eu-west-1")) return ok();
+  return illegal(*constraint);
+}
+
 }  // namespace suiro::s3

@@ -3,6 +3,7 @@
 
 #include "base/arn.h"
 #include "base/bytes.h"
+#include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/shard.h"
@@ -106,6 +107,26 @@ TEST(Signal, WakesOrTimesOut) {
   shards.poll();
   ASSERT_EQ(wakes.size(), 2u);
   EXPECT_EQ(wakes[1], Signal::Wake::kTimeout);
+}
+
+TEST(Cancellation, RingsEachSubscriberOnceOnItsExecutor) {
+  Shards shards(1);
+  int asked = 0, rung = 0, late = 0, gone = 0;
+  Cancellation cancellation([&] { ++asked; });
+  auto first = cancellation.subscribe(shards.executor(0), [&] { ++rung; });
+  auto ended = cancellation.subscribe(shards.executor(0), [&] { ++gone; });
+  EXPECT_EQ(asked, 2);
+  ended.reset();
+  cancellation.cancel();
+  cancellation.cancel();
+  EXPECT_TRUE(cancellation.cancelled());
+  EXPECT_EQ(rung, 0);
+  shards.poll();
+  EXPECT_EQ(rung, 1);
+  EXPECT_EQ(gone, 0);
+  auto after = cancellation.subscribe(shards.executor(0), [&] { ++late; });
+  shards.poll();
+  EXPECT_EQ(late, 1);
 }
 
 }  // namespace

@@ -4,9 +4,14 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <filesystem>
 #include <future>
 
 #include "base/check.h"
@@ -65,7 +70,7 @@ class TestHandler final : public Handler {
     explicit Count(size_t size, std::optional<uint64_t> declared = {})
         : left_(size), declared_(declared) {}
     Task<Result<Bytes>> read(size_t) override {
-      size_t piece = std::min<size_t>(left_, 10);
+      size_t piece = std::min<size_t>(left_, left_ > 1'000'000 ? 100'000 : 10);
       left_ -= piece;
       co_return Bytes(piece, 'x');
     }
@@ -101,6 +106,7 @@ class Client {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
+  int fd() const { return fd_; }
   void finish() { shutdown(fd_, SHUT_WR); }
   void send(std::string_view text) {
     while (!text.empty()) {
@@ -423,6 +429,79 @@ TEST_F(HttpServer, HeaderValuesCannotBreakTheResponse) {
   EXPECT_NE(text.find("x-meta: a  set-cookie: b\r\n"), text.npos);
   EXPECT_NE(text.find("content-length: 6\r\n"), text.npos);
   EXPECT_EQ(text.find("Content-Length: 1"), text.npos);
+}
+
+// A self-signed certificate and its key as files.
+TlsFiles make_certificate(const std::filesystem::path& folder) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_set_pubkey(certificate, key);
+  X509_NAME* name = X509_get_subject_name(certificate);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+  X509_set_issuer_name(certificate, name);
+  CHECK(X509_sign(certificate, key, EVP_sha256()) > 0);
+  TlsFiles files{folder / "certificate.pem", folder / "key.pem"};
+  FILE* out = fopen(files.certificate_chain.c_str(), "w");
+  CHECK(PEM_write_X509(out, certificate) == 1);
+  fclose(out);
+  out = fopen(files.private_key.c_str(), "w");
+  CHECK(PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
+  fclose(out);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  return files;
+}
+
+// One exchange over TLS, to the end of the connection.
+std::string tls_exchange(uint16_t port, std::string_view request) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's sockets raise it
+  Client socket(port);
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL* ssl = SSL_new(context);
+  SSL_set_fd(ssl, socket.fd());
+  std::string out;
+  if (SSL_connect(ssl) == 1) {
+    size_t sent = 0;
+    SSL_write_ex(ssl, request.data(), request.size(), &sent);
+    char piece[4096];
+    size_t got = 0;
+    while (SSL_read_ex(ssl, piece, sizeof(piece), &got) == 1) out.append(piece, got);
+  }
+  SSL_free(ssl);
+  SSL_CTX_free(context);
+  return out;
+}
+
+TEST_F(HttpServer, SpeaksTls) {
+  start();
+  auto folder = std::filesystem::path(testing::TempDir()) / "suiro-tls";
+  std::filesystem::create_directories(folder);
+  TlsFiles files = make_certificate(folder);
+  auto tls = load_tls(files);
+  ASSERT_TRUE(tls) << tls.error().message;
+  EXPECT_FALSE(load_tls({files.certificate_chain, folder / "absent"}));
+  EXPECT_FALSE(load_tls({files.private_key, files.private_key}));
+  auto port = server_->listen("127.0.0.1", 0, {.tag = "tls", .tls = *tls});
+  ASSERT_TRUE(port);
+  std::string body(300'000, 'b');
+  std::string answer = tls_exchange(
+      *port,
+      "PUT /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n" +
+          body);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer.substr(0, 200);
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n" + body));
+  EXPECT_NE(tls_exchange(*port, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                .find("tls h /x"),
+            std::string::npos);
+  // Neither plain text on the TLS port nor a client that leaves ends the server.
+  Client plain(*port);
+  plain.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(plain.read_to_end().find("HTTP/1.1"), std::string::npos);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -22,12 +22,13 @@ Transport::Transport(Socket socket, std::shared_ptr<asio::ssl::context> tls)
   ErrorCode ignored;  // a local socket has no such option
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
-  if (context_) tls_.emplace(socket_, *context_);
 }
 
 Task<ErrorCode> Transport::handshake() {
   ErrorCode ec;
-  if (!tls_) co_return ec;
+  if (!context_) co_return ec;
+  // Not in the constructor: the stream refers to the socket, which must not move any more.
+  tls_.emplace(socket_, *context_);
   co_await tls_->async_handshake(asio::ssl::stream_base::server,
                                  asio::redirect_error(use_task, ec));
   if (!ec) {

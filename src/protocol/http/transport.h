@@ -3,7 +3,8 @@
 //
 // Invariants:
 //  1. One read and one write may be in progress at a time.
-//  2. cancel() makes operations in progress fail; the transport is then closed by its owner.
+//  2. It may be moved before handshake(), not after.
+//  3. cancel() makes operations in progress fail; the transport is then closed by its owner.
 // Thread: its shard's.
 #pragma once
 

@@ -758,12 +758,12 @@ class FallbackTest : public SandboxTest {
     close();
     if (host) world->wait_void(host->stop());
   }
-  void start(Unsandboxed unsandboxed) {
+  void start(Unsandboxed unsandboxed, std::string bwrap) {
     Config config;
     config.run_directory = world->root + "/run-fallback";
     config.instance = fmt::format("test-fallback-{}", ::getpid());
     config.unsandboxed = unsandboxed;
-    config.bwrap = code + "/bwrap";
+    config.bwrap = std::move(bwrap);
     host = make_host(std::move(config), world->clock);
     auto started = world->wait(host->start());
     ASSERT_TRUE(started) << started.error().message;
@@ -772,7 +772,7 @@ class FallbackTest : public SandboxTest {
 };
 
 TEST_F(FallbackTest, RefusedByDefaultWithTheReason) {
-  start(Unsandboxed::kRefuse);
+  start(Unsandboxed::kRefuse, code + "/bwrap");
   EXPECT_FALSE(host->probe().complete());
   EXPECT_THAT(
       host->probe().missing().front(),
@@ -785,7 +785,7 @@ TEST_F(FallbackTest, RefusedByDefaultWithTheReason) {
 }
 
 TEST_F(FallbackTest, RunsAsAPlainProcessWhereAllowed) {
-  start(Unsandboxed::kAllow);
+  start(Unsandboxed::kAllow, code + "/bwrap");
   spec.timeout = Millis(1'000);
   python(
       "import os, subprocess, tempfile, time\ndef handler(event, context):\n"
@@ -800,6 +800,17 @@ TEST_F(FallbackTest, RunsAsAPlainProcessWhereAllowed) {
   EXPECT_EQ(invoke(R"("sleep")").end, End::kTimeout);
   close();
   EXPECT_FALSE(files::exists(world->root + "/run-fallback/tmp/0"));
+}
+
+TEST_F(FallbackTest, RunsWithWhatIsThereWhereAllowed) {
+  start(Unsandboxed::kAllow, "");
+  spec.timeout = Millis(1'000);
+  python("import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n");
+  auto made = world->wait(host->create(spec));
+  ASSERT_TRUE(made) << made.error().message;
+  sandbox = std::move(*made);
+  EXPECT_EQ(invoke("0").payload, "0");
+  EXPECT_EQ(invoke("1000").end, End::kTimeout);
 }
 
 class NodeTest : public SandboxTest {

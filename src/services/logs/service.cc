@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/logs/service.h"
+
+namespace suiro::logs {
+
+Service::Service(event::Kernel& kernel, Config)
+    : logic_(kernel), api_(kernel, logic_), sink_(kernel, logic_) {
+  logic_.register_timers();
+}
+
+Task<Result<void>> Service::start() {
+  co_return ok();
+}
+
+Task<void> Service::stop() {
+  return sink_.stop();
+}
+
+void Service::add_operations(shapes::Registry& registry) {
+  api_.add_operations(registry);
+}
+
+}  // namespace suiro::logs

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/logs/sink.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace suiro::logs {
+
+Sink::Sink(event::Kernel& kernel, Logic& logic)
+    : kernel_(kernel),
+      logic_(logic),
+      executor_(kernel.shards.owner("logs.sink")),
+      scope_(executor_) {}
+
+void Sink::append(std::string group, std::string stream, std::vector<event::LogLine> lines) {
+  if (lines.empty()) return;
+  size_t size = 0;
+  for (const auto& line : lines) size += event_bytes(line.message);
+  Name name(std::move(group), std::move(stream));
+  if (bytes_.fetch_add(size) + size <= event::kLogSinkBytesMax) {
+    asio::post(executor_, [this, name = std::move(name), lines = std::move(lines), size]() mutable {
+      take(std::move(name), std::move(lines), size, 0);
+    });
+    return;
+  }
+  bytes_ -= size;
+  size_t dropped = lines.size();
+  if (notices_.fetch_add(1) >= kSinkNoticesMax) {
+    --notices_;
+    log::warning("logs: {} lines of {} were dropped", dropped, name.first);
+    return;
+  }
+  asio::post(executor_, [this, name = std::move(name), dropped]() mutable {
+    --notices_;
+    take(std::move(name), {}, 0, dropped);
+  });
+}
+
+void Sink::take(Name name, std::vector<event::LogLine> lines, size_t size_bytes, size_t dropped) {
+  if (scope_.closing()) {
+    bytes_ -= size_bytes;
+    return;
+  }
+  Waiting& waiting = waiting_[std::move(name)];
+  waiting.size_bytes += size_bytes;
+  waiting.dropped += dropped;
+  for (auto& line : lines) {
+    for (size_t at = 0; at == 0 || at < line.message.size(); at += kSinkLineBytesMax) {
+      waiting.events.push_back({line.time, line.message.size() <= kSinkLineBytesMax
+                                               ? std::move(line.message)
+                                               : line.message.substr(at, kSinkLineBytesMax)});
+    }
+  }
+  arm();
+}
+
+void Sink::arm() {
+  if (alarm_ || flushing_ || scope_.closing()) return;
+  alarm_ = kernel_.clock.alarm(executor_, kernel_.clock.now() + event::kLogFlushInterval, [this] {
+    alarm_.reset();
+    flushing_ = true;
+    scope_.spawn(flush());
+  });
+}
+
+Task<void> Sink::flush() {
+  co_await write_all();
+  flushing_ = false;
+  if (!waiting_.empty()) arm();
+}
+
+Task<void> Sink::write_all() {
+  auto batch = std::exchange(waiting_, {});
+  while (!batch.empty()) {
+    std::vector<Logic::Lines> lines;
+    size_t size = 0, events = 0;
+    while (!batch.empty() && size < kSinkCommitBytesMax) {
+      auto part = batch.extract(batch.begin());
+      Waiting& waiting = part.mapped();
+      if (waiting.dropped > 0) {
+        waiting.events.push_back(
+            {kernel_.clock.now(),
+             fmt::format("{} lines were dropped here: more were written than could be stored",
+                         waiting.dropped)});
+      }
+      size += waiting.size_bytes;
+      events += waiting.events.size();
+      lines.push_back({part.key().first, part.key().second, std::move(waiting.events)});
+    }
+    auto written = co_await logic_.write(std::move(lines));
+    if (!written) log::error("logs: {} lines are lost: {}", events, written.error().message);
+    bytes_ -= size;
+  }
+}
+
+Task<void> Sink::stop() {
+  co_await run_on(executor_, [this]() -> Task<void> {
+    alarm_.reset();
+    co_await scope_.close();
+    co_await write_all();
+  });
+}
+
+}  // namespace suiro::logs

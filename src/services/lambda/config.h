@@ -28,7 +28,7 @@ class CredentialIssuer {
 enum class CodeThreads : uint8_t { kOwn, kNone };
 
 struct Config {
-  // Where zips are unpacked: a cache, "<data directory>/lambda/code".
+  // Where zips are unpacked: a cache, "<data directory>/functions".
   std::string code_directory;
   CodeThreads code_threads = CodeThreads::kOwn;
   sandbox::Host* host = nullptr;            // started before this service, stopped after it

@@ -14,6 +14,11 @@
 namespace suiro::store {
 namespace {
 
+// How long the committer waits for company: a share of the last write, and never less than a timer
+// can do or more than a client would notice.
+constexpr int kCompanyShare = 8;
+constexpr std::chrono::microseconds kCompanyWaitMin{100};
+constexpr std::chrono::microseconds kCompanyWaitMax{2000};
 // RocksDB's own overhead of one operation in a write batch, for the reservation.
 constexpr size_t kOperationOverhead = 24;
 
@@ -93,9 +98,9 @@ void Committer::submit(Pending pending) {
   queue_.push_back(std::move(pending));
   queue_bytes_ += bytes;
   if (!inline_) {
-    bool first = queue_.size() == 1;
+    bool wake = queue_.size() == 1 || queue_.size() == last_group_;
     lock.unlock();
-    if (first) wake_.notify_one();
+    if (wake) wake_.notify_one();
     return;
   }
   if (inline_busy_) return;
@@ -114,11 +119,19 @@ void Committer::loop() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
+    await_company(lock);
     auto group = take_group();
+    last_group_ = group.size();
     lock.unlock();
     commit_group(std::move(group));
     lock.lock();
   }
+}
+
+void Committer::await_company(std::unique_lock<std::mutex>& lock) {
+  auto patience = std::min<std::chrono::nanoseconds>(last_write_ / kCompanyShare, kCompanyWaitMax);
+  if (patience < kCompanyWaitMin) return;
+  wake_.wait_for(lock, patience, [this] { return stopping_ || queue_.size() >= last_group_; });
 }
 
 std::vector<Committer::Pending> Committer::take_group() {
@@ -179,7 +192,9 @@ Result<void> Committer::write_group(std::vector<Pending>& group) {
   rocksdb::WriteOptions options;
   options.sync = true;
   core_->begin_write(sequence, out.Count());
+  auto begun = std::chrono::steady_clock::now();
   auto status = core_->db().Write(options, &out);
+  last_write_ = std::chrono::steady_clock::now() - begun;
   if (!status.ok()) {
     core_->latch()->close("a write failed: " + status.ToString());
     return fail(core_->latch()->error());

@@ -7,12 +7,18 @@
 //  1. Conditions of a batch see every earlier batch, those of the same group included.
 //  2. A batch whose condition fails changes nothing and holds up nobody.
 //  3. After a failed write nothing is written again: the latch is closed.
-//  4. Waiters of a group resume after the group is durable, one post for each executor; then the
+//  4. The committer waits for company before it syncs: at most a part of what the last sync took,
+//  and
+//     only while fewer batches wait than the last group had. Clients that were answered together
+//     come back together; without the wait the first of them would go alone and hold up all others.
+//     A lone client never waits.
+//  5. Waiters of a group resume after the group is durable, one post for each executor; then the
 //     observers of appended records are told, in commit order.
 //
 // Threads: submit() from any. With Threads::kNone, submit() commits on the calling thread.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -50,6 +56,7 @@ class Committer {
 
  private:
   void loop();
+  void await_company(std::unique_lock<std::mutex>& lock);
   std::vector<Pending> take_group();
   void commit_group(std::vector<Pending> group);
   Result<void> write_group(std::vector<Pending>& group);
@@ -72,6 +79,8 @@ class Committer {
   std::condition_variable wake_;
   std::deque<Pending> queue_;
   size_t queue_bytes_ = 0;
+  size_t last_group_ = 0;                   // batches
+  std::chrono::nanoseconds last_write_{0};  // how long it took; the committer's thread only
   bool stopping_ = false;
   const bool inline_;
   bool inline_busy_ = false;  // kNone: a submit() inside an observer joins the queue

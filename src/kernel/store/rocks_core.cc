@@ -21,6 +21,8 @@ constexpr size_t kArenaBlockBytes = 256 << 10;
 constexpr uint64_t kWalBytesMax = 128 << 20;
 constexpr uint64_t kBlobValueBytesMin = 4 << 10;
 constexpr uint64_t kBlobFileBytes = 64 << 20;
+// The oldest blob files are rewritten when this share of their bytes is dead.
+constexpr double kBlobGarbageShareMax = 0.5;
 constexpr size_t kInfoLogBytesMax = 1 << 20;
 constexpr size_t kInfoLogFilesMax = 2;
 constexpr std::string_view kBlobFamily = "blobs";
@@ -93,6 +95,12 @@ rocksdb::ColumnFamilyOptions family_options(std::shared_ptr<rocksdb::Cache> cach
   family.compression = rocksdb::kLZ4Compression;
   family.bottommost_compression = rocksdb::kZSTD;
   family.level_compaction_dynamic_level_bytes = true;
+  // Compaction does not rewrite larger values; it only drops those that died.
+  family.enable_blob_files = true;
+  family.min_blob_size = kBlobValueBytesMin;
+  family.blob_file_size = kBlobFileBytes;
+  family.enable_blob_garbage_collection = true;
+  family.blob_garbage_collection_force_threshold = kBlobGarbageShareMax;
   return family;
 }
 
@@ -100,10 +108,6 @@ rocksdb::ColumnFamilyOptions blob_family_options(std::shared_ptr<rocksdb::Cache>
   rocksdb::ColumnFamilyOptions family = family_options(std::move(cache));
   family.write_buffer_size = kBlobMemtableBytes;
   family.arena_block_size = 1 << 20;
-  family.enable_blob_files = true;
-  family.min_blob_size = kBlobValueBytesMin;
-  family.blob_file_size = kBlobFileBytes;
-  family.enable_blob_garbage_collection = true;
   return family;
 }
 

@@ -144,6 +144,12 @@ Task<Result<void>> RocksStore::backup(std::string to) {
   co_return co_await parts_->pool->run(std::move(work));
 }
 
+void RocksStore::flush_for_measurement() {
+  RocksCore& core = *parts_->core;
+  auto status = core.db().Flush(rocksdb::FlushOptions(), {core.main(), core.blobs()});
+  CHECK(status.ok(), status.ToString());
+}
+
 std::string RocksStore::latched() const {
   return parts_->core->latch()->reason();
 }

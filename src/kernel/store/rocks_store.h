@@ -60,6 +60,8 @@ class RocksStore final : public Store {
   void observe_puts(Key prefix, AppendObserver observer) override;
   Task<Result<void>> backup(std::string to) override;
   std::string latched() const override;
+  // Writes what is in memory only to tables, so that a benchmark counts all bytes. Blocks.
+  void flush_for_measurement();
 
  private:
   struct Parts;

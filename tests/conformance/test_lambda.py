@@ -118,10 +118,11 @@ def test_provided_bootstrap(client, name):
     source = """#!/bin/bash
 while true; do
   headers=$(mktemp)
-  event=$(curl -sS -D "$headers" "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/next")
+  api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
+  event=$(curl -sS -D "$headers" "$api/invocation/next")
   id=$(grep -i lambda-runtime-aws-request-id "$headers" | tr -d '[:space:]' | cut -d: -f2)
   curl -sS -o /dev/null -d "{\\"echo\\": $event}" \
-    "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/$id/response"
+    "$api/invocation/$id/response"
 done
 """
     out = io.BytesIO()
@@ -136,8 +137,8 @@ done
 
 
 def test_function_errors(client, name):
-    make(client, name, "def handler(event, context):\n    raise ValueError('no ' + event['what'])\n")
-    reply, body = call(client, name, {"what": "way"})
+    make(client, name, "def handler(event, context):\n    raise ValueError('no ' + event['w'])")
+    reply, body = call(client, name, {"w": "way"})
     assert reply["StatusCode"] == 200 and reply["FunctionError"] == "Unhandled"
     assert body["errorType"] == "ValueError" and body["errorMessage"] == "no way"
     assert body["stackTrace"]
@@ -160,9 +161,10 @@ def test_timeout_kills_and_the_next_one_works(client, name):
 
 
 @pytest.mark.parametrize("source", [
-    "import os\ndef handler(event, context):\n    while True:\n        try:\n            os.fork()\n"
-    "        except OSError:\n            pass\n",
-    "def handler(event, context):\n    held = []\n    while True:\n        held.append(bytearray(10 << 20))\n",
+    "import os\ndef handler(event, context):\n    while True:\n        try:\n"
+    "            os.fork()\n        except OSError:\n            pass\n",
+    "def handler(event, context):\n    held = []\n    while True:\n"
+    "        held.append(bytearray(10 << 20))\n",
     "def handler(event, context):\n    while True:\n        pass\n",
     "import os\ndef handler(event, context):\n    os._exit(3)\n",
 ], ids=["forks", "allocates", "spins", "exits"])
@@ -342,8 +344,8 @@ def test_logs_arrive(suiro, client, name):
 def make_queue(suiro, name, **attributes):
     sqs = suiro.client("sqs")
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    return sqs, url, arn
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return sqs, url, found["Attributes"]["QueueArn"]
 
 
 def receive_one(sqs, url):

@@ -4,12 +4,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 
-#include "base/bytes.h"
 #include "base/clock.h"
-#include "base/task.h"
 #include "engine/sandbox/sandbox.h"
 #include "services/lambda/limits.h"
 
@@ -33,12 +30,6 @@ struct Config {
   CodeThreads code_threads = CodeThreads::kOwn;
   sandbox::Host* host = nullptr;            // started before this service, stopped after it
   CredentialIssuer* credentials = nullptr;  // null: sandboxes get none
-  // Opens an object of the lake for reading; errors as functions' callers see them. Empty: code
-  // cannot come from the lake.
-  using Next = std::function<Task<Result<Bytes>>()>;
-  std::function<Task<Result<Next>>(std::string bucket, std::string key,
-                                   std::optional<std::string> version)>
-      open_object;
   // Memory of all sandboxes, running and warm; 0: three quarters of the machine's.
   uint64_t sandbox_memory_mb = 0;
   uint32_t account_concurrency = kAccountConcurrency;

@@ -9,6 +9,7 @@
 namespace suiro::lambda {
 namespace {
 
+constexpr size_t kReadBytes = 1 << 20;  // of an object of the lake at a time
 constexpr std::string_view kRevisionMismatch =
     "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias "
     "API to retrieve the latest Revision Id";
@@ -105,11 +106,22 @@ Task<Result<ReceivedCode>> Logic::receive(CodeSource source) {
   if (source.bucket.empty() || source.key.empty()) {
     co_return fail(kInvalidParameter, "Please provide a source for function code.");
   }
-  if (!context_.config.open_object) {
-    co_return unsupported("Code from the lake, where the s3 service is not wired,");
+  event::ObjectReader* lake = context_.kernel.objects;
+  if (lake == nullptr) co_return unsupported("Code from the lake, where no s3 service runs,");
+  auto object = co_await lake->read(source.bucket, source.key, source.object_version.value_or(""));
+  if (!object) {
+    co_return fail(kInvalidParameter,
+                   fmt::format("Error occurred while GetObject. S3 Error Code: {}. S3 Error "
+                               "Message: {}",
+                               object.error().code, object.error().message));
   }
-  CO_TRY(CodeStore::Next next,
-         co_await context_.config.open_object(source.bucket, source.key, source.object_version));
+  uint64_t at = 0;
+  CodeStore::Next next = [&]() -> Task<Result<Bytes>> {
+    if (at >= object->bytes->size_bytes()) co_return Bytes();
+    CO_TRY(Bytes piece, co_await object->bytes->read(at, kReadBytes));
+    at += piece.size();
+    co_return piece;
+  };
   co_return co_await context_.code.receive(std::move(next), kZipBytesMax);
 }
 

@@ -15,6 +15,8 @@
 //
 // disk/B: bytes written to the device per byte of payload, flushes and compactions included.
 // ratio: to rocksdb 1 or 64.
+//
+// --only sized compares inline blobs with files instead, 16 writers.
 #include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/table.h>
@@ -259,6 +261,20 @@ Task<void> commit_all(Store& store, Shape shape, size_t writer, const Deadline& 
   }
 }
 
+Task<void> commit_blobs(Store& store, Bytes value, size_t writer, const Deadline& deadline,
+                        Recorder& recorder) {
+  for (size_t i = 0; !deadline.passed(); ++i) {
+    recorder.begin();
+    auto blob = store.write_blob();
+    CHECK((co_await blob->append(value)).has_value());
+    auto pending = co_await blob->finish();
+    Batch batch;
+    batch.put(key_of(writer, i), batch.adopt(*std::move(pending)).encode());
+    CHECK((co_await store.commit(std::move(batch))).has_value());
+    recorder.end();
+  }
+}
+
 Figure run_store(const Settings& settings, Shape shape, size_t writers) {
   TemporaryDirectory directory(settings.directory);
   Shards shards(2);
@@ -281,6 +297,59 @@ Figure run_store(const Settings& settings, Shape shape, size_t writers) {
   return summarize(recorders, settings.seconds, bytes_written() - before);
 }
 
+enum class Place { kInline, kFile };
+
+// Blobs of one size, 16 writers.
+Figure run_sized(const Settings& settings, size_t bytes, Place place) {
+  constexpr size_t kWriters = 16;
+  TemporaryDirectory directory(settings.directory);
+  Shards shards(2);
+  auto store = RocksStore::open({.directory = directory.path() + "/store",
+                                 .inline_blob_bytes_max = place == Place::kInline ? bytes : 0});
+  CHECK(store, store ? "" : store.error().message);
+  Bytes value = SeededRandom(1).bytes(bytes);
+  uint64_t before = bytes_written();
+  std::vector<Recorder> recorders(kWriters);
+  Deadline deadline(settings.seconds);
+  std::vector<std::future<void>> ends;
+  for (size_t i = 0; i < kWriters; ++i) {
+    auto task = commit_blobs(**store, value, i, deadline, recorders[i]);
+    auto executor = shards.executor(i % shards.size());
+    ends.push_back(asio::co_spawn(executor, std::move(task), asio::use_future));
+  }
+  shards.start();
+  for (auto& end : ends) end.get();
+  shards.stop();
+  (*store)->flush_for_measurement();
+  store->reset();
+  Figure figure = summarize(recorders, settings.seconds, bytes_written() - before);
+  figure.disk_per_payload *= static_cast<double>(kValueBytes) / static_cast<double>(bytes);
+  return figure;
+}
+
+double status_mib(std::string_view field) {
+  std::ifstream file("/proc/self/status");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with(field)) return std::stod(line.substr(field.size())) / 1024;
+  }
+  return 0;
+}
+
+void print_opening(const Settings& settings) {
+  TemporaryDirectory directory(settings.directory);
+  double without = status_mib("VmRSS:");
+  for (const char* what : {"making a store", "opening an empty store", "opening it again"}) {
+    Recorder recorder;
+    recorder.begin();
+    auto store = RocksStore::open({.directory = directory.path() + "/store"});
+    recorder.end();
+    CHECK(store, store ? "" : store.error().message);
+    std::printf("%-24s %6.1f ms, %5.1f MiB more memory\n", what, recorder.all()[0] / 1000,
+                status_mib("VmRSS:") - without);
+  }
+}
+
 double median(std::vector<double> all) {
   std::ranges::sort(all);
   return all[all.size() / 2];
@@ -299,13 +368,13 @@ struct Contender {
 };
 
 void print(const std::vector<Contender>& contenders) {
-  std::printf("%-14s %10s %9s %9s %8s %8s\n", "", "per sec", "p50 us", "p99 us", "disk/B", "ratio");
+  std::printf("%-18s %10s %9s %9s %8s %8s\n", "", "per sec", "p50 us", "p99 us", "disk/B", "ratio");
   for (const Contender& one : contenders) {
     bool many = one.name.ends_with("64");
     auto ceiling =
         std::ranges::find(contenders, many ? "rocksdb 64" : "rocksdb 1", &Contender::name);
     double base = ceiling == contenders.end() ? NAN : ceiling->of(&Figure::per_second);
-    std::printf("%-14s %10.0f %9.0f %9.0f %8.2f %7.0f%%\n", one.name.c_str(),
+    std::printf("%-18s %10.0f %9.0f %9.0f %8.2f %7.0f%%\n", one.name.c_str(),
                 one.of(&Figure::per_second), one.of(&Figure::p50_us), one.of(&Figure::p99_us),
                 one.of(&Figure::disk_per_payload), 100 * one.of(&Figure::per_second) / base);
   }
@@ -323,6 +392,18 @@ Settings parse(int argc, char** argv) {
   return settings;
 }
 
+std::vector<Contender> sized_contenders(const Settings& settings) {
+  std::vector<Contender> all;
+  for (size_t kib : {16, 64, 256}) {
+    for (Place place : {Place::kInline, Place::kFile}) {
+      auto name = fmt::format("sized {}K {}", kib, place == Place::kInline ? "inline" : "file");
+      all.push_back(
+          {name, [&settings, kib, place] { return run_sized(settings, kib << 10, place); }});
+    }
+  }
+  return all;
+}
+
 int run_all(const Settings& settings) {
   std::vector<Contender> contenders = {
       {"fdatasync", [&] { return run_fdatasync(settings); }},
@@ -334,9 +415,11 @@ int run_all(const Settings& settings) {
       {"store 64", [&] { return run_store(settings, Shape::kValue, 64); }},
       {"blob 64", [&] { return run_store(settings, Shape::kBlob, 64); }},
   };
+  if (settings.only == "sized") contenders = sized_contenders(settings);
   std::erase_if(contenders, [&](const Contender& one) {
     return one.name.find(settings.only) == std::string::npos;
   });
+  print_opening(settings);
   for (size_t round = 0; round < settings.rounds; ++round) {
     for (Contender& one : contenders) {
       one.rounds.push_back(one.run());

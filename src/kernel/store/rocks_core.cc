@@ -18,7 +18,8 @@ constexpr size_t kBlockCacheBytes = 32 << 20;
 constexpr size_t kMainMemtableBytes = 16 << 20;
 constexpr size_t kBlobMemtableBytes = 32 << 20;
 constexpr size_t kArenaBlockBytes = 256 << 10;
-constexpr uint64_t kWalBytesMax = 128 << 20;
+// What a start may have to replay.
+constexpr uint64_t kWalBytesMax = 96 << 20;
 constexpr uint64_t kBlobValueBytesMin = 4 << 10;
 constexpr uint64_t kBlobFileBytes = 64 << 20;
 // The oldest blob files are rewritten when this share of their bytes is dead.

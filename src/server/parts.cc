@@ -63,6 +63,8 @@ App::Parts::Parts(const Options& o)
       identities(o.root, o.settings.account, o.random),
       code_links(o.clock, o.random),
       sandboxes(make_sandboxes(o)),
+      s3(std::make_unique<s3::Service>(o.kernel,
+                                       s3::Config{.encrypted_at_rest = o.settings.encryption})),
       lambda(make_lambda(o)),
       own{o.kernel, o.settings.data, [this] { return usage(); }},
       front_end(o.shards, o.clock, o.random, registry, identities, front_end_config(o.settings)),
@@ -101,6 +103,10 @@ std::unique_ptr<lambda::Service> App::Parts::make_lambda(const Options& o) {
   config.credentials = &identities;
   config.sandbox_memory_mb = o.settings.sandbox_memory_mb;
   config.code_url = [this](std::string arn) { return code_links.url(kernel.endpoint, arn); };
+  config.open_object = [this](std::string bucket, std::string key,
+                              std::optional<std::string> version) {
+    return open_object(std::move(bucket), std::move(key), std::move(version));
+  };
   return std::make_unique<lambda::Service>(o.kernel, std::move(config));
 }
 
@@ -117,9 +123,12 @@ AccessLog::Config App::Parts::access_log_config(const Options& o) const {
 
 void App::Parts::wire() {
   kernel.targets.add_target("lambda", lambda->target());
+  s3->add_operations(registry);
   lambda->add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
+  front_end.set_cors(
+      [this](aws::CorsQuestion question) { return answer_cors(std::move(question)); });
   front_end.mount("/_suiro/health", [this](http::Request) { return health(); });
   front_end.mount(std::string(CodeLinks::kPath), [this](http::Request request) {
     return code_links.serve(std::move(request),
@@ -161,6 +170,7 @@ Task<Result<std::vector<shapes::suiro::FunctionUsage>>> App::Parts::usage() {
 Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await sandboxes->start());
   report_protections();
+  CO_TRY_VOID(co_await s3->start());
   co_return co_await lambda->start();
 }
 
@@ -180,6 +190,7 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await lambda->stop();
+  co_await s3->stop();
 }
 
 Task<void> App::Parts::stop_sandboxes() {
@@ -187,8 +198,58 @@ Task<void> App::Parts::stop_sandboxes() {
   co_await sandboxes->stop();
 }
 
-Task<Result<void>> App::Parts::put_log_file(std::string, std::string, Bytes) {
-  co_return fail(codes::kUnavailable, "no s3");
+// An object's bytes piece by piece; the function keeps the open object.
+Task<Result<lambda::Config::Next>> App::Parts::open_object(std::string bucket, std::string key,
+                                                           std::optional<std::string> version) {
+  constexpr size_t kPieceBytes = 256 * 1024;
+  CO_TRY(auto object,
+         co_await kernel.objects->read(std::move(bucket), std::move(key), version.value_or("")));
+  struct Place {
+    std::unique_ptr<store::BlobReader> bytes;
+    uint64_t offset = 0;
+  };
+  auto place = std::make_shared<Place>(std::move(object.bytes));
+  auto read = [](std::shared_ptr<Place> from) -> Task<Result<Bytes>> {
+    CO_TRY(Bytes piece, co_await from->bytes->read(from->offset, kPieceBytes));
+    from->offset += piece.size();
+    co_return piece;
+  };
+  co_return lambda::Config::Next([place, read] { return read(place); });
+}
+
+Task<std::optional<aws::CorsAnswer>> App::Parts::answer_cors(aws::CorsQuestion question) {
+  auto rule = co_await s3->cors({std::move(question.bucket), std::move(question.origin),
+                                 std::move(question.method), std::move(question.headers)});
+  if (!rule || !*rule) co_return std::nullopt;
+  co_return aws::CorsAnswer{.any_origin = (*rule)->any_origin,
+                            .allow_methods = (*rule)->rule.methods,
+                            .expose_headers = (*rule)->rule.expose,
+                            .max_age_seconds = (*rule)->rule.max_age_seconds};
+}
+
+// The log's files go through the front door: the handler of PutObject, as the delivery service.
+Task<Result<void>> App::Parts::put_log_file(std::string bucket, std::string key, Bytes body) {
+  shapes::s3::PutObjectRequest input;
+  input.bucket = std::move(bucket);
+  input.key = std::move(key);
+  input.content_type = "application/x-gzip";
+  input.body = shapes::body_of(std::move(body));
+  shapes::Call call;
+  call.request_id = kernel.random.uuid();
+  call.now = clock.now();
+  call.trace = TraceContext::begin(call.now, kernel.random);
+  call.trace.span_id = new_span_id(kernel.random);
+  call.principal = {.kind = shapes::Principal::Kind::kService,
+                    .account = settings.account,
+                    .arn = "delivery.logs.amazonaws.com",
+                    .access_key_id = {}};
+  call.region = settings.region;
+  call.account = settings.account;
+  const auto* handler = registry.find("s3", "PutObject");
+  CHECK(handler != nullptr);
+  auto value = shapes::Value::of<shapes::s3::PutObjectRequest>(std::move(input));
+  CO_TRY_VOID(co_await handler->invoke(call, std::move(value)));
+  co_return ok();
 }
 
 }  // namespace suiro::server

@@ -12,6 +12,7 @@
 #include "server/identities.h"
 #include "server/own_service.h"
 #include "services/lambda/service.h"
+#include "services/s3/service.h"
 
 namespace suiro::server {
 
@@ -39,6 +40,7 @@ struct App::Parts {
   CodeLinks code_links;
   shapes::Registry registry;
   std::unique_ptr<sandbox::Host> sandboxes;
+  std::unique_ptr<s3::Service> s3;  // before lambda, whose code may lie in the lake
   std::unique_ptr<lambda::Service> lambda;
   OwnService own;
   aws::FrontEnd front_end;
@@ -52,6 +54,9 @@ struct App::Parts {
   std::unique_ptr<lambda::Service> make_lambda(const Options& options);
   AccessLog::Config access_log_config(const Options& options) const;
   Task<Result<void>> put_log_file(std::string bucket, std::string key, Bytes body);
+  Task<Result<lambda::Config::Next>> open_object(std::string bucket, std::string key,
+                                                 std::optional<std::string> version);
+  Task<std::optional<aws::CorsAnswer>> answer_cors(aws::CorsQuestion question);
   void wire();
   Task<http::Response> health();
   Task<Result<std::vector<shapes::suiro::FunctionUsage>>> usage();

@@ -327,7 +327,11 @@ class Logic {
                                                const ObjectRecord& record);
 
   // The rule that answers a cross-origin request (logic_bucket.cc). nullopt: none does.
-  Task<Result<std::optional<CorsRule>>> cors(CorsQuestion question);
+  struct CorsAnswer {
+    CorsRule rule;
+    bool any_origin = false;  // it was a "*" that allowed the origin
+  };
+  Task<Result<std::optional<CorsAnswer>>> cors(CorsQuestion question);
 
  private:
   // A version about to be written as the head of its key.

@@ -5,6 +5,8 @@
 //   live --delete_bucket() marks it--> deleting --it is empty--> gone
 //                                      deleting --objects are found, or start()--> live
 // While it is marked no write succeeds: each requires the record by which it was judged.
+#include <algorithm>
+
 #include "base/check.h"
 #include "services/s3/codec.h"
 #include "services/s3/logic.h"
@@ -204,14 +206,14 @@ Task<Result<void>> Logic::put_document(Requester requester, std::string name, st
   co_return co_await edit_bucket(requester, name, operation, edit);
 }
 
-Task<Result<std::optional<CorsRule>>> Logic::cors(CorsQuestion question) {
+Task<Result<std::optional<Logic::CorsAnswer>>> Logic::cors(CorsQuestion question) {
   CO_TRY(BucketPtr found, co_await bucket(question.bucket, Freshness::kCached));
   for (auto& rule : found->cors) {
-    if (rule.allows(question.origin, question.method, question.headers)) {
-      co_return std::optional(rule);
-    }
+    if (!rule.allows(question.origin, question.method, question.headers)) continue;
+    const bool any = std::find(rule.origins.begin(), rule.origins.end(), "*") != rule.origins.end();
+    co_return std::optional(CorsAnswer{rule, any});
   }
-  co_return std::optional<CorsRule>();
+  co_return std::optional<CorsAnswer>();
 }
 
 void Logic::record_span(store::Batch& batch, const Requester& requester, std::string operation,

@@ -14,7 +14,7 @@ namespace suiro::s3 {
 
 class Service final : public event::ObjectReader {
  public:
-  // Registers the lifecycle's timer handler; set_reader: kernel.objects is this from now on.
+  // Registers the lifecycle's timer handler and makes itself kernel.objects.
   Service(event::Kernel& kernel, Config config);
 
   // Before the socket opens.
@@ -25,7 +25,7 @@ class Service final : public event::ObjectReader {
   void add_operations(shapes::Registry& registry) { api_.add_operations(registry); }
 
   // The rule of the bucket's CORS configuration that answers; nullopt: none does.
-  Task<Result<std::optional<CorsRule>>> cors(CorsQuestion question) {
+  Task<Result<std::optional<Logic::CorsAnswer>>> cors(CorsQuestion question) {
     return logic_.cors(std::move(question));
   }
 

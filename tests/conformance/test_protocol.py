@@ -114,7 +114,9 @@ def test_signed_chunks(suiro, bucket):
     status, _, body = signer.chunked(f"/{bucket}/k", chunks)
     assert status == 200, body
     assert suiro.client("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == b"".join(chunks)
-    for spoil in (lambda b: b.replace(b"aaaaa", b"aaaba", 1), lambda b: b.replace(b"bbb", b"bxb", 1)):
+    for right, wrong in ((b"aaaaa", b"aaaba"), (b"bbb", b"bxb")):
+        def spoil(body, right=right, wrong=wrong):
+            return body.replace(right, wrong, 1)
         status, _, body = signer.chunked(f"/{bucket}/bad", chunks, spoil)
         assert status == 403 and b"<Code>SignatureDoesNotMatch</Code>" in body
     assert keys(suiro, bucket) == ["k"]
@@ -224,7 +226,8 @@ def test_virtual_host_style(suiro, bucket):
     for host in (f"{bucket}.localhost:{port}", f"{bucket}.s3.localhost:{port}"):
         signer.host = host
         assert signer.request("PUT", "/key", body=host.encode())[0] == 200
-        assert suiro.client("s3").get_object(Bucket=bucket, Key="key")["Body"].read() == host.encode()
+        stored = suiro.client("s3").get_object(Bucket=bucket, Key="key")["Body"].read()
+        assert stored == host.encode()
 
 
 def test_a_client_that_leaves_a_long_poll_takes_no_message(suiro, name):

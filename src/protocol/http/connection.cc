@@ -95,9 +95,12 @@ void Connection::make_room() {
     end_ -= std::exchange(begin_, 0);
     return;
   }
-  size_t larger = capacity_ == 0 ? kInputBytes : capacity_ * 2;
+  grow(capacity_ == 0 ? kInputBytes : capacity_ * 2);
+}
+
+void Connection::grow(size_t larger) {
   auto grown = std::make_unique_for_overwrite<char[]>(larger);
-  std::memcpy(grown.get(), buffer_.get(), end_);
+  if (end_ > 0) std::memcpy(grown.get(), buffer_.get(), end_);
   buffer_ = std::move(grown);
   capacity_ = larger;
 }
@@ -267,6 +270,7 @@ Task<Result<Bytes>> Connection::read_sized(size_t bytes_max) {
 }
 
 Task<Result<Bytes>> Connection::read_chunked(size_t) {
+  if (capacity_ < kChunkedInputBytes) grow(kChunkedInputBytes);
   // Each turn uses buffered bytes or reads more; a size line or trailer that does not fit is
   // refused.
   for (;;) {
@@ -285,10 +289,6 @@ Task<Result<Bytes>> Connection::read_chunked(size_t) {
         co_return fail("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
       }
       if (!chunk.empty() || parser_.done()) co_return chunk;
-      if (buffered() >= kHeaderBytesMax) {
-        body_broken_ = true;
-        co_return fail("InvalidRequest", "The body's chunked coding is not valid.");
-      }
     }
     set_deadline(context_.settings.body_idle_timeout);
     bool more = co_await fill();

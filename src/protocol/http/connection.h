@@ -60,6 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Reads more into the buffer. False at the end, on errors and past the deadline.
   Task<bool> fill();
   void make_room();
+  void grow(size_t larger);
 
   Task<Step> serve_one();
   Task<Step> read_head();

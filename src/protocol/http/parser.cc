@@ -2,6 +2,7 @@
 #include "protocol/http/parser.h"
 
 #include <boost/beast/http/basic_parser.hpp>
+#include <charconv>
 
 #include "base/check.h"
 
@@ -31,7 +32,6 @@ class Beast final : public beast::http::basic_parser<true> {
   }
 
   Head head;
-  Bytes chunk;
   std::optional<ParseError> refusal;
 
  private:
@@ -60,7 +60,6 @@ class Beast final : public beast::http::basic_parser<true> {
   }
 
   void on_field_impl(beast::http::field field, View name, View value, ErrorCode& ec) override {
-    if (is_header_done()) return;  // trailers carry nothing that Suiro uses
     if (head.headers.size() >= kHeaderCountMax)
       return refuse(431, "The request has too many headers.", ec);
     using enum beast::http::field;
@@ -87,13 +86,10 @@ class Beast final : public beast::http::basic_parser<true> {
 
   void on_response_impl(int, View, int, ErrorCode&) override {}
   void on_body_init_impl(const boost::optional<uint64_t>&, ErrorCode&) override {}
-  // The owner reads bodies of a known length itself and does not put() them.
+  // Bodies are not put(): see ChunkDecoder and Connection::read_sized().
   size_t on_body_impl(View, ErrorCode&) override { return 0; }
   void on_chunk_header_impl(uint64_t, View, ErrorCode&) override {}
-  size_t on_chunk_body_impl(uint64_t, View body, ErrorCode&) override {
-    chunk.append(body.data(), body.size());
-    return body.size();
-  }
+  size_t on_chunk_body_impl(uint64_t, View, ErrorCode&) override { return 0; }
   void on_finish_impl(ErrorCode&) override {}
 
   bool seen_host_ = false;
@@ -117,10 +113,76 @@ ParseError explain(const ErrorCode& ec, std::string_view bytes) {
   return {400, "The request is not valid HTTP: " + ec.message() + "."};
 }
 
+// The chunked coding (RFC 9112, section 7.1). Beast's own decoder asserts where the last chunk
+// arrives in small pieces, so that a client could end the process; this one keeps no place in the
+// input.
+//
+//   size --> data --> data end --> size ... --> trailer --> done
+class ChunkDecoder {
+ public:
+  Bytes chunk;
+  bool done() const { return state_ == State::kDone; }
+
+  std::expected<size_t, ParseError> put(ByteView bytes) {
+    size_t used = 0;
+    // Each turn uses bytes and perhaps changes the state, or ends.
+    while (state_ != State::kDone && used < bytes.size()) {
+      ByteView rest = bytes.substr(used);
+      if (state_ == State::kData) {
+        size_t size = std::min<uint64_t>(rest.size(), left_);
+        chunk.append(rest.substr(0, size));
+        used += size;
+        left_ -= size;
+        if (left_ == 0) state_ = State::kDataEnd;
+        continue;
+      }
+      size_t end = rest.find('\n');
+      if (end == rest.npos && rest.size() < kChunkLineBytesMax) break;
+      if (end == rest.npos || end == 0 || end > kChunkLineBytesMax || rest[end - 1] != '\r')
+        return std::unexpected(bad());
+      if (!line(rest.substr(0, end - 1))) return std::unexpected(bad());
+      used += end + 1;
+    }
+    return used;
+  }
+
+ private:
+  enum class State { kSize, kData, kDataEnd, kTrailer, kDone };
+
+  static ParseError bad() { return {400, "The body's chunked coding is not valid."}; }
+
+  bool line(ByteView text) {
+    if (state_ == State::kDataEnd) {
+      state_ = State::kSize;
+      return text.empty();
+    }
+    if (state_ == State::kSize) {
+      auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), left_, 16);
+      if (ec != std::errc() || end == text.data()) return false;
+      ByteView extension = trim(text.substr(end - text.data()));
+      if (!extension.empty() && extension[0] != ';') return false;
+      state_ = left_ == 0 ? State::kTrailer : State::kData;
+      return true;
+    }
+    // Trailers carry nothing that Suiro uses.
+    if (text.empty()) {
+      state_ = State::kDone;
+      return true;
+    }
+    trailer_bytes_ += text.size();
+    return text.find(':') != text.npos && trailer_bytes_ <= kTrailerBytesMax;
+  }
+
+  State state_ = State::kSize;
+  uint64_t left_ = 0;
+  size_t trailer_bytes_ = 0;
+};
+
 }  // namespace
 
 struct RequestParser::State {
   std::optional<Beast> beast;
+  std::optional<ChunkDecoder> chunks;
   bool head_done = false;
 };
 
@@ -131,44 +193,42 @@ RequestParser::~RequestParser() = default;
 
 void RequestParser::reset() {
   state_->beast.emplace();
+  state_->chunks.reset();
   state_->head_done = false;
 }
 
 std::expected<size_t, ParseError> RequestParser::put(ByteView bytes) {
+  CHECK(!done());
+  if (state_->chunks) return state_->chunks->put(bytes);
   Beast& beast = *state_->beast;
-  CHECK(!beast.is_done());
   size_t used = 0;
-  // Each turn uses bytes or ends; the head and each chunk's size line and data are turns of their
-  // own.
-  for (;;) {
+  // Each turn uses bytes or ends: the request line and the headers are turns of their own.
+  while (!beast.is_header_done()) {
     ErrorCode ec;
-    size_t step = beast.put({bytes.data() + used, bytes.size() - used}, ec);
-    used += step;
-    if (ec && ec != error::need_more)
-      return std::unexpected(beast.refusal ? *beast.refusal : explain(ec, bytes));
-    if (!state_->head_done && beast.is_header_done()) {
-      state_->head_done = true;
-      Head& head = beast.head;
-      head.chunked = beast.chunked();
-      if (auto length = beast.content_length()) head.content_length = *length;
-      head.keep_alive = beast.keep_alive();
-      return used;
-    }
-    if (ec == error::need_more || beast.is_done() || used == bytes.size()) return used;
+    used += beast.put({bytes.data() + used, bytes.size() - used}, ec);
+    if (ec == error::need_more) return used;
+    if (ec) return std::unexpected(beast.refusal ? *beast.refusal : explain(ec, bytes));
   }
+  state_->head_done = true;
+  Head& head = beast.head;
+  head.chunked = beast.chunked();
+  if (auto length = beast.content_length()) head.content_length = *length;
+  head.keep_alive = beast.keep_alive();
+  if (head.chunked) state_->chunks.emplace();
+  return used;
 }
 
 bool RequestParser::head_done() const {
   return state_->head_done;
 }
 bool RequestParser::done() const {
-  return state_->beast->is_done();
+  return state_->head_done && (!state_->chunks || state_->chunks->done());
 }
 Head& RequestParser::head() {
   return state_->beast->head;
 }
 Bytes RequestParser::take_chunk() {
-  return std::exchange(state_->beast->chunk, {});
+  return std::exchange(state_->chunks->chunk, {});
 }
 
 }  // namespace suiro::http

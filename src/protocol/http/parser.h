@@ -25,6 +25,9 @@ namespace suiro::http {
 // Request line and headers together; AWS's limit is 8 KiB for S3, 16 KiB and more elsewhere.
 inline constexpr size_t kHeaderBytesMax = 64 * 1024;
 inline constexpr size_t kHeaderCountMax = 256;
+// Of a chunked body: a size line with its extensions, and all trailers together.
+inline constexpr size_t kChunkLineBytesMax = 4 * 1024;
+inline constexpr size_t kTrailerBytesMax = 16 * 1024;
 
 struct Head {
   std::string method;
@@ -52,7 +55,7 @@ class RequestParser {
   void reset();
 
   // Reads from the front of `bytes` and returns how many were used; what is left must come again,
-  // with more behind it. Stops after the head; called again for a chunked body, after each chunk.
+  // with more behind it. Stops after the head; a chunked body is put in further calls.
   std::expected<size_t, ParseError> put(ByteView bytes);
   bool head_done() const;
   // The head, and the chunked body where there is one, are complete.

@@ -214,6 +214,51 @@ TEST_F(HttpServer, ReadsChunkedBodies) {
   EXPECT_NE(client.read_until("/next"), "");
 }
 
+TEST(RequestParser, UnderstandsARequestCutAnywhere) {
+  std::string text =
+      "POST /a?b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nx: y\r\n\r\n";
+  for (size_t step = 1; step < text.size(); ++step) {
+    RequestParser parser;
+    size_t begin = 0, end = 0;
+    Bytes body;
+    while (!parser.done() && end < text.size()) {
+      end = std::min(end + step, text.size());
+      for (size_t used = 1; used > 0 && begin < end && !parser.done(); begin += used) {
+        auto put = parser.put(std::string_view(text).substr(begin, end - begin));
+        ASSERT_TRUE(put) << put.error().reason;
+        used = *put;
+      }
+    }
+    ASSERT_TRUE(parser.done()) << step;
+    EXPECT_EQ(begin, text.size());
+    EXPECT_EQ(parser.head().query, "b");
+    EXPECT_EQ(parser.take_chunk(), "hello!");
+  }
+}
+
+// A last chunk in small pieces met an assertion of Beast's decoder.
+TEST_F(HttpServer, AnswersABrokenLastChunk) {
+  start();
+  std::string head = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (std::string_view body : {"0\r\n\rx", "0\r\n\r", "0\n\n", "1\r\nab\r\n", "-1\r\n", "\r\n",
+                                "\n", "0\r\nnocolon\r\n", "11111111111111111\r\n"}) {
+    RequestParser parser;
+    ASSERT_TRUE(parser.put(head));
+    std::string pending;
+    for (char c : body) {
+      auto used = parser.put(pending += c);
+      if (!used) break;
+      pending.erase(0, *used);
+      EXPECT_FALSE(parser.done()) << body;
+    }
+    Client client(port_);
+    client.send(head + std::string(body));
+    client.finish();
+    EXPECT_TRUE(client.read_to_end().starts_with("HTTP/1.1 400")) << body;
+  }
+}
+
 TEST_F(HttpServer, StreamsResponses) {
   start();
   Client client(port_);

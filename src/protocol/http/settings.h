@@ -38,5 +38,7 @@ inline constexpr size_t kLingerBytesMax = 16 * 1024 * 1024;
 inline constexpr size_t kPieceBytes = 256 * 1024;
 // A connection's input buffer at first; it grows to kHeaderBytesMax for a long head.
 inline constexpr size_t kInputBytes = 8 * 1024;
+// ... and to this for a chunked body, which goes through it.
+inline constexpr size_t kChunkedInputBytes = 64 * 1024;
 
 }  // namespace suiro::http

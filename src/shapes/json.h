@@ -22,6 +22,9 @@ enum class Dialect : uint8_t { kWire, kPlain };
 
 // Nesting beyond this is refused.
 inline constexpr int kDepthMax = 96;
+// A document with more elements in its lists and maps is refused: "{}" in a list is two bytes on
+// the wire and hundreds in memory.
+inline constexpr size_t kElementsMax = 50'000;
 
 struct Violations;
 

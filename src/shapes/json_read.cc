@@ -173,11 +173,17 @@ class Reader {
       SIMD(item.is_null().get(null), "a JSON value");
       ++index;
       if (null) continue;
+      TRY_VOID(count_element());
       violations_.push_index(index);
       TRY_VOID(any(item, *shape.element, shape.list->append(value)));
       violations_.path.resize(base);
     }
     return ok();
+  }
+
+  Result<void> count_element() {
+    if (++elements_ <= kElementsMax) return ok();
+    return fail(kSerialization, "The document has too many elements.");
   }
 
   Result<void> map(od::object object, const Shape& shape, void* value) {
@@ -192,6 +198,7 @@ class Reader {
       bool null = false;
       SIMD(item.is_null().get(null), "a JSON value");
       if (null) continue;
+      TRY_VOID(count_element());
       violations_.push_key(name);
       TRY_VOID(any(item, *shape.element, shape.map->insert(value, name)));
       violations_.path.resize(base);
@@ -202,6 +209,7 @@ class Reader {
   Dialect dialect_;
   Violations& violations_;
   int depth_ = 0;
+  size_t elements_ = 0;
 };
 
 // A parser keeps its buffers; those of a rare large document are not kept.

@@ -50,6 +50,17 @@ TEST(Json, WrongTypesAndBrokenTextAreRefused) {
   }
 }
 
+TEST(Json, ElementsAndNestingAreLimited) {
+  std::string many = "{\"QueueUrl\":\"q\",\"Entries\":[{}";
+  for (size_t i = 1; i <= kElementsMax; ++i) many += ",{}";
+  many += "]}";
+  EXPECT_EQ(from_json<sqs::SendMessageBatchRequest>(many).error().message,
+            "The document has too many elements.");
+  const std::string deep = std::string(5000, '[') + std::string(5000, ']');
+  // What an unknown member holds is skipped without recursion.
+  EXPECT_TRUE(from_json<sqs::GetQueueUrlRequest>("{\"QueueName\":\"q\",\"Other\":" + deep + "}"));
+}
+
 TEST(Json, ConstraintsAreChecked) {
   auto refused = from_json<lambda::UpdateFunctionConfigurationRequest>(
       "{\"FunctionName\":\"f\",\"Timeout\":0,\"Runtime\":\"cobol\"}");

@@ -55,8 +55,12 @@ class Checker {
     const size_t base = violations_.path.size();
     for (const Member& member : shape.members) {
       const void* held = member.get(value);
-      if (held == nullptr || is_missing(member)) continue;
+      if (held == nullptr) continue;
       violations_.push(member.name);
+      if (is_missing(member)) {
+        violations_.path.resize(base);
+        continue;
+      }
       member_ = member.name;
       any(*member.shape, held);
       violations_.path.resize(base);
@@ -64,11 +68,11 @@ class Checker {
   }
 
  private:
-  // A plain member that the request lacks holds its default, which breaks other rules, too.
+  // The member at `path`: one that the request lacks holds its default, which breaks other rules.
   bool is_missing(const Member& member) const {
     if (!member.required) return false;
     for (const Violation& violation : violations_.all) {
-      if (violation.missing && violation.member == member.name) return true;
+      if (violation.missing && violation.path == violations_.path) return true;
     }
     return false;
   }

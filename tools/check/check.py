@@ -6,6 +6,7 @@
     tools/check/check.py layers     includes against tools/check/layers.txt, and cycles
     tools/check/check.py sizes      lines of a file, a function, a line
     tools/check/check.py documents  paths and links that documents name exist
+    tools/check/check.py models     model/*.json are canonical
     tools/check/check.py words      licence lines, and words that do not belong into the product
 """
 import fnmatch
@@ -231,8 +232,15 @@ def check_words(files):
                     yield f"{path}:{number}: {why}"
 
 
+def check_models(_):
+    """model/*.json are what tools/apigen writes: canonical, and facts only."""
+    run = subprocess.run([os.path.join(ROOT, "tools/apigen"), "--check"], cwd=ROOT,
+                         capture_output=True, text=True)
+    yield from run.stderr.splitlines()
+
+
 CHECKS = {"layers": check_layers, "sizes": check_sizes, "documents": check_documents,
-          "words": check_words}
+          "words": check_words, "models": check_models}
 
 
 def main():

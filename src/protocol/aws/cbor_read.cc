@@ -172,11 +172,17 @@ class Reader {
     return elements(first, [&]() -> Result<void> {
       ++index;
       if (is_null()) return skip();
+      TRY_VOID(count_element());
       violations_.push_index(index);
       TRY_VOID(any(*shape.element, shape.list->append(value)));
       violations_.path.resize(base);
       return ok();
     });
+  }
+
+  Result<void> count_element() {
+    if (++elements_ <= shapes::kElementsMax) return ok();
+    return fail(shapes::kSerialization, "The document has too many elements.");
   }
 
   Result<void> map(const Shape& shape, void* value) {
@@ -186,6 +192,7 @@ class Reader {
     return elements(first, [&]() -> Result<void> {
       TRY(const std::string key, text(kText));
       if (is_null()) return skip();
+      TRY_VOID(count_element());
       violations_.push_key(key);
       TRY_VOID(any(*shape.element, shape.map->insert(value, key)));
       violations_.path.resize(base);
@@ -299,6 +306,7 @@ class Reader {
   std::string_view bytes_;
   shapes::Violations& violations_;
   int depth_ = 0;
+  size_t elements_ = 0;
 };
 
 }  // namespace

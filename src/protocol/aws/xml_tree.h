@@ -23,7 +23,8 @@ struct XmlNode {
 };
 
 inline constexpr int kXmlDepthMax = 96;
-inline constexpr size_t kXmlNodesMax = 1'000'000;
+// CompleteMultipartUpload of 10,000 parts with all their checksums has 100,000.
+inline constexpr size_t kXmlNodesMax = 200'000;
 
 // Errors: MalformedXML.
 Result<XmlNode> parse_xml(std::string_view text);

@@ -70,6 +70,12 @@ Result<void> unpack_and_rename(const std::string& zip, const std::string& tempor
   return ok();
 }
 
+void remove(const std::string& path) {
+  std::error_code failed;
+  fs::remove_all(path, failed);
+  if (failed) log::warning("cannot remove {}: {}", path, failed.message());
+}
+
 }  // namespace
 
 // The file of a zip while it arrives; gone with this object.
@@ -158,20 +164,28 @@ Result<void> CodeStore::start(const std::set<std::string>& keep) {
   if (failed) {
     return fail(codes::kInternal, fmt::format("cannot make {}: {}", directory_, failed.message()));
   }
-  sweep(keep, Millis(0));
+  for (const std::string& name : unused(keep)) remove(directory_ + "/" + name);
   return ok();
 }
 
-void CodeStore::sweep(const std::set<std::string>& keep, Millis age) {
+std::set<std::string> CodeStore::unused(const std::set<std::string>& keep) const {
+  std::set<std::string> names;
   std::error_code failed;
-  auto now = fs::file_time_type::clock::now();
   for (const auto& entry : fs::directory_iterator(directory_, failed)) {
-    if (keep.contains(entry.path().filename().native())) continue;
-    std::error_code unreadable;
-    if (age > Millis(0) && now - entry.last_write_time(unreadable) < age) continue;
-    fs::remove_all(entry.path(), failed);
-    if (failed) log::warning("cannot remove {}: {}", entry.path().native(), failed.message());
+    std::string name = entry.path().filename().native();
+    if (!keep.contains(name)) names.insert(std::move(name));
   }
+  return names;
+}
+
+Task<void> CodeStore::sweep(std::set<std::string> keep) {
+  unused_ = co_await on_pool(pool_.get(), [&] {
+    std::set<std::string> left = unused(keep);
+    for (const std::string& name : unused_) {
+      if (left.erase(name) != 0) remove(directory_ + "/" + name);
+    }
+    return left;
+  });
 }
 
 }  // namespace suiro::lambda

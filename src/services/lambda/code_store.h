@@ -49,16 +49,19 @@ class CodeStore {
 
   // Makes the directory, and removes everything in it but the digests of `keep`.
   Result<void> start(const std::set<std::string>& keep);
-  // Removes the directories of digests that are not in `keep` and were made before `age`.
-  void sweep(const std::set<std::string>& keep, Millis age);
+  // Removes what is not in `keep` and was not at the last sweep either: a sandbox of replaced code
+  // may run on for kTimeoutSecondsMax, less than the time between two sweeps.
+  Task<void> sweep(std::set<std::string> keep);
 
  private:
   class Incoming;
   Task<Result<void>> unpack(std::string zip, std::string sha256);
+  std::set<std::string> unused(const std::set<std::string>& keep) const;
 
   std::string directory_;
   store::Store& store_;
   Random& random_;
+  std::set<std::string> unused_;                    // at the last sweep
   std::unique_ptr<boost::asio::thread_pool> pool_;  // null: CodeThreads::kNone
 };
 

@@ -47,6 +47,24 @@ TEST(Function, CodeComesBackWhenTheCacheIsGone) {
   EXPECT_TRUE(std::filesystem::exists(seen + "/main.py"));
 }
 
+TEST(Function, UnusedCodeDirectoriesGo) {
+  LambdaSim lambda;
+  ASSERT_TRUE(lambda.create("f"));
+  auto directories = [&] {
+    return std::distance(std::filesystem::directory_iterator(lambda.directory.path() + "/code"),
+                         {});
+  };
+  EXPECT_EQ(directories(), 1);
+  Logic::UpdateCode update{{"f", ""}};
+  update.code.zip = make_zip({{"main.py", "changed"}});
+  ASSERT_TRUE(lambda.sim.run(lambda.logic().update_code(update)));
+  lambda.sim.advance(kCodeSweepInterval + std::chrono::minutes(1));
+  EXPECT_EQ(directories(), 2);  // a sandbox of the old code might still run
+  lambda.sim.advance(kCodeSweepInterval);
+  EXPECT_EQ(directories(), 1);
+  ASSERT_TRUE(lambda.sim.run(lambda.invoke("f")));
+}
+
 TEST(Function, RefusesBadSettings) {
   LambdaSim lambda;
   auto refused = [&](SettingsChange change, std::string_view code) {

@@ -71,6 +71,9 @@ inline constexpr size_t kCapacityWaitersMax = 1000;
 inline constexpr Millis kCapacityWaitMax = std::chrono::seconds(60);
 
 inline constexpr size_t kCodeThreads = 2;
+// Between two looks for code directories that nothing names; longer than a function may run.
+inline constexpr Millis kCodeSweepInterval = std::chrono::hours(1);
+static_assert(kCodeSweepInterval > std::chrono::seconds(kTimeoutSecondsMax));
 
 // --- Control plane ---
 inline constexpr size_t kListMax = 50;

@@ -32,6 +32,7 @@ struct Service::Parts {
   uint32_t relieve_shard(uint32_t memory_mb);
   Task<void> wait_until_idle(std::optional<TimePoint> until);
   static Task<void> sweep(Parts* parts);
+  static Task<void> sweep_code(Parts* parts);
 
   // Runs `make` on every shard, one after the other.
   template <class Make>
@@ -77,6 +78,7 @@ Task<Result<void>> Service::Parts::resume_shard() {
   ShardState& shard = context.shard();
   shard.work.spawn(sweep(this));
   size_t here = context.kernel.shards.current();
+  if (here == 0) shard.work.spawn(sweep_code(this));
   for (auto& [name, function] : shard.functions) {
     CO_TRY_VOID(co_await async.recover(function.get()));
   }
@@ -105,6 +107,28 @@ Task<void> Service::Parts::sweep(Parts* parts) {
     co_await shard.tick.wait_until(clock, clock.now() + kSweepInterval);
     TimePoint since = clock.now() - context.config.warm_idle_max;
     for (auto& [name, function] : shard.functions) function->pool.evict(since);
+  }
+}
+
+// Removes the directories of code that no function names any more. One shard does it for all.
+Task<void> Service::Parts::sweep_code(Parts* parts) {
+  Context& context = parts->context;
+  ShardState& shard = context.shard();
+  Clock& clock = context.kernel.clock;
+  TimePoint due = clock.now() + kCodeSweepInterval;
+  while (!context.stopping) {
+    co_await shard.tick.wait_until(clock, due);
+    if (context.stopping || clock.now() < due) continue;
+    due = clock.now() + kCodeSweepInterval;
+    std::set<std::string> keep;
+    auto collect = [&context, &keep]() -> Task<Result<void>> {
+      for (const auto& [name, function] : context.shard().functions) {
+        for (const auto& [sha256, code] : function->code) keep.insert(sha256);
+      }
+      co_return ok();
+    };
+    if (!co_await parts->on_every_shard(collect)) continue;
+    co_await context.code.sweep(std::move(keep));
   }
 }
 

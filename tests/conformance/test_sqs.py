@@ -103,8 +103,8 @@ def test_send_receive_delete(sqs, queue):
 def test_attribute_names_select(sqs, queue):
     attributes = {n: {"DataType": "String", "StringValue": n} for n in ("a.x", "a.y", "b")}
     sqs.send_message(QueueUrl=queue, MessageBody="m", MessageAttributes=attributes)
-    for asked, expected in ((["a.*"], {"a.x", "a.y"}), (["b"], {"b"}), ([".*"], {"a.x", "a.y", "b"}),
-                            ([], None)):
+    for asked, expected in ((["a.*"], {"a.x", "a.y"}), (["b"], {"b"}),
+                            ([".*"], {"a.x", "a.y", "b"}), ([], None)):
         got = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0,
                                   AttributeNames=["SenderId"],
                                   MessageAttributeNames=asked)["Messages"][0]

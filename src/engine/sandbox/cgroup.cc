@@ -93,10 +93,15 @@ std::string own_path(const std::string& text, std::string_view controller) {
   return "/";
 }
 
+// The child into which this process moves where its group must hand controllers down.
+constexpr std::string_view kServerGroup = "/suiro-server";
+
 // The directories in which this server's own may be made: its own group, then the root of the
 // mount.
 std::vector<std::string> candidates(const Mount& mount, const std::string& own) {
-  std::string below = own;
+  std::string below =
+      own.ends_with(kServerGroup) ? own.substr(0, own.size() - kServerGroup.size()) + "/" : own;
+  if (below.size() > 1 && below.ends_with('/')) below.pop_back();
   if (mount.root != "/" && below.starts_with(mount.root)) below = below.substr(mount.root.size());
   std::vector<std::string> found;
   std::string group = mount.point + (below == "/" ? "" : below);
@@ -129,6 +134,7 @@ Result<void> empty_and_remove(const std::string& directory) {
   return fail(codes::kInternal, "processes of " + directory + " do not end");
 }
 
+// Ends and removes what an earlier server of this instance left.
 void remove_stale(const std::string& directory) {
   std::error_code error;
   std::vector<std::string> groups;
@@ -143,6 +149,7 @@ void remove_stale(const std::string& directory) {
       log::warning("sandbox: {}", removed.error().message);
     }
   }
+  ::rmdir(directory.c_str());
 }
 
 // --- version 2 ---
@@ -154,54 +161,85 @@ std::vector<std::string> list_of(const std::string& path) {
   return words(*text, ' ');
 }
 
-// Hands the controllers of `group` that we use to its children. A group that holds processes cannot
-// (cgroups(7), "no internal processes"): then this process moves to a child of its own first.
-Result<void> delegate(const std::string& group, bool own_group) {
+bool contains_all(const std::vector<std::string>& list, const std::vector<std::string>& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& word) { return contains(list, word); });
+}
+
+// Hands those of `wanted` that `group` has to its children, all or none: cpu and pids alone would
+// make a group that holds processes a threaded one, whose children can hold no process.
+Result<void> enable(const std::string& group, const std::vector<std::string>& wanted) {
   auto available = list_of(group + "/cgroup.controllers");
   auto enabled = list_of(group + "/cgroup.subtree_control");
-  std::string wanted;
-  for (std::string_view name : {"memory", "cpu", "pids"}) {
-    if (contains(available, name) && !contains(enabled, name)) wanted += fmt::format("+{} ", name);
+  std::string change;
+  for (const auto& name : wanted) {
+    if (contains(available, name) && !contains(enabled, name)) change += "+" + name + " ";
   }
-  if (wanted.empty()) return ok();
-  auto done = write_control(group + "/cgroup.subtree_control", wanted);
+  if (change.empty()) return ok();
+  return write_control(group + "/cgroup.subtree_control", change);
+}
+
+// As enable(). A group that holds processes cannot hand controllers down (cgroups(7), "no internal
+// processes"): where it is our own, this process moves to a child of it first.
+Result<void> delegate(const std::string& group, bool own_group,
+                      const std::vector<std::string>& wanted) {
+  auto done = enable(group, wanted);
   if (done || !own_group) return done;
-  std::string leaf = group + "/suiro-server";
+  std::string leaf = group + std::string(kServerGroup);
+  std::string self = fmt::format("{}", ::getpid());
   if (!make_group(leaf)) return done;
-  TRY_VOID(write_control(leaf + "/cgroup.procs", fmt::format("{}", ::getpid())));
-  done = write_control(group + "/cgroup.subtree_control", wanted);
-  if (!done) (void)write_control(group + "/cgroup.procs", fmt::format("{}", ::getpid()));
+  done = write_control(leaf + "/cgroup.procs", self);
+  if (done) done = enable(group, wanted);
+  if (!done) {
+    (void)write_control(group + "/cgroup.procs", self);
+    ::rmdir(leaf.c_str());
+  }
   return done;
 }
 
+// Makes this server's directory in `place`; the controllers that its children can have.
+Result<std::vector<std::string>> prepare_version_2(const std::string& place, bool own_group,
+                                                   const std::string& directory,
+                                                   const std::vector<std::string>& wanted) {
+  TRY_VOID(delegate(place, own_group, wanted));
+  if (!make_group(directory)) return fail(errno_error("create " + directory));
+  (void)enable(directory, wanted);
+  return list_of(directory + "/cgroup.subtree_control");
+}
+
+// First a place where all controllers that version 1 does not have can be used, then one where some
+// can: a session's own group often lacks the cpu controller that the root has.
 void open_version_2(const Mount& mount, const std::string& own, const std::string& instance,
                     Controllers& controllers) {
+  std::vector<std::string> wanted;
+  bool missing = false;
+  for (size_t i = 0; i < kResources; ++i) {
+    if (controllers[i].version != 0) continue;
+    missing = true;
+    if (static_cast<Resource>(i) != Resource::kFreezer) wanted.emplace_back(kResourceNames[i]);
+  }
+  if (!missing) return;
   std::string reason;
   auto places = candidates(mount, own);
-  for (const auto& place : places) {
-    bool own_group = place == places.front() && place != mount.point;
-    if (auto done = delegate(place, own_group || places.size() == 1); !done) {
-      reason = done.error().message;
-      continue;
-    }
-    std::string directory = fmt::format("{}/suiro-{}", place, instance);
-    if (!make_group(directory)) {
-      reason = errno_error("create " + directory).message;
-      continue;
-    }
-    remove_stale(directory);
-    (void)delegate(directory, false);
-    auto usable = list_of(directory + "/cgroup.subtree_control");
-    bool used = false;
-    for (size_t i = 0; i < kResources; ++i) {
-      bool freezer = static_cast<Resource>(i) == Resource::kFreezer;
-      if (controllers[i].version != 0 || (!freezer && !contains(usable, kResourceNames[i])))
+  for (bool all : {true, false}) {
+    for (const auto& place : places) {
+      if (all && !contains_all(list_of(place + "/cgroup.controllers"), wanted)) continue;
+      std::string directory = fmt::format("{}/suiro-{}", place, instance);
+      bool own_group = place == places.front();
+      auto usable = prepare_version_2(place, own_group, directory, wanted);
+      if (!usable) reason = usable.error().message;
+      if (!usable || (all && !contains_all(*usable, wanted))) {
+        ::rmdir(directory.c_str());
         continue;
-      controllers[i] = {2, directory, "cgroup v2 at " + place};
-      used = true;
+      }
+      for (size_t i = 0; i < kResources; ++i) {
+        bool freezer = static_cast<Resource>(i) == Resource::kFreezer;
+        bool can = freezer || contains(*usable, kResourceNames[i]);
+        if (controllers[i].version == 0 && can) {
+          controllers[i] = {2, directory, "cgroup v2 at " + place};
+        }
+      }
+      return;
     }
-    if (!used) ::rmdir(directory.c_str());
-    return;
   }
   for (auto& controller : controllers) {
     // Where version 1 has the controller, its own reason is the one to act on.
@@ -217,7 +255,6 @@ void open_version_1(const Mount& mount, const std::string& own, const std::strin
       controllers[resource].detail = errno_error("create " + directory).message;
       continue;
     }
-    remove_stale(directory);
     controllers[resource] = {1, directory, "cgroup v1 at " + place};
     return;
   }
@@ -343,6 +380,15 @@ CgroupTree CgroupTree::open(const std::string& instance, const CgroupSources& so
   auto self = read_small_file(sources.self);
   if (!mountinfo || !self) return tree;
   auto mounts = parse_mounts(*mountinfo);
+  for (const auto& mount : mounts) {
+    // A predecessor may have run in another place than this one will.
+    auto known = std::ranges::find_first_of(mount.controllers, kResourceNames);
+    if (mount.version == 1 && known == mount.controllers.end()) continue;
+    std::string own = own_path(*self, mount.version == 2 ? std::string_view() : *known);
+    for (const auto& place : candidates(mount, own)) {
+      remove_stale(fmt::format("{}/suiro-{}", place, instance));
+    }
+  }
   for (const auto& mount : mounts) {
     for (size_t i = 0; i < kResources; ++i) {
       if (mount.version != 1 || tree.controllers_[i].version != 0) continue;

@@ -188,7 +188,7 @@ LaunchRequest ProcessHost::request_of(const Spec& spec, const Runtime& runtime, 
     request.data_limit_bytes = spec.memory_mb * kMegabyte + kDataLimitExtra;
   }
   Places places = places_of(request);
-  request.command = runtime_command(runtime, interpreters_, places);
+  request.command = runtime_command(runtime, interpreters_, places, spec.memory_mb);
   request.environment = runtime_environment(spec, runtime, places);
   return request;
 }
@@ -196,7 +196,7 @@ LaunchRequest ProcessHost::request_of(const Spec& spec, const Runtime& runtime, 
 std::optional<std::string> ProcessHost::refusal(std::string_view name) const {
   auto runtime = find_runtime(name);
   if (!runtime) return runtime.error().message;
-  if (runtime_command(*runtime, interpreters_, {"", "", ""}).empty()) {
+  if (runtime_command(*runtime, interpreters_, {"", "", ""}, kMemoryMbMin).empty()) {
     return fmt::format("no interpreter for {} is installed on this machine", name);
   }
   if (probe_.complete() || config_.unsandboxed == Unsandboxed::kAllow) return std::nullopt;

@@ -47,14 +47,16 @@ Result<Runtime> find_runtime(std::string_view name) {
 }
 
 std::vector<std::string> runtime_command(const Runtime& runtime, const Interpreters& interpreters,
-                                         const Places& places) {
+                                         const Places& places, uint32_t memory_mb) {
   switch (runtime.language) {
     case Language::kPython:
       if (interpreters.python.empty()) return {};
       return {interpreters.python, places.runtime + "/bootstrap.py"};
     case Language::kNode:
       if (interpreters.node.empty()) return {};
-      return {interpreters.node, places.runtime + "/bootstrap.mjs"};
+      // Without it V8 sizes its heap by the machine's memory, and is ended before it collects.
+      return {interpreters.node, fmt::format("--max-old-space-size={}", memory_mb * 9 / 10),
+              places.runtime + "/bootstrap.mjs"};
     case Language::kProvided:
       return {places.task + "/bootstrap"};
   }
@@ -65,7 +67,8 @@ std::vector<std::pair<std::string, std::string>> runtime_environment(const Spec&
                                                                      const Runtime& runtime,
                                                                      const Places& places) {
   Variables variables = spec.environment;
-  set_default(variables, "LANG", runtime.language == Language::kPython ? "en_US.UTF-8" : "C.UTF-8");
+  // AWS has en_US.UTF-8, which few machines have made; this one is in every libc.
+  set_default(variables, "LANG", "C.UTF-8");
   set_default(variables, "TZ", ":UTC");
   set_default(variables, "PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin");
   set_default(variables, "LD_LIBRARY_PATH", fmt::format("{0}:{0}/lib:/opt/lib", places.task));
@@ -99,7 +102,8 @@ std::vector<std::pair<std::string, std::string>> runtime_environment(const Spec&
 std::vector<std::string> describe_runtimes(const Interpreters& interpreters) {
   std::vector<std::string> lines;
   for (const auto& runtime : kRuntimes) {
-    auto command = runtime_command(runtime, interpreters, {"/var/task", "/var/runtime", "/tmp"});
+    auto command =
+        runtime_command(runtime, interpreters, {"/var/task", "/var/runtime", "/tmp"}, kMemoryMbMin);
     lines.push_back(
         fmt::format("{}: {}", runtime.name, command.empty() ? "no interpreter found" : command[0]));
   }

@@ -31,7 +31,7 @@ struct Interpreters {
 // The command that starts the runtime, with the paths seen inside; empty when the interpreter is
 // absent.
 std::vector<std::string> runtime_command(const Runtime& runtime, const Interpreters& interpreters,
-                                         const Places& places);
+                                         const Places& places, uint32_t memory_mb);
 
 // The function's own variables, then Lambda's, which win.
 std::vector<std::pair<std::string, std::string>> runtime_environment(const Spec& spec,

@@ -10,6 +10,15 @@
 #include "base/check.h"
 #include "base/log.h"
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+// Debian's RocksDB is not built with the sanitizer, which therefore does not see its atomics.
+extern "C" const char* __tsan_default_suppressions() {
+  return "called_from_lib:librocksdb.so\nrace:librocksdb.so\nrace:rocksdb::\n";
+}
+#endif
+#endif
+
 namespace suiro::store {
 namespace {
 

@@ -138,13 +138,18 @@ class EmptyFile final : public rocksdb::FSSequentialFile {
   rocksdb::IOStatus Skip(uint64_t) override { return rocksdb::IOStatus::OK(); }
 };
 
-// After a power cut a file may be shorter than its prefix: nothing was written to it durably, so it
-// is an empty file. RocksDB's encrypted layer takes it for a bug and ends the process.
-class ShortFilesAreEmpty final : public rocksdb::FileSystemWrapper {
+// Corrects RocksDB's encrypted layer, for files that a power cut left behind:
+//  - A file shorter than its prefix is an empty file, for nothing was written to it durably.
+//  RocksDB
+//    takes it for a bug and ends the process.
+//  - A file that is opened again goes on with its own prefix. RocksDB appends a second one.
+class CorrectedEncryption final : public rocksdb::FileSystemWrapper {
  public:
-  ShortFilesAreEmpty(const std::shared_ptr<rocksdb::FileSystem>& encrypted,
-                     std::shared_ptr<rocksdb::FileSystem> below)
-      : FileSystemWrapper(encrypted), below_(std::move(below)) {}
+  CorrectedEncryption(std::shared_ptr<rocksdb::FileSystem> below,
+                      std::shared_ptr<CounterProvider> provider)
+      : FileSystemWrapper(rocksdb::NewEncryptedFS(below, provider)),
+        below_(std::move(below)),
+        provider_(std::move(provider)) {}
   const char* Name() const override { return "SuiroEncryptedFs"; }
 
   rocksdb::IOStatus GetFileSize(const std::string& name, const rocksdb::IOOptions& options,
@@ -165,8 +170,36 @@ class ShortFilesAreEmpty final : public rocksdb::FileSystemWrapper {
     return status;
   }
 
+  rocksdb::IOStatus ReopenWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                       std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                       rocksdb::IODebugContext* debug) override {
+    uint64_t size = 0;
+    auto status = below_->GetFileSize(name, options.io_options, &size, debug);
+    if (!status.ok() || size < kPrefixBytes) {
+      return target()->NewWritableFile(name, options, file, debug);
+    }
+    char scratch[kPrefixBytes];
+    rocksdb::Slice prefix;
+    std::unique_ptr<rocksdb::FSSequentialFile> reader;
+    status = below_->NewSequentialFile(name, options, &reader, debug);
+    if (status.ok()) {
+      status = reader->Read(kPrefixBytes, options.io_options, &prefix, scratch, debug);
+    }
+    if (!status.ok()) return status;
+    std::unique_ptr<rocksdb::BlockAccessCipherStream> stream;
+    auto made = provider_->CreateCipherStream(name, options, prefix, &stream);
+    if (!made.ok()) return rocksdb::status_to_io_status(std::move(made));
+    std::unique_ptr<rocksdb::FSWritableFile> plain;
+    status = below_->ReopenWritableFile(name, options, &plain, debug);
+    if (!status.ok()) return status;
+    *file = std::make_unique<rocksdb::EncryptedWritableFile>(std::move(plain), std::move(stream),
+                                                             kPrefixBytes);
+    return status;
+  }
+
  private:
   std::shared_ptr<rocksdb::FileSystem> below_;
+  std::shared_ptr<CounterProvider> provider_;
 };
 
 }  // namespace
@@ -214,7 +247,7 @@ std::shared_ptr<rocksdb::FileSystem> encrypted_layer(std::shared_ptr<rocksdb::Fi
                                                      Bytes key) {
   CHECK(key.size() == kEncryptionKeyBytes);
   auto provider = std::make_shared<CounterProvider>(std::move(key));
-  return std::make_shared<ShortFilesAreEmpty>(rocksdb::NewEncryptedFS(below, provider), below);
+  return std::make_shared<CorrectedEncryption>(std::move(below), std::move(provider));
 }
 
 }  // namespace suiro::store

@@ -103,10 +103,6 @@ std::unique_ptr<lambda::Service> App::Parts::make_lambda(const Options& o) {
   config.credentials = &identities;
   config.sandbox_memory_mb = o.settings.sandbox_memory_mb;
   config.code_url = [this](std::string arn) { return code_links.url(kernel.endpoint, arn); };
-  config.open_object = [this](std::string bucket, std::string key,
-                              std::optional<std::string> version) {
-    return open_object(std::move(bucket), std::move(key), std::move(version));
-  };
   return std::make_unique<lambda::Service>(o.kernel, std::move(config));
 }
 
@@ -196,25 +192,6 @@ Task<void> App::Parts::stop_services() {
 Task<void> App::Parts::stop_sandboxes() {
   co_await scope.close();
   co_await sandboxes->stop();
-}
-
-// An object's bytes piece by piece; the function keeps the open object.
-Task<Result<lambda::Config::Next>> App::Parts::open_object(std::string bucket, std::string key,
-                                                           std::optional<std::string> version) {
-  constexpr size_t kPieceBytes = 256 * 1024;
-  CO_TRY(auto object,
-         co_await kernel.objects->read(std::move(bucket), std::move(key), version.value_or("")));
-  struct Place {
-    std::unique_ptr<store::BlobReader> bytes;
-    uint64_t offset = 0;
-  };
-  auto place = std::make_shared<Place>(std::move(object.bytes));
-  auto read = [](std::shared_ptr<Place> from) -> Task<Result<Bytes>> {
-    CO_TRY(Bytes piece, co_await from->bytes->read(from->offset, kPieceBytes));
-    from->offset += piece.size();
-    co_return piece;
-  };
-  co_return lambda::Config::Next([place, read] { return read(place); });
 }
 
 Task<std::optional<aws::CorsAnswer>> App::Parts::answer_cors(aws::CorsQuestion question) {

@@ -54,8 +54,6 @@ struct App::Parts {
   std::unique_ptr<lambda::Service> make_lambda(const Options& options);
   AccessLog::Config access_log_config(const Options& options) const;
   Task<Result<void>> put_log_file(std::string bucket, std::string key, Bytes body);
-  Task<Result<lambda::Config::Next>> open_object(std::string bucket, std::string key,
-                                                 std::optional<std::string> version);
   Task<std::optional<aws::CorsAnswer>> answer_cors(aws::CorsQuestion question);
   void wire();
   Task<http::Response> health();

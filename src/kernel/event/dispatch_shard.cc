@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "kernel/event/backoff.h"
@@ -15,6 +18,14 @@ constexpr Backoff kRetryBackoff{.first = Millis(1000), .longest = std::chrono::m
 // Between the probes of a target that fails.
 constexpr Backoff kPauseBackoff{.first = Millis(100), .longest = std::chrono::seconds(30)};
 constexpr size_t kReasonBytesMax = 1024;
+
+// What the machine is short of says nothing about the event: only what the target itself says may end
+// it at once.
+bool is_final(const Error& error) {
+  constexpr std::array kPassing = {codes::kUnavailable, codes::kThrottled, codes::kTimeout,
+                                   codes::kClosed, codes::kInternal};
+  return error.retry == Retry::kNever && std::ranges::find(kPassing, error.code) == kPassing.end();
+}
 
 }  // namespace
 
@@ -266,7 +277,7 @@ Task<DispatchShard::Outcome> DispatchShard::after_failure(LaneId id, Queued& que
     // race of its own.
     auto entry = co_await parts_.store.get(queued.key);
     if (entry && !entry->has_value()) co_return Outcome::kDone;
-  } else if (error.retry == Retry::kNever) {
+  } else if (is_final(error)) {
     co_return co_await bury(queued, "NonRetriableError", error);
   } else {
     pause(lanes_.at(id), began);

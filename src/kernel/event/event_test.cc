@@ -164,6 +164,16 @@ TEST_F(EventTest, ADroppedEventLeavesAnErrorSpan) {
   EXPECT_EQ(pending(), 0u);
 }
 
+TEST_F(EventTest, WhatTheMachineIsShortOfEndsNoEvent) {
+  sim.start();
+  box->failures[kBoxArn] = {std::string(codes::kThrottled), "the store's queue is full"};
+  send({.id = "e1"});
+  EXPECT_EQ(counts().dropped, 0u);
+  box->failures.clear();
+  sim.advance(seconds(5));
+  EXPECT_EQ(rows(), std::vector<std::string>{"e1"});
+}
+
 TEST_F(EventTest, AServiceThatIsNotThereIsRetriedUntilTheEventIsTooOld) {
   sim.start();
   send({.id = "e1",

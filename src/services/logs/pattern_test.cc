@@ -35,7 +35,8 @@ TEST(Pattern, Terms) {
 
 TEST(Pattern, Json) {
   std::string_view event = R"({"eventType": "UpdateTrail", "sourceIPAddress": "111.111.111.111",
-    "arrayKey": ["value", "another"], "objectList": [{"name": "a", "id": 1}, {"name": "b", "id": 2}],
+    "arrayKey": ["value", "another"],
+    "objectList": [{"name": "a", "id": 1}, {"name": "b", "id": 2}],
     "SomeObject": null, "ThisFlag": true, "off": false, "latency": 12.5, "count": 300,
     "a.b": {"x y": "deep"}, "text": "300"})";
   auto hit = [&](std::string_view pattern) { return matches(pattern, event); };

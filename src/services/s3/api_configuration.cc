@@ -17,7 +17,7 @@ Result<Shape> document_of(const Bucket& bucket, std::string_view name, const cha
   if (text == nullptr) {
     return Failure(Error{missing, message, Retry::kNever, {{"BucketName", bucket.name}}});
   }
-  return shapes::from_json<Shape>(*text);
+  return read_document<Shape>(*text);
 }
 
 void replace(BucketRecord& record, std::string_view name, std::optional<std::string> json) {
@@ -125,7 +125,7 @@ Api::Reply<wire::op::GetBucketNotificationConfiguration> Api::get_notification(
   CO_TRY(auto bucket, co_await logic_.bucket(in.bucket, Freshness::kCached));
   const std::string* text = bucket->record.document(documents::kNotification);
   if (text == nullptr) co_return wire::NotificationConfiguration{};
-  co_return shapes::from_json<wire::NotificationConfiguration>(*text);
+  co_return read_document<wire::NotificationConfiguration>(*text);
 }
 
 Api::Reply<wire::op::PutBucketNotificationConfiguration> Api::put_notification(

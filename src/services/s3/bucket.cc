@@ -75,17 +75,17 @@ LifecycleRule read_rule(const wire::LifecycleRule& from) {
 
 Result<void> read_documents(Bucket& bucket) {
   if (auto* text = bucket.record.document(documents::kNotification)) {
-    TRY(auto document, shapes::from_json<wire::NotificationConfiguration>(*text));
+    TRY(auto document, read_document<wire::NotificationConfiguration>(*text));
     bucket.notifications = rules_of(document);
   }
   if (auto* text = bucket.record.document(documents::kLifecycle)) {
-    TRY(auto document, shapes::from_json<wire::BucketLifecycleConfiguration>(*text));
+    TRY(auto document, read_document<wire::BucketLifecycleConfiguration>(*text));
     for (auto& rule : document.rules) {
       if (rule.status == "Enabled") bucket.lifecycle.push_back(read_rule(rule));
     }
   }
   if (auto* text = bucket.record.document(documents::kCors)) {
-    TRY(auto document, shapes::from_json<wire::CORSConfiguration>(*text));
+    TRY(auto document, read_document<wire::CORSConfiguration>(*text));
     for (auto& rule : document.cors_rules) {
       bucket.cors.push_back({rule.allowed_origins, rule.allowed_methods,
                              rule.allowed_headers.value_or(std::vector<std::string>()),

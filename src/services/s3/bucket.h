@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "services/s3/types.h"
+#include "shapes/json.h"
+#include "shapes/validate.h"
 
 namespace suiro::s3 {
 
@@ -68,6 +70,18 @@ struct Bucket {
                                                        Stored<BucketRecord> stored);
 };
 using BucketPtr = std::shared_ptr<const Bucket>;
+
+// A stored document as its shape. It was judged when it was put (configuration_rules.h), by S3's
+// rules, which are laxer than the model's ("Suffix" for "suffix"): here its form alone counts.
+// Errors: SerializationException.
+template <class Shape>
+Result<Shape> read_document(const std::string& text) {
+  Shape out{};
+  std::string copy = text;
+  shapes::Violations ignored;
+  TRY_VOID(shapes::read_json(copy, Shape::shape(), &out, shapes::Dialect::kPlain, ignored));
+  return out;
+}
 
 // Documents of BucketRecord::documents.
 namespace documents {

@@ -341,6 +341,11 @@ def test_logs_arrive(suiro, client, name):
 
 # --- with queues and the lake ---
 
+def make_bucket(s3, name):
+    s3.create_bucket(Bucket=name,
+                     CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+
+
 def make_queue(suiro, name, **attributes):
     sqs = suiro.client("sqs")
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
@@ -431,7 +436,7 @@ def handler(event, context):
 
 def test_upload_starts_a_function_that_writes_to_the_lake(suiro, client, name):
     s3 = suiro.client("s3")
-    s3.create_bucket(Bucket=name)
+    make_bucket(s3, name)
     arn = make(client, name, LAKE, Timeout=30, MemorySize=512)["FunctionArn"]
     settings = {"LambdaFunctionConfigurations": [{
         "LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"],
@@ -451,7 +456,7 @@ def test_upload_starts_a_function_that_writes_to_the_lake(suiro, client, name):
 
 def test_code_from_the_lake(suiro, client, name):
     s3 = suiro.client("s3")
-    s3.create_bucket(Bucket=name)
+    make_bucket(s3, name)
     s3.put_object(Bucket=name, Key="code.zip", Body=zipped({"main.py": ECHO}))
     client.create_function(FunctionName=name, Runtime="python3.11", Role=ROLE,
                            Handler="main.handler", Code={"S3Bucket": name, "S3Key": "code.zip"})

@@ -72,6 +72,25 @@ TEST(Json, ConstraintsAreChecked) {
       << refused.error().message;
 }
 
+TEST(Validate, UnsupportedMembersAreRefusedByName) {
+  static constexpr std::string_view kUnsupported[] = {"VpcConfig", "Code.ImageUri"};
+  Operation operation = lambda::op::CreateFunction::operation();
+  operation.unsupported_members = kUnsupported;
+  lambda::CreateFunctionRequest input;
+  input.function_name = "f";
+  input.role = "arn:aws:iam::000000000000:role/r";
+  Violations violations;
+  EXPECT_TRUE(check_request(operation, &input, violations));
+  input.code.image_uri = "registry/image";
+  auto refused = check_request(operation, &input, violations);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, codes::kNotImplemented);
+  EXPECT_EQ(refused.error().message, "Suiro does not support Code.ImageUri of CreateFunction.");
+  input.code.image_uri.reset();
+  input.vpc_config.emplace();
+  EXPECT_FALSE(check_request(operation, &input, violations));
+}
+
 TEST(Json, PatternsBeyondRe2) {
   const auto code = [](const char* name) {
     auto made = from_json<lambda::CreateAliasRequest>(

@@ -83,7 +83,13 @@ Result<XmlNode> parse_xml(std::string_view text) {
 }
 
 void append_xml_text(std::string& out, std::string_view text) {
-  for (const char c : text) {
+  size_t plain = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c > '>' || (c >= 0x20 && c != '&' && c != '<' && c != '>' && c != '"')) continue;
+    if (c == '\n' || c == '\t') continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
     switch (c) {
       case '&':
         out += "&amp;";
@@ -99,13 +105,10 @@ void append_xml_text(std::string& out, std::string_view text) {
         break;
       default:
         // Control characters are no XML 1.0; S3 writes them as references all the same.
-        if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') {
-          fmt::format_to(std::back_inserter(out), "&#x{:x};", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
+        fmt::format_to(std::back_inserter(out), "&#x{:x};", static_cast<unsigned>(c));
     }
   }
+  out.append(text, plain, text.size() - plain);
 }
 
 }  // namespace suiro::aws

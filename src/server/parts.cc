@@ -62,9 +62,10 @@ App::Parts::Parts(const Options& o)
       clock(o.clock),
       identities(o.root, o.settings.account, o.random),
       code_links(o.clock, o.random),
+      logs(o.kernel, {}),
+      s3(o.kernel, {.encrypted_at_rest = o.settings.encryption}),
+      sqs(o.kernel, {}),
       sandboxes(make_sandboxes(o)),
-      s3(std::make_unique<s3::Service>(o.kernel,
-                                       s3::Config{.encrypted_at_rest = o.settings.encryption})),
       lambda(make_lambda(o)),
       own{o.kernel, o.settings.data, [this] { return usage(); }},
       front_end(o.shards, o.clock, o.random, registry, identities, front_end_config(o.settings)),
@@ -118,13 +119,17 @@ AccessLog::Config App::Parts::access_log_config(const Options& o) const {
 }
 
 void App::Parts::wire() {
+  kernel.logs = logs.sink();
+  kernel.targets.add_target("sqs", sqs.target());
+  kernel.targets.add_source("sqs", sqs.source());
   kernel.targets.add_target("lambda", lambda->target());
-  s3->add_operations(registry);
+  logs.add_operations(registry);
+  s3.add_operations(registry);
+  sqs.add_operations(registry);
   lambda->add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
-  front_end.set_cors(
-      [this](aws::CorsQuestion question) { return answer_cors(std::move(question)); });
+  front_end.set_cors([this](aws::CorsQuestion question) { return cors(std::move(question)); });
   front_end.mount("/_suiro/health", [this](http::Request) { return health(); });
   front_end.mount(std::string(CodeLinks::kPath), [this](http::Request request) {
     return code_links.serve(std::move(request),
@@ -135,6 +140,19 @@ void App::Parts::wire() {
   front_end.observe([this, server](const aws::Exchange& exchange) {
     access_log.add(to_entry(exchange, server));
   });
+}
+
+Task<std::optional<aws::CorsAnswer>> App::Parts::cors(aws::CorsQuestion question) {
+  auto found = co_await s3.cors({std::move(question.bucket), std::move(question.origin),
+                                 std::move(question.method), std::move(question.headers)});
+  if (!found || !*found) co_return std::nullopt;
+  const s3::CorsRule& rule = (*found)->rule;
+  aws::CorsAnswer answer;
+  answer.any_origin = (*found)->any_origin;
+  answer.allow_methods = rule.methods;
+  answer.expose_headers = rule.expose;
+  answer.max_age_seconds = rule.max_age_seconds;
+  co_return answer;
 }
 
 Task<http::Response> App::Parts::health() {
@@ -164,9 +182,11 @@ Task<Result<std::vector<shapes::suiro::FunctionUsage>>> App::Parts::usage() {
 }
 
 Task<Result<void>> App::Parts::start() {
+  CO_TRY_VOID(co_await logs.start());
+  CO_TRY_VOID(co_await s3.start());
+  CO_TRY_VOID(co_await sqs.start());
   CO_TRY_VOID(co_await sandboxes->start());
   report_protections();
-  CO_TRY_VOID(co_await s3->start());
   co_return co_await lambda->start();
 }
 
@@ -186,7 +206,9 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await lambda->stop();
-  co_await s3->stop();
+  co_await sqs.stop();
+  co_await s3.stop();
+  co_await logs.stop();
 }
 
 Task<void> App::Parts::stop_sandboxes() {
@@ -194,38 +216,22 @@ Task<void> App::Parts::stop_sandboxes() {
   co_await sandboxes->stop();
 }
 
-Task<std::optional<aws::CorsAnswer>> App::Parts::answer_cors(aws::CorsQuestion question) {
-  auto rule = co_await s3->cors({std::move(question.bucket), std::move(question.origin),
-                                 std::move(question.method), std::move(question.headers)});
-  if (!rule || !*rule) co_return std::nullopt;
-  co_return aws::CorsAnswer{.any_origin = (*rule)->any_origin,
-                            .allow_methods = (*rule)->rule.methods,
-                            .expose_headers = (*rule)->rule.expose,
-                            .max_age_seconds = (*rule)->rule.max_age_seconds};
-}
-
-// The log's files go through the front door: the handler of PutObject, as the delivery service.
 Task<Result<void>> App::Parts::put_log_file(std::string bucket, std::string key, Bytes body) {
+  shapes::Call call;
+  call.now = clock.now();
+  call.region = settings.region;
+  call.account = settings.account;
+  call.principal = {shapes::Principal::Kind::kService, settings.account,
+                    "delivery.logs.amazonaws.com", ""};
+  const auto* handler = registry.find("s3", "PutObject");
+  CHECK(handler != nullptr);
   shapes::s3::PutObjectRequest input;
   input.bucket = std::move(bucket);
   input.key = std::move(key);
   input.content_type = "application/x-gzip";
   input.body = shapes::body_of(std::move(body));
-  shapes::Call call;
-  call.request_id = kernel.random.uuid();
-  call.now = clock.now();
-  call.trace = TraceContext::begin(call.now, kernel.random);
-  call.trace.span_id = new_span_id(kernel.random);
-  call.principal = {.kind = shapes::Principal::Kind::kService,
-                    .account = settings.account,
-                    .arn = "delivery.logs.amazonaws.com",
-                    .access_key_id = {}};
-  call.region = settings.region;
-  call.account = settings.account;
-  const auto* handler = registry.find("s3", "PutObject");
-  CHECK(handler != nullptr);
-  auto value = shapes::Value::of<shapes::s3::PutObjectRequest>(std::move(input));
-  CO_TRY_VOID(co_await handler->invoke(call, std::move(value)));
+  auto output = co_await handler->invoke(call, shapes::Value::of(std::move(input)));
+  if (!output) co_return fail(std::move(output).error());
   co_return ok();
 }
 

@@ -12,7 +12,9 @@
 #include "server/identities.h"
 #include "server/own_service.h"
 #include "services/lambda/service.h"
+#include "services/logs/service.h"
 #include "services/s3/service.h"
+#include "services/sqs/service.h"
 
 namespace suiro::server {
 
@@ -39,8 +41,10 @@ struct App::Parts {
   Identities identities;
   CodeLinks code_links;
   shapes::Registry registry;
+  logs::Service logs;
+  s3::Service s3;
+  sqs::Service sqs;
   std::unique_ptr<sandbox::Host> sandboxes;
-  std::unique_ptr<s3::Service> s3;  // before lambda, whose code may lie in the lake
   std::unique_ptr<lambda::Service> lambda;
   OwnService own;
   aws::FrontEnd front_end;
@@ -54,9 +58,9 @@ struct App::Parts {
   std::unique_ptr<lambda::Service> make_lambda(const Options& options);
   AccessLog::Config access_log_config(const Options& options) const;
   Task<Result<void>> put_log_file(std::string bucket, std::string key, Bytes body);
-  Task<std::optional<aws::CorsAnswer>> answer_cors(aws::CorsQuestion question);
   void wire();
   Task<http::Response> health();
+  Task<std::optional<aws::CorsAnswer>> cors(aws::CorsQuestion question);
   Task<Result<std::vector<shapes::suiro::FunctionUsage>>> usage();
   void report_protections() const;
 };

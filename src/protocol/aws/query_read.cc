@@ -29,7 +29,9 @@ class Reader {
     for (const Member& member : shape.members) {
       const std::string name = prefix + std::string(member.xml_name);
       if (!is_present(name)) {
-        if (member.required) violations_.missing(member.name);
+        // A list without elements has no parameter: the service tells what an empty one means.
+        bool is_empty_list = member.flattened && member.shape->kind == Kind::kList;
+        if (member.required && !is_empty_list) violations_.missing(member.name);
         continue;
       }
       violations_.push(member.name);

@@ -306,6 +306,9 @@ Task<Result<void>> Logic::tag(On on, Attributes tags) {
 }
 
 Task<Result<void>> Logic::untag(On on, std::vector<std::string> keys) {
+  if (keys.empty()) {
+    co_return fail(kMissingParameter, "The request must contain the parameter TagKeys.");
+  }
   auto run = [&](QueuePtr queue) -> Task<Result<void>> {
     ControlLock lock = co_await ControlLock::take(part(queue->name));
     if (queue->deleted) co_return no_such_queue();

@@ -12,8 +12,11 @@ void warn(const Result<void>& result) {
 }  // namespace
 
 BlobFiles::BlobFiles(std::shared_ptr<const DataDirectory> directory, std::shared_ptr<Latch> latch,
-                     std::shared_ptr<IoPool> pool)
-    : directory_(std::move(directory)), latch_(std::move(latch)), pool_(std::move(pool)) {}
+                     std::shared_ptr<IoPool> readers, std::shared_ptr<IoPool> writers)
+    : directory_(std::move(directory)),
+      latch_(std::move(latch)),
+      readers_(std::move(readers)),
+      writers_(std::move(writers)) {}
 
 Result<void> BlobFiles::make_blob_directory(ByteView id) {
   std::string path = directory_->blob_directory(id);
@@ -46,7 +49,7 @@ void BlobFiles::unlink_later(std::vector<Bytes> ids) {
       return;
     }
   }
-  pool_->post_cleanup([this, ids = std::move(ids)] { unlink(ids); });
+  writers_->post_cleanup([this, ids = std::move(ids)] { unlink(ids); });
 }
 
 void BlobFiles::unlink(const std::vector<Bytes>& ids) {
@@ -54,7 +57,7 @@ void BlobFiles::unlink(const std::vector<Bytes>& ids) {
 }
 
 void BlobFiles::remove_temporary_later(Bytes id) {
-  pool_->post_cleanup(
+  writers_->post_cleanup(
       [this, id = std::move(id)] { warn(directory_->plain().remove(directory_->temporary(id))); });
 }
 

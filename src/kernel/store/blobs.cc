@@ -7,7 +7,7 @@
 namespace suiro::store {
 namespace {
 
-// What a writer collects before it goes to the pool.
+// What a writer collects before it goes to the writers.
 constexpr size_t kWriteChunkBytes = 1 << 20;
 
 Error not_found() {
@@ -44,7 +44,7 @@ class FileReader final : public BlobReader {
   uint64_t size_bytes() const override { return file_->size_bytes(); }
   Task<Result<Bytes>> read(uint64_t offset, size_t length) override {
     auto read = [file = file_, offset, length] { return file->read(offset, length); };
-    co_return co_await files_->pool().run(std::move(read));
+    co_return co_await files_->readers().run(std::move(read));
   }
 
  private:
@@ -105,7 +105,7 @@ class Writer final : public BlobWriter {
       buffer_ += chunk;
     }
     if (ref_.size_bytes <= inline_bytes_max_ || buffer_.size() < kWriteChunkBytes) co_return ok();
-    co_return co_await files_->pool().run([this] { return write_out(); });
+    co_return co_await files_->writers().run([this] { return write_out(); });
   }
 
   Task<Result<PendingBlob>> finish() override {
@@ -115,7 +115,7 @@ class Writer final : public BlobWriter {
       impl->bytes = std::move(buffer_);
       co_return PendingBlob(std::move(impl));
     }
-    CO_TRY_VOID(co_await files_->pool().run([this] { return finish_file(); }));
+    CO_TRY_VOID(co_await files_->writers().run([this] { return finish_file(); }));
     ref_.place = BlobRef::Place::kFile;
     impl->ref = ref_;
     impl->file = std::make_unique<PublishedFile>(files_, ref_.id);
@@ -123,7 +123,7 @@ class Writer final : public BlobWriter {
   }
 
  private:
-  // On the pool.
+  // On the writers.
   Result<void> write_out() {
     if (!file_) {
       if (has_temporary_) return fail(codes::kInternal, "this blob has failed before");
@@ -179,13 +179,13 @@ Task<Result<std::unique_ptr<BlobReader>>> Blobs::open(BlobRef ref) {
       const DataDirectory& directory = files->directory();
       return OpenBlobFile::open(directory.data(), directory.blob(ref.id), ref.size_bytes);
     };
-    CO_TRY(auto file, co_await files_->pool().run(std::move(open_file)));
+    CO_TRY(auto file, co_await files_->readers().run(std::move(open_file)));
     co_return std::make_unique<FileReader>(std::move(file), files_);
   }
   auto fast = get_inline(*core_, ref, Tier::kMemory);
   if (!fast) {
     auto slow = [this, ref] { return *get_inline(*core_, ref, Tier::kDisk); };
-    fast = co_await files_->pool().run(std::move(slow));
+    fast = co_await files_->readers().run(std::move(slow));
   }
   CO_TRY(Bytes bytes, *std::move(fast));
   co_return std::make_unique<MemoryReader>(std::move(bytes));

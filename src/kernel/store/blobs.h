@@ -28,11 +28,11 @@ namespace suiro::store {
 class BlobFiles {
  public:
   BlobFiles(std::shared_ptr<const DataDirectory> directory, std::shared_ptr<Latch> latch,
-            std::shared_ptr<IoPool> pool);
+            std::shared_ptr<IoPool> readers, std::shared_ptr<IoPool> writers);
 
   // Moves a finished tmp file to its durable place. Errors latch the store.
   Result<void> publish(ByteView id);
-  // On the pool, later.
+  // On the writers, later.
   void unlink_later(std::vector<Bytes> ids);
   void remove_temporary_later(Bytes id);
   // Removes files that no key names, and tmp/. At start. Returns how many were removed.
@@ -44,7 +44,8 @@ class BlobFiles {
 
   const DataDirectory& directory() const { return *directory_; }
   Latch& latch() { return *latch_; }
-  IoPool& pool() { return *pool_; }
+  IoPool& readers() { return *readers_; }
+  IoPool& writers() { return *writers_; }
 
  private:
   Result<void> make_blob_directory(ByteView id);
@@ -53,7 +54,8 @@ class BlobFiles {
 
   std::shared_ptr<const DataDirectory> directory_;
   std::shared_ptr<Latch> latch_;
-  std::shared_ptr<IoPool> pool_;
+  std::shared_ptr<IoPool> readers_;
+  std::shared_ptr<IoPool> writers_;
   std::mutex mutex_;
   std::set<std::string> made_;  // directories that exist durably
   size_t holds_ = 0;

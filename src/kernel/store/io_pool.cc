@@ -24,7 +24,7 @@ void IoPool::stop() {
 }
 
 std::unexpected<Error> IoPool::refused() {
-  return fail(codes::kThrottled, "too many reads wait for the disk; try again later",
+  return fail(codes::kThrottled, "too much work waits for the disk; try again later",
               Retry::kLater);
 }
 
@@ -58,7 +58,7 @@ void IoPool::enqueue(std::unique_lock<std::mutex> lock, Work work) {
   queue_.push_back(std::move(work));
   if (idle_ < queue_.size() && threads_.size() < kPoolThreads) {
     threads_.emplace_back([this] { loop(); });
-    pthread_setname_np(threads_.back().native_handle(), "store-io");
+    pthread_setname_np(threads_.back().native_handle(), name_.c_str());
   }
   lock.unlock();
   wake_.notify_one();

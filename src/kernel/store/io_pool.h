@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// IoPool: the bounded pool on which the store blocks: reads that miss the cache, blob files.
+// IoPool: a bounded pool on which the store blocks. A store has two: one for reads, one for writes
+// of blob files, so that no read waits behind a sync.
 //
 // Invariants:
 //  1. At most kPoolThreads threads and kPoolQueueMax waiting pieces of work; beyond, kThrottled.
@@ -15,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -31,7 +33,8 @@ class IoPool {
  public:
   using Work = std::move_only_function<void()>;
 
-  explicit IoPool(Threads threads) : inline_(threads == Threads::kNone) {}
+  IoPool(Threads threads, std::string name)
+      : name_(std::move(name)), inline_(threads == Threads::kNone) {}
   ~IoPool();  // stop() must have been called if anything was posted
   // Runs what waits and joins the threads. Afterwards work runs on the threads that bring it: what
   // outlives the store (a coroutine's frame that still holds a blob) can clean up.
@@ -69,6 +72,7 @@ class IoPool {
   void enqueue(std::unique_lock<std::mutex> lock, Work work);
   void loop();
 
+  const std::string name_;  // of the threads; at most 15 bytes
   std::atomic<bool> inline_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -21,7 +21,8 @@ inline constexpr size_t kQueueBytesMax = 256 << 20;
 // Batches and bytes that are written with one sync. A batch larger than this is a group of its own.
 inline constexpr size_t kGroupBatchesMax = 4096;
 inline constexpr size_t kGroupBytesMax = 4 << 20;
-// Blocking work (reads that miss the cache, blob files): threads, and work that waits for them.
+// Blocking work: threads of a pool, and work that waits for them. One pool for reads that miss the
+// cache, one for writes of blob files.
 inline constexpr size_t kPoolThreads = 4;
 inline constexpr size_t kPoolQueueMax = 16'384;
 // Blobs up to this size stand in the batch; larger ones are files. See docs/decisions/031-blobs.md.

@@ -45,7 +45,8 @@ Result<void> check_batch(const Batch& batch) {
 struct RocksStore::Parts {
   std::shared_ptr<DataDirectory> directory;
   std::shared_ptr<RocksCore> core;
-  std::shared_ptr<IoPool> pool;
+  std::shared_ptr<IoPool> readers;
+  std::shared_ptr<IoPool> writers;
   std::shared_ptr<BlobFiles> files;
   std::unique_ptr<Blobs> blobs;
   std::unique_ptr<Committer> committer;
@@ -62,8 +63,10 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
                                     .create = directory.is_new() ? Create::kYes : Create::kNo,
                                     .memtable_bytes = options.memtable_bytes}));
   if (directory.is_new()) TRY_VOID(directory.finish_making());
-  parts->pool = std::make_shared<IoPool>(options.threads);
-  parts->files = std::make_shared<BlobFiles>(parts->directory, parts->core->latch(), parts->pool);
+  parts->readers = std::make_shared<IoPool>(options.threads, "store-read");
+  parts->writers = std::make_shared<IoPool>(options.threads, "store-write");
+  parts->files = std::make_shared<BlobFiles>(parts->directory, parts->core->latch(), parts->readers,
+                                             parts->writers);
   TRY(size_t swept, parts->files->sweep(*parts->core));
   if (swept != 0) log::info("the store removed {} blob files that nothing names", swept);
   Random& random = options.random != nullptr ? *options.random : system_random();
@@ -80,25 +83,26 @@ RocksStore::RocksStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) 
 
 RocksStore::~RocksStore() {
   parts_->committer.reset();
-  parts_->pool->stop();
+  parts_->readers->stop();
+  parts_->writers->stop();
 }
 
 Task<Result<std::optional<Entry>>> RocksStore::get(Key key) {
   RocksCore& core = *parts_->core;
   if (auto fast = get_entry(core, nullptr, key, Tier::kMemory)) co_return *std::move(fast);
   auto read = [&core, key = std::move(key)] { return *get_entry(core, nullptr, key, Tier::kDisk); };
-  co_return co_await parts_->pool->run(std::move(read));
+  co_return co_await parts_->readers->run(std::move(read));
 }
 
 Task<Result<ScanPage>> RocksStore::scan(ScanOptions options) {
   auto read = [&core = *parts_->core, options = std::move(options)] {
     return scan_page(core, nullptr, options);
   };
-  co_return co_await parts_->pool->run(std::move(read));
+  co_return co_await parts_->readers->run(std::move(read));
 }
 
 std::shared_ptr<const Snapshot> RocksStore::snapshot() {
-  return std::make_shared<RocksSnapshot>(parts_->core, parts_->pool);
+  return std::make_shared<RocksSnapshot>(parts_->core, parts_->readers);
 }
 
 Task<Result<CommitReceipt>> RocksStore::commit(Batch batch) {
@@ -141,7 +145,7 @@ Task<Result<void>> RocksStore::backup(std::string to) {
   auto work = [core = parts_->core, files = parts_->files, to = std::move(to)] {
     return backup_store(*core, *files, to);
   };
-  co_return co_await parts_->pool->run(std::move(work));
+  co_return co_await parts_->writers->run(std::move(work));
 }
 
 void RocksStore::flush_for_measurement() {

@@ -165,6 +165,11 @@ Task<Result<std::shared_ptr<Warm>>> Invoker::start(FunctionState* function,
     co_return fail(kServiceException, *why);
   }
   auto code = function->code.find(settings->code_sha256);
+  if (code == function->code.end() && function->exists && settings->version == kLatest &&
+      settings->memory_mb == function->latest->memory_mb) {
+    settings = function->latest;  // replaced while the request waited for memory
+    code = function->code.find(settings->code_sha256);
+  }
   if (code == function->code.end()) {
     co_return fail(kServiceException, "The code of the function has been deleted.");
   }

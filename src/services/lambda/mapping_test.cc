@@ -185,6 +185,19 @@ TEST_F(Mappings, ThrottlingDoesNotReturnMessages) {
   EXPECT_EQ(lambda_.queue->size(), 0U);
 }
 
+TEST_F(Mappings, NothingIsReadForAFunctionThatCannotRun) {
+  map();
+  ASSERT_TRUE(lambda_.sim.run(lambda_.logic().put_concurrency({"f", ""}, 0)));
+  lambda_.sim.advance(seconds(2));
+  send(1);
+  int pulls = lambda_.queue->pulls;
+  lambda_.sim.advance(minutes(5));
+  EXPECT_EQ(lambda_.queue->pulls, pulls);
+  ASSERT_TRUE(lambda_.sim.run(lambda_.logic().put_concurrency({"f", ""}, std::nullopt)));
+  lambda_.sim.advance(minutes(2));
+  EXPECT_EQ(lambda_.queue->size(), 0U);
+}
+
 TEST_F(Mappings, RefusesWhatCannotWork) {
   EXPECT_EQ(refusal({.batch_size = 10'001}), kValidation);
   EXPECT_EQ(refusal({.batch_size = 11}), kInvalidParameter);

@@ -131,7 +131,23 @@ Task<void> MappingRunner::reader(MappingRunner* runner, Held mapping, uint64_t e
   runner->forget_if_done(*mapping);
 }
 
+// Why no invocation can succeed now; empty: one may. Reading would only wear out the messages.
+std::string MappingRunner::obstacle(const Mapping& mapping) {
+  FunctionState* function = context_.find(mapping.function_name);
+  if (function == nullptr) return "The function does not exist.";
+  Result<Resolved> target = invoker_.resolve(*function, mapping.qualifier);
+  if (!target) return target.error().message;
+  if (function->record.reserved_concurrency == 0U) {
+    return "The function's reserved concurrency is zero.";
+  }
+  return {};
+}
+
 Task<MappingRunner::Round> MappingRunner::round(Held mapping, uint64_t epoch) {
+  if (std::string why = obstacle(mapping->record); !why.empty()) {
+    mapping->last_result = "PROBLEM: " + why;
+    co_return Round::kFailed;
+  }
   Result<Records> records = co_await gather(mapping, epoch);
   if (!records) {
     mapping->last_result = "PROBLEM: " + records.error().message;

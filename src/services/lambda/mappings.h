@@ -62,6 +62,7 @@ class MappingRunner {
   // How one round of a reader ended.
   enum class Round { kWorked, kIdle, kFailed };
   Task<Round> round(Held mapping, uint64_t epoch);
+  std::string obstacle(const Mapping& mapping);
   void start_reader(const Held& mapping);
   bool active(const MappingState& mapping, uint64_t epoch) const;
   Task<Result<Records>> gather(Held mapping, uint64_t epoch);

@@ -22,6 +22,7 @@ inline constexpr std::string_view kInvalidMessageContents = "InvalidMessageConte
 inline constexpr std::string_view kReceiptHandleIsInvalid = "ReceiptHandleIsInvalid";
 inline constexpr std::string_view kMessageNotInflight = "MessageNotInflight";
 inline constexpr std::string_view kOverLimit = "OverLimit";
+inline constexpr std::string_view kRequestThrottled = "RequestThrottled";
 inline constexpr std::string_view kEmptyBatchRequest = "EmptyBatchRequest";
 inline constexpr std::string_view kTooManyEntries = "TooManyEntriesInBatchRequest";
 inline constexpr std::string_view kBatchEntryIdsNotDistinct = "BatchEntryIdsNotDistinct";

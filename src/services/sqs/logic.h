@@ -38,6 +38,8 @@ inline constexpr size_t kPermissionsMax = 20;
 inline constexpr uint32_t kMovesPerSecondMax = 500;
 // Suiro's own.
 inline constexpr size_t kQueuesMax = 100'000;
+inline constexpr size_t kMessagesMax = 100'000'000;      // of a queue: 800 MB of sequences
+inline constexpr size_t kDeduplicationsMax = 2'000'000;  // of a FIFO queue's last five minutes
 inline constexpr size_t kReadAheadRows = 64;
 inline constexpr size_t kReadAheadBytes = 256 << 10;
 inline constexpr size_t kCachedDepthMax = 1024;  // messages sent to a deeper queue are not cached
@@ -245,6 +247,7 @@ class Logic {
   Task<Result<SendResults>> send_here(QueuePtr queue, Access access, std::vector<SendEntry> entries,
                                       store::Batch also);
   Task<Result<void>> resolve_duplicates(QueuePtr queue, std::vector<Planned>& planned);
+  static Result<void> check_room(const Queue& queue);
   Result<void> check_entry(const Queue& queue, const SendEntry& entry) const;
   void add_to(Draft& draft, Queue& queue, const Planned& plan, SendEntry entry,
               const Access& access);

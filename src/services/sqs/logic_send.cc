@@ -68,6 +68,20 @@ Task<Result<Logic::SendResults>> Logic::send(On on, std::vector<SendEntry> entri
   co_return co_await on_queue(std::move(on), "sqs:SendMessage", run);
 }
 
+Result<void> Logic::check_room(const Queue& queue) {
+  if (queue.index.waiting() + queue.index.delayed() >= kMessagesMax) {
+    return fail(kOverLimit, fmt::format("A queue holds at most {} messages.", kMessagesMax),
+                Retry::kLater);
+  }
+  if (queue.deduplication.entries.size() >= kDeduplicationsMax) {
+    return fail(
+        kRequestThrottled,
+        fmt::format("A FIFO queue takes at most {} messages in five minutes.", kDeduplicationsMax),
+        Retry::kLater);
+  }
+  return ok();
+}
+
 Result<void> Logic::check_entry(const Queue& queue, const SendEntry& entry) const {
   if (entry.body.empty()) {
     return fail(kMissingParameter, "The request must contain the parameter MessageBody.");
@@ -178,6 +192,7 @@ Task<Result<Logic::SendResults>> Logic::send_here(QueuePtr queue, Access access,
                                "bytes.",
                                kBatchBytesMax, total));
   }
+  CO_TRY_VOID(check_room(*queue));
   Draft draft;
   draft.batch = std::move(also);
   if (queue->is_fifo()) {

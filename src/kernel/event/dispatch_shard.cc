@@ -19,8 +19,8 @@ constexpr Backoff kRetryBackoff{.first = Millis(1000), .longest = std::chrono::m
 constexpr Backoff kPauseBackoff{.first = Millis(100), .longest = std::chrono::seconds(30)};
 constexpr size_t kReasonBytesMax = 1024;
 
-// What the machine is short of says nothing about the event: only what the target itself says may end
-// it at once.
+// What the machine is short of says nothing about the event: only what the target itself says may
+// end it at once.
 bool is_final(const Error& error) {
   constexpr std::array kPassing = {codes::kUnavailable, codes::kThrottled, codes::kTimeout,
                                    codes::kClosed, codes::kInternal};

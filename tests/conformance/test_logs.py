@@ -89,8 +89,8 @@ def test_filter_patterns_and_paginator(logs, group):
 
 def test_groups_streams_retention_and_tags(logs, group):
     (row,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    arn = row["logGroupArn"]
-    assert row["arn"] == arn + ":*" and "retentionInDays" not in row
+    assert row["arn"].endswith(f":log-group:{group}:*") and "retentionInDays" not in row
+    arn = row["arn"].removesuffix(":*")
     logs.put_retention_policy(logGroupName=group, retentionInDays=7)
     (row,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     assert row["retentionInDays"] == 7

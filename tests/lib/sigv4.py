@@ -73,7 +73,7 @@ class Signer:
     def chunked(self, path, chunks, spoil=lambda body: body):
         """A PUT with signed chunks; `spoil` changes the body after it was signed."""
         size = sum(map(len, chunks))
-        lengths = [len(f"{len(c):x}") + 85 + len(c) + 4 for c in [*chunks, b""]]
+        lengths = [len(f"{len(c):x}") + 85 + len(c) for c in [*chunks, b""]]
         headers = self.headers("PUT", path, payload="STREAMING-AWS4-HMAC-SHA256-PAYLOAD", extra={
             "content-encoding": "aws-chunked", "x-amz-decoded-content-length": str(size),
             "content-length": str(sum(lengths))})

@@ -186,6 +186,7 @@ struct Api::Handlers {
     options.visibility_s = in.visibility_timeout;
     options.wait_s = in.wait_time_seconds;
     options.attempt_id = in.receive_request_attempt_id.value_or("");
+    options.cancellation = call.cancellation;
     CO_TRY(auto received, co_await api.logic_.receive(std::move(on), std::move(options)));
     shape::ReceiveMessageResult out;
     if (received.empty()) co_return out;

@@ -19,6 +19,7 @@
 // Failure: Result with AWS's code and text. Bytes on disk: docs/formats/sqs.md.
 #pragma once
 
+#include "base/cancellation.h"
 #include "kernel/event/kernel.h"
 #include "services/sqs/errors.h"
 #include "services/sqs/queue.h"
@@ -89,6 +90,7 @@ struct ReceiveOptions {
   std::optional<int32_t> visibility_s;
   std::optional<int32_t> wait_s;
   std::string attempt_id;
+  std::shared_ptr<Cancellation> cancellation = nullptr;  // ends the wait: nobody wants the answer
 };
 struct Received {
   ReceiptHandle handle;

@@ -57,8 +57,14 @@ Task<Result<std::vector<Received>>> Logic::receive_here(QueuePtr queue, ReceiveO
     CO_TRY(auto again, co_await repeat_attempt(queue, options));
     if (!again.empty()) co_return again;
   }
+  std::unique_ptr<Cancellation::Subscription> watch;
   for (size_t busy_rounds = 0; busy_rounds < kReceiveRoundsMax;) {
     if (queue->deleted) co_return no_such_queue();
+    if (options.cancellation && options.cancellation->cancelled()) {
+      // The wake-up may have been for a message that another waiter can have.
+      if (queue->index.can_take()) queue->arrived.notify_one();
+      break;
+    }
     TimePoint now = kernel_.clock.now();
     queue->index.advance(now);
     size_t limit = queue->is_fifo() ? kFifoInFlightMax : kStandardInFlightMax;
@@ -80,6 +86,11 @@ Task<Result<std::vector<Received>>> Logic::receive_here(QueuePtr queue, ReceiveO
       }
     }
     if (now >= deadline || own.closing) break;
+    if (options.cancellation && !watch) {
+      auto executor = co_await asio::this_coro::executor;
+      watch = options.cancellation->subscribe(executor, [queue] { queue->arrived.notify_all(); });
+      continue;  // it may have been cancelled before
+    }
     TimePoint wake = std::min(deadline, queue->index.next_due().value_or(deadline));
     co_await queue->arrived.wait_until(kernel_.clock, std::max(wake, now + Millis(1)));
   }

@@ -95,6 +95,25 @@ TEST_F(SqsTest, LongPollWakesOnArrivalAndOnTime) {
   EXPECT_EQ(code(waiting.get()), kQueueDoesNotExist);
 }
 
+TEST_F(SqsTest, AWaitThatNobodyWantsEndsAndTakesNothing) {
+  ASSERT_TRUE(create("q"));
+  auto gone = std::make_shared<Cancellation>();
+  auto waiting = sim_.spawn(logic_->receive(on("q"), {.wait_s = 20, .cancellation = gone}));
+  auto other = sim_.spawn(logic_->receive(on("q"), {.wait_s = 20}));
+  sim_.advance(kSecond);
+  EXPECT_FALSE(sim_.is_ready(waiting));
+  gone->cancel();
+  sim_.advance(Millis(1));
+  ASSERT_TRUE(sim_.is_ready(waiting));
+  EXPECT_TRUE(waiting.get()->empty());
+  ASSERT_TRUE(send("q", "one"));
+  ASSERT_TRUE(sim_.is_ready(other));
+  EXPECT_EQ(bodies(other.get()), Bodies{"one"});
+  ASSERT_TRUE(send("q", "two"));
+  EXPECT_TRUE(receive("q", {.cancellation = gone})->empty());
+  EXPECT_EQ(take("q"), Bodies{"two"});
+}
+
 TEST_F(SqsTest, ReceivedStateSurvivesACrash) {
   ASSERT_TRUE(create("q"));
   for (auto body : {"a", "b", "c"}) ASSERT_TRUE(send("q", body));

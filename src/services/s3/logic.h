@@ -15,6 +15,7 @@
 // Thread: any shard. Errors: AWS's (errors.h). Bytes on disk: docs/formats/s3.md.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <unordered_map>
 
@@ -363,7 +364,9 @@ class Logic {
                               ObjectRecord& record);
   Task<Result<void>> drop_null_behind(store::Batch& batch, const Bucket& bucket, Bytes key,
                                       const ObjectRecord& head);
-  Order next_order(const ObjectRecord* head) const;
+  // Above the head's and above every order given before by this process: events of a key that was
+  // removed and put again within the clock's resolution keep their sequence.
+  Order next_order(const ObjectRecord* head);
   VersionId next_id(const ObjectRecord* head);
 
   Task<Result<Removed>> plan_remove(store::Batch& batch, BucketPtr bucket,
@@ -413,6 +416,7 @@ class Logic {
   };
   std::vector<Cache> caches_;
   std::vector<Turns> turns_;
+  std::atomic<uint64_t> last_order_ = 0;
 };
 
 // Whether a write may go ahead over `head` (absent: no object). Errors: PreconditionFailed,

@@ -80,6 +80,10 @@ Task<Result<PartRecord>> Logic::put_part(PartRequest request, shapes::Body body)
         co_return kind_mismatch(*open.record.checksum_kind, kind);
       }
     }
+    auto& facts = request.expectation.facts;
+    if (facts && facts->trailer_kind && *facts->trailer_kind != *open.record.checksum_kind) {
+      co_return kind_mismatch(*open.record.checksum_kind, *facts->trailer_kind);
+    }
   }
   request.expectation.kind = open.record.checksum_kind;
   CO_TRY(auto received, co_await receive(*body, std::move(request.expectation)));

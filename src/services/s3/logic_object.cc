@@ -196,10 +196,15 @@ Task<Result<void>> Logic::drop_null_behind(store::Batch& batch, const Bucket& bu
   co_return co_await storage_.release(batch, behind->record);
 }
 
-Order Logic::next_order(const ObjectRecord* head) const {
+Order Logic::next_order(const ObjectRecord* head) {
   auto now = std::chrono::duration_cast<Micros>(kernel_.clock.now().time_since_epoch()).count();
-  auto order = static_cast<uint64_t>(now);
-  return Order(head == nullptr ? order : std::max(order, head->id.order.value() + 1));
+  auto floor = static_cast<uint64_t>(now);
+  if (head != nullptr) floor = std::max(floor, head->id.order.value() + 1);
+  uint64_t last = last_order_.load(std::memory_order_relaxed), next = 0;
+  do {
+    next = std::max(floor, last + 1);
+  } while (!last_order_.compare_exchange_weak(last, next, std::memory_order_relaxed));
+  return Order(next);
 }
 
 VersionId Logic::next_id(const ObjectRecord* head) {

@@ -26,7 +26,7 @@ class Times {
   void add(Micros time) { values_.push_back(static_cast<double>(time.count()) / 1000.0); }
   void print(const std::string& name) {
     std::sort(values_.begin(), values_.end());
-    fmt::print("{:<46} {:>8} {:>9.3f} {:>9.3f} {:>9.3f}\n", name, values_.size(), at(0.5), at(0.9),
+    fmt::print("{:<46} {:>8} {:>9.3f} {:>9.3f} {:>9.3f}\n", name, values_.size(), at(0), at(0.5),
                at(0.99));
   }
 
@@ -55,7 +55,7 @@ class Bench {
     CHECK(started.has_value(), started ? "" : started.error().message);
     Times start;
     start.add(clock_.steady() - begin);
-    fmt::print("{:<46} {:>8} {:>9} {:>9} {:>9}\n", "milliseconds", "count", "p50", "p90", "p99");
+    fmt::print("{:<46} {:>8} {:>9} {:>9} {:>9}\n", "milliseconds", "count", "least", "p50", "p99");
     start.print("host start (with the probe of the machine)");
     for (const auto& line : host_->probe().missing()) fmt::print("  without {}\n", line);
   }

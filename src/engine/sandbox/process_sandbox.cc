@@ -61,6 +61,7 @@ Task<Result<void>> ProcessSandbox::start() {
   auto received = co_await receive_listeners();
   find_inner(launched_);
   if (received) {
+    launched_.info.reset();
     logs_.add("INIT_START Runtime Version: " + spec_.runtime);
     co_return received;
   }

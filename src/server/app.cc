@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/app.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -28,12 +29,22 @@ Result<void> make_private_directory(const fs::path& path) {
               fmt::format("cannot make {}: {}", path.string(), error.message()));
 }
 
+// The soft limit of open files is 1,024 on many systems; store, connections and sandboxes need
+// more. Where the hard limit is low too, that is what there is.
+void raise_open_files_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warning("the limit of open files stays low");
+}
+
 }  // namespace
 
 App::App(const Settings& settings) : settings_(settings) {}
 App::~App() = default;
 
 Result<std::unique_ptr<App>> App::make(const Settings& settings) {
+  raise_open_files_limit();
   std::unique_ptr<App> app(new App(settings));
   TRY_VOID(make_private_directory(settings.data));
   TRY_VOID(app->open_store());

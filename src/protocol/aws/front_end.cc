@@ -54,8 +54,10 @@ void strip_aws_chunked(Pairs& headers) {
   });
 }
 
+// The status is the model's, but for a code of S3's that belongs to no operation.
 Refusal to_refusal(Error error) {
-  return {0, std::move(error)};
+  int status = error.code == "MissingContentLength" ? 411 : 0;
+  return {status, std::move(error)};
 }
 
 }  // namespace

@@ -356,6 +356,9 @@ TEST_F(FrontEndTest, WithoutAuthenticationEverybodyIsRoot) {
 TEST_F(FrontEndTest, LimitsAndLengths) {
   auto huge = json("AmazonSQS.ListQueues", std::string(9 << 20, ' '));
   EXPECT_EQ(huge.status, 413);
+  auto chunked = sign(request("PUT", "/b/k", {}),
+                      {.service = "s3", .payload = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"});
+  EXPECT_EQ(handle(std::move(chunked)).status, 411);
   auto unknown = sign(request("PUT", "/b/k", {}), {.service = "s3", .payload = "UNSIGNED-PAYLOAD"});
   std::erase_if(unknown.headers, [](auto& header) { return header.first == "content-length"; });
   // content-length was signed; without it the signature cannot hold.

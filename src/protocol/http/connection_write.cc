@@ -8,6 +8,9 @@
 namespace suiro::http {
 namespace {
 
+constexpr std::string_view kBrokenResponse =
+    "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
 bool status_has_body(int status) {
   return status >= 200 && status != 204 && status != 304;
 }
@@ -84,6 +87,8 @@ Task<bool> Connection::write_sized(shapes::ByteSource& body, uint64_t length) {
     if (!piece) {
       log::warning("A response body broke off after {} of {} bytes: {}", sent, length,
                    piece.error().message);
+      // Nothing of it went out yet: the client can still be told.
+      if (sent == 0) co_await write(kBrokenResponse, {});
       co_return false;
     }
     bool wrong = piece->size() > length - sent || (piece->empty() && sent < length);

@@ -44,6 +44,8 @@ class TestHandler final : public Handler {
       response.body = std::make_unique<Count>(std::stoul(request.query));
     } else if (request.path == "/short") {
       response.body = std::make_unique<Count>(100, 200);
+    } else if (request.path == "/broken") {
+      response.body = std::make_unique<Broken>();
     } else if (request.path == "/wait") {
       co_await wait(request);
       response.content = "woken";
@@ -79,6 +81,12 @@ class TestHandler final : public Handler {
    private:
     size_t left_;
     std::optional<uint64_t> declared_;
+  };
+
+  class Broken final : public shapes::ByteSource {
+   public:
+    Task<Result<Bytes>> read(size_t) override { co_return fail(codes::kCorrupt, "unreadable"); }
+    std::optional<uint64_t> length() const override { return 5; }
   };
 
   Task<void> wait(Request& request) {
@@ -274,6 +282,8 @@ TEST_F(HttpServer, StreamsResponses) {
   EXPECT_NE(text.find("content-length: 200"), text.npos);
   EXPECT_EQ(text.size() - text.find("\r\n\r\n") - 4, 100u);
   EXPECT_EQ(handler_.incomplete, 1);
+  text = exchange("GET /broken HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 500")) << text;
 }
 
 TEST_F(HttpServer, ReadsLongBodiesAsStreams) {

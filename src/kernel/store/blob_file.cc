@@ -109,9 +109,10 @@ Result<Bytes> OpenBlobFile::read(uint64_t offset, size_t length) const {
       std::min<uint64_t>(size_, (end + kBlobPageBytes - 1) / kBlobPageBytes * kBlobPageBytes);
   Bytes pages;
   Result<void> got;
-  pages.resize_and_overwrite(last - first, [&](char* out, size_t size) {
-    got = read_exactly(first, out, size);
-    return got ? size : 0;
+  // Not the size that the callable is given: libstdc++ 12 hands over the grown capacity.
+  pages.resize_and_overwrite(last - first, [&](char* out, size_t) -> size_t {
+    got = read_exactly(first, out, last - first);
+    return got ? last - first : 0;
   });
   TRY_VOID(std::move(got));
   for (uint64_t at = first; at < last; at += kBlobPageBytes) {

@@ -61,6 +61,17 @@ class BlobsTest : public testing::Test {
   SeededRandom random_{7};
 };
 
+TEST_F(BlobsTest, ALastPageOfAnyLengthIsRead) {
+  SeededRandom random(7);
+  for (size_t rest : {1, 15, 16, 17, 29, 30, 31, 1000}) {
+    Bytes bytes = random.bytes((1 << 20) + rest);
+    BlobRef ref = save(bytes);
+    auto tail = load(ref, 1 << 20, 1 << 18);
+    ASSERT_TRUE(tail) << rest << ": " << tail.error().message;
+    EXPECT_EQ(*tail, bytes.substr(1 << 20)) << rest;
+  }
+}
+
 TEST_F(BlobsTest, SizesAroundTheBordersRoundTrip) {
   for (size_t size : {size_t{0}, size_t{1}, kInlineBlobBytesMax - 1, kInlineBlobBytesMax,
                       kInlineBlobBytesMax + 1, size_t{1} << 20, kLarge}) {

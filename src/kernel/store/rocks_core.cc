@@ -6,6 +6,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
+#include <sys/resource.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -62,6 +63,15 @@ Result<std::set<Bytes>> list_blob_files(rocksdb::DB& db, rocksdb::ColumnFamilyHa
   }
   if (!rows->status().ok()) return fail(rocks_error(rows->status(), "cannot list the blobs"));
   return live;
+}
+
+// Every table and every blob file of the database stays open: the usual limit of 1,024 files is
+// reached at some 60 GB. The hard limit is as far as a process may go by itself.
+void raise_open_files_limit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warning("cannot raise the limit of open files");
 }
 
 rocksdb::DBOptions database_options(const RocksCore::Options& options,
@@ -142,6 +152,7 @@ Error Latch::error() const {
 }
 
 Result<std::shared_ptr<RocksCore>> RocksCore::open(Options options) {
+  raise_open_files_limit();
   auto core = std::shared_ptr<RocksCore>(new RocksCore());
   core->directory_ = options.directory;
   auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, 2);

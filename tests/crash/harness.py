@@ -28,8 +28,7 @@ class Harness:
     def __init__(self, directory):
         self.server = Server(directory)
         self.server.start()
-        address = self.server.endpoint.split("//")[1]
-        self.server.options = ["--listen", address]
+        self.server.listen = self.server.endpoint.split("//")[1]
         self.random = random.Random(SEED)
         self.stopping = threading.Event()
         self.writers = []

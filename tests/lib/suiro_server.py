@@ -32,13 +32,14 @@ class Server:
         self.data = self.directory / "data"
         self.options = list(options)
         self.process = None
+        self.listen = "127.0.0.1:0"
         self.endpoint = None
         self.env = {}
 
     def start(self, *options):
         log = open(self.directory / "suiro.log", "ab")
         self.process = subprocess.Popen(
-            [binary(), "up", "--data", str(self.data), "--listen", "127.0.0.1:0",
+            [binary(), "up", "--data", str(self.data), "--listen", self.listen,
              *self.options, *options], stdout=subprocess.PIPE, stderr=log)
         line = self._ready_line()
         found = re.search(r"https?://\S+", line)

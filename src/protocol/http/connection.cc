@@ -160,6 +160,7 @@ Task<Connection::Step> Connection::serve_one() {
   body_received_ = 0;
   body_broken_ = false;
   owes_continue_ = head.expects_continue && !body_complete();
+  owes_needless_continue_ = head.expects_continue && body_complete();
   request_method_ = head.method;
   Request request = make_request();
   if (!head.chunked && !owes_continue_ && body_left_ <= context_.settings.eager_body_bytes_max) {

@@ -100,6 +100,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t body_received_ = 0;  // of a chunked body
   bool chunked_ = false;
   bool owes_continue_ = false;
+  // The request has an empty body and still waits: goes before the response's head. botocore takes
+  // the next response on the connection for broken where the 100 is left out.
+  bool owes_needless_continue_ = false;
   bool body_broken_ = false;
   std::string request_method_;
   uint64_t request_bytes_ = 0, response_bytes_ = 0;

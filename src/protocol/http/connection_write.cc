@@ -41,6 +41,7 @@ bool Connection::sends_body(const Response& response) const {
 void Connection::write_head(const Response& response, std::optional<uint64_t> length, bool keep) {
   Bytes& out = head_out_;
   out.clear();
+  if (std::exchange(owes_needless_continue_, false)) out += "HTTP/1.1 100 Continue\r\n\r\n";
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} ", response.status);
   out += status_text(response.status);
   out += "\r\n";

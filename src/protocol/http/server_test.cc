@@ -312,6 +312,14 @@ TEST_F(HttpServer, ContinuesOnlyWhenTheHandlerReads) {
   EXPECT_NE(refused.find("connection: close"), refused.npos);
 }
 
+TEST_F(HttpServer, ContinuesBeforeTheAnswerToAnEmptyBody) {
+  start();
+  Client client(port_);
+  client.send("PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
 TEST_F(HttpServer, AnswersARefusalToAClientThatStillSends) {
   start();
   Client client(port_);

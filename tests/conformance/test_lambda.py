@@ -421,6 +421,39 @@ def handler(event, context):
         client.get_event_source_mapping(UUID=made["UUID"])
 
 
+RELAY = """
+import boto3, os
+def handler(event, context):
+    sqs = boto3.client("sqs")
+    for record in event["Records"]:
+        group = record["attributes"]["MessageGroupId"]
+        sqs.send_message(QueueUrl=os.environ["OUT"], MessageBody=group + " " + record["body"],
+                         MessageGroupId="all", MessageDeduplicationId=record["messageId"])
+"""
+
+
+def test_mapping_of_a_fifo_queue_keeps_the_order_of_each_group(suiro, client, name):
+    sqs, url, arn = make_queue(suiro, name + ".fifo", FifoQueue="true", VisibilityTimeout="30")
+    _, out_url, _ = make_queue(suiro, name + "-out.fifo", FifoQueue="true")
+    make(client, name, RELAY, Timeout=20, Environment={"Variables": {"OUT": out_url}})
+    client.create_event_source_mapping(EventSourceArn=arn, FunctionName=name, BatchSize=4)
+    for n in range(8):
+        sqs.send_message_batch(QueueUrl=url, Entries=[
+            {"Id": group, "MessageBody": str(n), "MessageGroupId": group,
+             "MessageDeduplicationId": f"{group}{n}"} for group in "abc"])
+    seen = []
+
+    def all_came():
+        for message in sqs.receive_message(QueueUrl=out_url, MaxNumberOfMessages=10,
+                                           WaitTimeSeconds=1).get("Messages", []):
+            seen.append(message["Body"].split())
+            sqs.delete_message(QueueUrl=out_url, ReceiptHandle=message["ReceiptHandle"])
+        return len(seen) >= 24
+    until(all_came, "24 messages pass")
+    for group in "abc":
+        assert [int(n) for g, n in seen if g == group] == list(range(8))
+
+
 LAKE = """
 import json, os, urllib.parse
 import boto3

@@ -147,6 +147,19 @@ TEST_F(Async, WhatWasAcceptedRunsAfterACrash) {
   EXPECT_EQ(left(), 0U);
 }
 
+TEST_F(Async, AStopThatEndsARunningOneIsNoFailure) {
+  ASSERT_TRUE(lambda_.create("f"));
+  configure({.retries_max = 0, .on_failure_arn = std::string(kQueue)});
+  lambda_.host->behave = [](const auto&, const auto&) { return Act{hours(1)}; };
+  accept();
+  lambda_.restart();
+  EXPECT_EQ(lambda_.queue_target->events.size(), 0U);
+  EXPECT_EQ(runs(), 1U);
+  lambda_.sim.advance(hours(2));
+  EXPECT_EQ(left(), 0U);
+  EXPECT_EQ(lambda_.queue_target->events.size(), 0U);
+}
+
 TEST_F(Async, ARetryThatWaitsSurvivesARestart) {
   ASSERT_TRUE(lambda_.create("f"));
   lambda_.host->behave = [](const auto&, const auto&) { return fails(); };

@@ -224,6 +224,18 @@ TEST(Invoke, ChecksItsPayload) {
   EXPECT_EQ(dry->status, 204);
 }
 
+TEST(Invoke, SaysWhyTheMachineCannotRunIt) {
+  LambdaSim lambda;
+  ASSERT_TRUE(lambda.create("f"));
+  lambda.host->refused = "python3.11";
+  auto reply = lambda.sim.run(lambda.invoke("f"));
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, kServiceException);
+  EXPECT_NE(reply.error().message.find("not on this machine"), std::string::npos);
+  lambda.host->refused = "";
+  EXPECT_TRUE(lambda.sim.run(lambda.invoke("f"))) << "its memory was not given back";
+}
+
 TEST(Invoke, IsMetered) {
   LambdaSim lambda;
   ASSERT_TRUE(lambda.create("f"));

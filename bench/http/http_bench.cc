@@ -3,6 +3,7 @@
 // the same run. One server thread, one load thread, medians of several rounds.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <ctime>
 #include <future>
 
 #include "base/digest.h"
@@ -130,6 +131,17 @@ void add_operations(shapes::Registry& registry) {
       });
 }
 
+// Seconds of processor time of all threads but this one: the server's. Other than requests a
+// second, it is not bent by what else the machine does.
+double server_seconds() {
+  auto read = [](clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+  };
+  return read(CLOCK_PROCESS_CPUTIME_ID) - read(CLOCK_THREAD_CPUTIME_ID);
+}
+
 struct Series {
   std::string name;
   uint16_t port;
@@ -137,6 +149,7 @@ struct Series {
   size_t base;  // index of the series that it is compared with
   std::vector<double> rates = {};
   std::vector<double> p99 = {};
+  std::vector<double> cost_us = {};
 };
 
 double median(std::vector<double> values) {
@@ -181,18 +194,25 @@ int run(size_t connections, size_t rounds, long milliseconds) {
         LoadOptions options{.port = one.port,
                             .connections = connections,
                             .duration = std::chrono::milliseconds(milliseconds)};
+        double before = server_seconds();
         LoadResult result =
             run_load(options, [&](size_t) { return std::make_unique<Repeat>(one.request); });
         if (!result.error.empty()) {
           fmt::print(stderr, "{}: {}\n", one.name, result.error);
           return 1;
         }
+        double cost = server_seconds() - before;
+        // The warm-up costs as much, and is not counted in the cycles.
+        double share = result.seconds / (result.seconds + 0.3);
+        one.cost_us.push_back(cost * share * 1e6 / static_cast<double>(result.cycles));
         one.rates.push_back(result.per_second());
         one.p99.push_back(result.percentile_ms(0.99));
       }
     for (const Series& one : all)
-      fmt::print("{:<40} {:>9.0f}/s  {:>5.1f}%  p99 {:.2f} ms\n", one.name, median(one.rates),
-                 100 * median(one.rates) / median(all[one.base].rates), median(one.p99));
+      fmt::print("{:<38} {:>8.0f}/s {:>6.1f}%  p99 {:>6.2f} ms  {:>5.1f} us of CPU {:>6.1f}%\n",
+                 one.name, median(one.rates), 100 * median(one.rates) / median(all[one.base].rates),
+                 median(one.p99), median(one.cost_us),
+                 100 * median(one.cost_us) / median(all[one.base].cost_us));
   }
   shards.stop();
   return 0;

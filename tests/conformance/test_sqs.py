@@ -388,3 +388,29 @@ def test_kill9_keeps_what_was_acknowledged(own_suiro):
     assert {m["Body"] for m in rest} == {"m0", "m1", "m2", "m3", "m4"} - {m["Body"] for m in held}
     sqs.delete_message(QueueUrl=url, ReceiptHandle=held[1]["ReceiptHandle"])
     assert counts(sqs, url) == (0, 3, 0)
+
+
+def test_bucket_events_need_the_queues_policy(suiro, sqs, queue, name):
+    s3 = suiro.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={
+        "LocationConstraint": suiro.env["AWS_DEFAULT_REGION"]})
+    arn = arn_of(sqs, queue)
+    wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    assert error_of(s3.put_bucket_notification_configuration, Bucket=name,
+                    NotificationConfiguration=wanted) == "InvalidArgument"
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage", "Resource": arn,
+            "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:*:*:{name}"}}}]})})
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=wanted)
+    s3.put_object(Bucket=name, Key="a/b.txt", Body=b"x")
+    records = []
+    deadline = time.monotonic() + 30
+    while not records and time.monotonic() < deadline:
+        got = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, AttributeNames=["All"])
+        for message in got.get("Messages", []):
+            records += json.loads(message["Body"]).get("Records", [])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    assert [r["s3"]["object"]["key"] for r in records] == ["a/b.txt"]
+    assert message["Attributes"]["AWSTraceHeader"].startswith("Root=1-")

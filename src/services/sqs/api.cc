@@ -44,9 +44,9 @@ struct Api::Handlers {
 
   static Task<Result<shape::ListQueuesResult>> run(Api& api, Call& call,
                                                    shape::ListQueuesRequest in) {
-    CO_TRY(Names names,
-           co_await api.logic_.list_queues(
-               {in.queue_name_prefix.value_or(""), in.next_token.value_or(""), in.max_results}));
+    CO_TRY(Names names, co_await api.logic_.list_queues(
+                            api.access_of(call), {in.queue_name_prefix.value_or(""),
+                                                  in.next_token.value_or(""), in.max_results}));
     shape::ListQueuesResult out;
     if (!names.names.empty()) out.queue_urls = api.urls_of(call, names.names);
     if (!names.next_token.empty()) out.next_token = names.next_token;

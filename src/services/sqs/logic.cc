@@ -27,6 +27,14 @@ bool is_reserved_to_owner(std::string_view action) {
          action == "sqs:DeleteQueue";
 }
 
+std::unexpected<Error> access_denied(const Access& access, std::string_view action,
+                                     std::string_view resource) {
+  return fail(
+      kAccessDenied,
+      fmt::format("User: {} is not authorized to perform: {} on resource: {}",
+                  access.caller.arn.empty() ? "anonymous" : access.caller.arn, action, resource));
+}
+
 }  // namespace
 
 Logic::Logic(event::Kernel& kernel, Config config) : kernel_(kernel), config_(config) {
@@ -68,8 +76,6 @@ Result<QueuePtr> Logic::find(std::string_view queue) {
 
 Result<void> Logic::authorize(const Queue& queue, std::string_view action,
                               const Access& access) const {
-  bool is_owner = access.caller.kind == policy::Caller::Kind::kAccount &&
-                  access.caller.account == kernel_.account;
   policy::Decision decision = policy::Decision::kNone;
   if (queue.settings.policy) {
     policy::Request request{access.caller, std::string(action), queue.arn, {}};
@@ -79,11 +85,18 @@ Result<void> Logic::authorize(const Queue& queue, std::string_view action,
     decision = queue.settings.policy->decide(request);
   }
   bool denied = decision == policy::Decision::kDeny && !is_reserved_to_owner(action);
-  if (is_owner ? !denied : decision == policy::Decision::kAllow) return ok();
-  return fail(
-      kAccessDenied,
-      fmt::format("User: {} is not authorized to perform: {} on resource: {}",
-                  access.caller.arn.empty() ? "anonymous" : access.caller.arn, action, queue.arn));
+  if (is_owner(access) ? !denied : decision == policy::Decision::kAllow) return ok();
+  return access_denied(access, action, queue.arn);
+}
+
+bool Logic::is_owner(const Access& access) const {
+  return access.caller.kind == policy::Caller::Kind::kAccount &&
+         access.caller.account == kernel_.account;
+}
+
+Result<void> Logic::authorize_owner(std::string_view action, const Access& access) const {
+  if (is_owner(access)) return ok();
+  return access_denied(access, action, arn_of("*"));
 }
 
 Task<Result<void>> Logic::check_access(std::string queue, std::string action,

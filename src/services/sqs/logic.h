@@ -149,7 +149,7 @@ class Logic {
   Task<Result<void>> delete_queue(On on);
   // Whether it exists.
   Task<Result<void>> find_queue(On on);
-  Task<Result<Names>> list_queues(ListOptions options);
+  Task<Result<Names>> list_queues(Access access, ListOptions options);
   Task<Result<void>> purge(On on);
   Task<Result<Attributes>> get_attributes(On on, std::vector<std::string> names);
   Task<Result<void>> set_attributes(On on, Attributes changes);
@@ -224,6 +224,10 @@ class Logic {
   auto on_queue(On on, std::string_view action, Run run) -> std::invoke_result_t<Run&, QueuePtr>;
   Result<QueuePtr> find(std::string_view queue);
   Result<void> authorize(const Queue& queue, std::string_view action, const Access& access) const;
+
+  bool is_owner(const Access& access) const;
+  // What concerns no single queue is the account's own business.
+  Result<void> authorize_owner(std::string_view action, const Access& access) const;
 
   // logic.cc
   Task<Result<void>> load_queue(std::string name, QueueRecord record);

@@ -54,6 +54,7 @@ Result<size_t> page_size(const ListOptions& options) {
 // -----------------------------------------------------------------------------
 
 Task<Result<void>> Logic::create_queue(On on, Attributes attributes, Attributes tags) {
+  CO_TRY_VOID(authorize_owner("sqs:CreateQueue", on.access));
   auto there = [&]() -> Task<Result<void>> {
     co_return co_await create_here(on.queue, std::move(attributes), std::move(tags));
   };
@@ -155,7 +156,8 @@ Result<Names> Logic::page_of(const std::set<std::string>& names, const ListOptio
   return page;
 }
 
-Task<Result<Names>> Logic::list_queues(ListOptions options) {
+Task<Result<Names>> Logic::list_queues(Access access, ListOptions options) {
+  CO_TRY_VOID(authorize_owner("sqs:ListQueues", access));
   std::set<std::string> names;
   for (size_t i = 0; i < parts_.size(); ++i) {
     auto there = [&]() -> Task<void> {

@@ -316,7 +316,7 @@ TEST_F(SqsTest, ListsPages) {
   std::vector<std::string> all;
   ListOptions options{.prefix = "q", .max_results = 10};
   for (int page = 0; page < 3; ++page) {
-    auto names = sim_.run(logic_->list_queues(options));
+    auto names = sim_.run(logic_->list_queues(logic_->owner_access(), options));
     all.insert(all.end(), names->names.begin(), names->names.end());
     options.next_token = names->next_token;
   }
@@ -336,6 +336,8 @@ TEST_F(SqsTest, PermissionsAndPolicies) {
     return code(sim_.run(logic_->send(stranger, std::move(entries))));
   };
   EXPECT_EQ(try_send(), kAccessDenied);
+  EXPECT_EQ(code(sim_.run(logic_->list_queues(stranger.access, {}))), kAccessDenied);
+  EXPECT_EQ(code(sim_.run(logic_->create_queue(stranger, {}, {}))), kAccessDenied);
   Permission permission{"label", {"111111111111"}, {"SendMessage"}};
   EXPECT_TRUE(sim_.run(logic_->add_permission(on("q"), permission)));
   EXPECT_EQ(code(sim_.run(logic_->add_permission(on("q"), permission))), kInvalidParameterValue);

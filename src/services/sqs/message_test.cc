@@ -102,6 +102,8 @@ TEST(Storage, ValuesRoundTripAndBrokenOnesAreRefused) {
   MessageState state;
   EXPECT_EQ(storage::encode(state).size(), 2u);
   EXPECT_EQ(*storage::decode_state(storage::encode(state)), state);
+  EXPECT_FALSE(storage::decode_state(std::string("\x01\x10", 2)));
+  EXPECT_FALSE(storage::decode_state(std::string("\x01\x08", 2)));
   state = {.visible_at = TimePoint(Millis(7)),
            .sent_at = TimePoint(Millis(3)),
            .receives = 2,

@@ -197,7 +197,8 @@ Result<MessageState> decode_state(ByteView value) {
     state.nonce = in.u32();
   }
   if (flags & kGroup) state.group_id = in.rest();
-  if (!in.complete() || flags >= 16) return corrupt("message state");
+  // A flag without its field's meaning (zero receives) is not ours either.
+  if (!in.complete() || encode(state) != value) return corrupt("message state");
   return state;
 }
 

@@ -152,6 +152,8 @@ def test_aws_command(suiro, bucket, tmp_path):
              "large.bin": os.urandom(20 * MIB)}
     for path, data in files.items():
         (tree / path).write_bytes(data)
+        # S3 tells times in whole seconds: a file of this very second would seem newer.
+        os.utime(tree / path, (1_700_000_000, 1_700_000_000))
     suiro.aws("s3", "sync", str(tree), f"s3://{bucket}/tree/")
     listed = suiro.aws("s3", "ls", "--recursive", f"s3://{bucket}/").stdout
     for path in files:

@@ -148,3 +148,26 @@ def test_notification_refused(suiro, s3, bucket, queue):
     url = closed.create_queue(QueueName=bucket + "-closed")["QueueUrl"]
     assert url
     fails("InvalidArgument", 400, put, {**every, "QueueArn": arn + "-closed"})
+
+
+def test_encryption_at_rest(own_suiro):
+    """Replies say AES256 where, and only where, the store is encrypted."""
+    own_suiro.start("--encryption")
+    s3 = own_suiro.client("s3")
+    s3.create_bucket(Bucket="sealed", CreateBucketConfiguration={
+        "LocationConstraint": own_suiro.env["AWS_DEFAULT_REGION"]})
+    rules = s3.get_bucket_encryption(Bucket="sealed")["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rules[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    secret = b"what nobody may read" * 100_000
+    for members in ({}, {"ServerSideEncryption": "AES256"}):
+        put = s3.put_object(Bucket="sealed", Key="k", Body=secret, **members)
+        assert put["ServerSideEncryption"] == "AES256"
+    assert s3.head_object(Bucket="sealed", Key="k")["ServerSideEncryption"] == "AES256"
+    s3.put_object(Bucket="sealed", Key="small", Body=b"what nobody may read")
+    own_suiro.kill9()
+    for path in own_suiro.data.rglob("*"):
+        assert not path.is_file() or b"what nobody may read" not in path.read_bytes()
+    own_suiro.start("--encryption")
+    s3 = own_suiro.client("s3")
+    assert s3.get_object(Bucket="sealed", Key="k")["Body"].read() == secret
+    assert s3.get_object(Bucket="sealed", Key="small")["Body"].read() == b"what nobody may read"

@@ -37,16 +37,11 @@ Refusal refusal(int status, std::string_view code, std::string_view message, Pai
 }
 
 Refusal refusal(Family family, const Naming& naming, std::string_view message) {
-  switch (family) {
-    case Family::kQuery:
-      return refusal(naming.query_status, naming.query, message);
-    case Family::kJson:
-      return refusal(naming.json_status, naming.json, message);
-    case Family::kRestJson:
-    case Family::kS3:
-      return refusal(403, naming.json, message);
-  }
-  return refusal(403, naming.json, message);
+  Refusal out = family == Family::kQuery  ? refusal(naming.query_status, naming.query, message)
+                : family == Family::kJson ? refusal(naming.json_status, naming.json, message)
+                                          : refusal(403, naming.json, message);
+  out.query_code = naming.query;
+  return out;
 }
 
 std::unexpected<Refusal> refuse(Refusal reason) {

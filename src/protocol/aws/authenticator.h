@@ -48,6 +48,7 @@ Family family_of(shapes::Protocol protocol);
 struct Refusal {
   int status = 403;
   Error error;
+  std::string query_code = {};  // what the query protocol calls it, where that differs
 };
 template <class T>
 using Admitted = std::expected<T, Refusal>;

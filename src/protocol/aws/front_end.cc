@@ -319,6 +319,11 @@ Response FrontEnd::explain(Work& work, const Refusal& refusal) {
                    .resource = work.request.path};
   Response reply = write_error(place, refusal.error, work.call);
   if (refusal.status != 0) reply.status = refusal.status;
+  if (!refusal.query_code.empty()) {
+    // Clients that once spoke query show this code (Smithy, "awsQueryCompatible trait").
+    for (auto& [name, value] : reply.headers)
+      if (name == "x-amzn-query-error") value = refusal.query_code + ";Sender";
+  }
   return reply;
 }
 

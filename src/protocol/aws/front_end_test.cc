@@ -225,6 +225,8 @@ TEST_F(FrontEndTest, RefusesUnprovenCallersOfJson) {
       json("AmazonSQS.ListQueues", "{}", {.key = "TEMP", .secret = "temporary", .token = "token"})
           .status,
       200);
+  auto unknown = json("AmazonSQS.ListQueues", "{}", {.key = "NOBODY"});
+  EXPECT_EQ(find(unknown.headers, "x-amzn-query-error"), "InvalidClientTokenId;Sender");
   auto changed =
       sign(request("POST", "/", {{"x-amz-target", "AmazonSQS.ListQueues"}}, "{}"), Sign());
   changed.content = "{ }";

@@ -31,8 +31,8 @@ Capacity::~Capacity() {
 
 Task<bool> Capacity::try_acquire(uint32_t memory_mb) {
   auto take = [this, memory_mb]() -> Task<bool> {
-    if (!waiters_.empty() || used_mb_ + memory_mb > config_.memory_mb) co_return false;
-    used_mb_ += memory_mb;
+    if (!waiters_.empty() || !may_start(memory_mb)) co_return false;
+    this->take(memory_mb);
     co_return true;
   };
   co_return co_await run_on(home_, take);
@@ -47,8 +47,8 @@ Task<Result<void>> Capacity::acquire(uint32_t memory_mb, std::string function) {
                       "on this machine.",
                       memory_mb, config_.memory_mb));
     }
-    if (waiters_.empty() && used_mb_ + memory_mb <= config_.memory_mb) {
-      used_mb_ += memory_mb;
+    if (waiters_.empty() && may_start(memory_mb)) {
+      take(memory_mb);
       co_return ok();
     }
     if (waiters_.size() >= config_.waiters_max) {
@@ -57,7 +57,7 @@ Task<Result<void>> Capacity::acquire(uint32_t memory_mb, std::string function) {
     Waiter waiter(home_, memory_mb, hash, clock_.steady());
     waiters_.push_back(&waiter);
     note_oldest();
-    if (pressure_) co_await pressure_(memory_mb);
+    if (pressure_ && !fits(memory_mb)) co_await pressure_(memory_mb);
     if (!waiter.granted) {
       co_await waiter.granted_signal.wait_until(clock_, clock_.now() + config_.wait_max);
     }
@@ -81,11 +81,26 @@ Task<void> Capacity::release(uint32_t memory_mb) {
   co_await run_on(home_, give);
 }
 
+Task<void> Capacity::started() {
+  auto end = [this]() -> Task<void> {
+    CHECK(starting_ > 0);
+    --starting_;
+    serve();
+    co_return;
+  };
+  co_await run_on(home_, end);
+}
+
+void Capacity::take(uint32_t memory_mb) {
+  used_mb_ += memory_mb;
+  ++starting_;
+}
+
 void Capacity::serve() {
-  while (!waiters_.empty() && used_mb_ + waiters_.front()->memory_mb <= config_.memory_mb) {
+  while (!waiters_.empty() && may_start(waiters_.front()->memory_mb)) {
     Waiter* waiter = waiters_.front();
     waiters_.pop_front();
-    used_mb_ += waiter->memory_mb;
+    take(waiter->memory_mb);
     waiter->granted = true;
     waiter->granted_signal.notify_all();
   }
@@ -93,7 +108,8 @@ void Capacity::serve() {
 }
 
 void Capacity::note_oldest() {
-  if (waiters_.empty()) {
+  // Who waits for a start alone has nothing of sandboxes that are given up.
+  if (waiters_.empty() || fits(waiters_.front()->memory_mb)) {
     oldest_since_us_ = 0;
     return;
   }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Capacity: what the machine can run at once, counted over all functions. Memory for sandboxes is
-// handed out here; a request that finds none waits in a bounded queue.
+// handed out here, with the right to start one; a request that finds none waits in a bounded queue.
 //
 // Invariants:
 //  1. The memory of all sandboxes, running or warm, is at most Config::memory_mb.
-//  2. Waiters are served in order; while one waits, idle sandboxes are given up (`pressure`).
+//  2. At most Config::starts_max of them are being started.
+//  3. Waiters are served in order; while one waits, idle sandboxes are given up (`pressure`).
 //
 // Thread: acquire() and release() from any shard; the books are kept on one.
 #pragma once
@@ -24,6 +25,7 @@ class Capacity {
  public:
   struct Config {
     uint64_t memory_mb = 0;
+    size_t starts_max = 1;
     size_t waiters_max = 0;
     Millis wait_max{0};
   };
@@ -35,11 +37,14 @@ class Capacity {
   using Pressure = std::function<Task<void>(uint32_t memory_mb)>;
   void on_pressure(Pressure pressure) { pressure_ = std::move(pressure); }
 
-  // Whether memory is free at once. No waiting.
+  // Whether memory and a start are free at once. No waiting.
   Task<bool> try_acquire(uint32_t memory_mb);
-  // Waits for memory. Errors: TooManyRequestsException when the queue is full or the wait too long.
+  // Waits for memory and a start. Errors: TooManyRequestsException when the queue is full or the
+  // wait too long.
   Task<Result<void>> acquire(uint32_t memory_mb, std::string function);
   Task<void> release(uint32_t memory_mb);
+  // The start that came with the memory is over. Once for each memory that was acquired.
+  Task<void> started();
 
   // Whether another function has waited so long that sandboxes ought to be given up rather than
   // handed on. Any thread.
@@ -49,6 +54,11 @@ class Capacity {
 
  private:
   struct Waiter;
+  bool fits(uint32_t memory_mb) const { return used_mb_ + memory_mb <= config_.memory_mb; }
+  bool may_start(uint32_t memory_mb) const {
+    return starting_ < config_.starts_max && fits(memory_mb);
+  }
+  void take(uint32_t memory_mb);
   void serve();
   void note_oldest();
 
@@ -57,6 +67,7 @@ class Capacity {
   Clock& clock_;
   Pressure pressure_;
   uint64_t used_mb_ = 0;
+  size_t starting_ = 0;
   std::deque<Waiter*> waiters_;
   std::atomic<int64_t> oldest_since_us_{0};  // 0: nobody waits
   std::atomic<uint64_t> oldest_function_{0};

@@ -34,6 +34,8 @@ struct Config {
   uint64_t sandbox_memory_mb = 0;
   uint32_t account_concurrency = kAccountConcurrency;
   Millis warm_idle_max = kWarmIdleMax;
+  // Sandboxes that start at once; 0: kStartsPerCore for each core.
+  size_t starts_max = 0;
   size_t capacity_waiters_max = kCapacityWaitersMax;
   Millis capacity_wait_max = kCapacityWaitMax;
   // How long stop() waits for running invocations before it ends them.

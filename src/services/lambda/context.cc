@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <thread>
+
 #include "services/lambda/errors.h"
 
 namespace suiro::lambda {
@@ -17,7 +19,9 @@ uint64_t machine_memory_mb() {
 Capacity::Config capacity_config(const Config& config) {
   uint64_t memory = config.sandbox_memory_mb;
   if (memory == 0) memory = machine_memory_mb() * 3 / 4;
-  return {memory, config.capacity_waiters_max, config.capacity_wait_max};
+  size_t starts = config.starts_max;
+  if (starts == 0) starts = kStartsPerCore * std::max(1U, std::thread::hardware_concurrency());
+  return {memory, starts, config.capacity_waiters_max, config.capacity_wait_max};
 }
 
 }  // namespace

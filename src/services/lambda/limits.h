@@ -66,6 +66,10 @@ inline constexpr size_t kPullRecordsMax = 10;  // a read of a queue takes at mos
 // --- Sandboxes ---
 // An idle warm sandbox is closed after this time.
 inline constexpr Millis kWarmIdleMax = std::chrono::minutes(10);
+// Sandboxes that start at once, for each core: more would only make each other late, and a warm one
+// often comes first. A start counts until its first invocation has ended, or for this long.
+inline constexpr size_t kStartsPerCore = 2;
+inline constexpr Millis kStartSlotMax = std::chrono::seconds(1);
 // Requests that wait for the machine's memory, and for how long.
 inline constexpr size_t kCapacityWaitersMax = 1000;
 inline constexpr Millis kCapacityWaitMax = std::chrono::seconds(60);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "services/lambda/limits.h"
 
 namespace suiro::lambda {
 
@@ -70,7 +71,10 @@ std::shared_ptr<Warm> Pool::take_idle(const std::string& generation) {
 Task<void> Pool::wait_for_memory(Pool* pool, std::shared_ptr<Waiter> waiter) {
   Result<void> memory = co_await pool->deps_.capacity.acquire(waiter->memory_mb, pool->function_);
   if (waiter->over) {  // a warm sandbox came first
-    if (memory) co_await pool->deps_.capacity.release(waiter->memory_mb);
+    if (memory) {
+      co_await pool->deps_.capacity.started();
+      co_await pool->deps_.capacity.release(waiter->memory_mb);
+    }
     co_return;
   }
   std::erase(pool->waiters_, waiter);
@@ -84,11 +88,24 @@ Task<Result<std::shared_ptr<Warm>>> Pool::start_one(uint32_t memory_mb, Start st
   Result<std::shared_ptr<Warm>> warm = co_await start();
   if (!warm) {
     --busy_;
+    co_await deps_.capacity.started();
     co_await deps_.capacity.release(memory_mb);
     co_return warm;
   }
   running_.insert(*warm);
+  (*warm)->starting = true;
+  auto over = [this, weak = std::weak_ptr(*warm)] {
+    if (auto still = weak.lock()) end_start(*still);
+  };
+  (*warm)->start_alarm =
+      deps_.clock.alarm(deps_.scope.executor(), deps_.clock.now() + kStartSlotMax, over);
   co_return warm;
+}
+
+void Pool::end_start(Warm& warm) {
+  if (!std::exchange(warm.starting, false)) return;
+  warm.start_alarm.reset();
+  deps_.scope.spawn(deps_.capacity.started());
 }
 
 bool Pool::current(const std::string& generation) const {
@@ -97,6 +114,7 @@ bool Pool::current(const std::string& generation) const {
 
 void Pool::release(std::shared_ptr<Warm> warm) {
   CHECK(running_.erase(warm) == 1, "a sandbox is released once");
+  end_start(*warm);
   if (!warm->sandbox->alive() || !current(warm->generation) || stopping_ ||
       deps_.capacity.starving(function_)) {
     discard(std::move(warm));

@@ -32,6 +32,9 @@ struct Warm {
   std::string generation;  // version and revision of the configuration
   uint32_t memory_mb = 0;
   std::string access_key_id;
+  // While it counts as being started (Capacity::started()).
+  bool starting = false;
+  std::unique_ptr<Clock::Alarm> start_alarm = {};
 };
 
 class Pool {
@@ -76,6 +79,7 @@ class Pool {
   static Task<void> wait_for_memory(Pool* pool, std::shared_ptr<Waiter> waiter);
   static Task<void> close(Pool* pool, std::shared_ptr<Warm> warm);
   static Task<void> kill(std::shared_ptr<Warm> warm);
+  void end_start(Warm& warm);
   void discard(std::shared_ptr<Warm> warm);
   bool current(const std::string& generation) const;
 

@@ -18,6 +18,9 @@
 
 namespace suiro::lambda::testing {
 
+// Of Config, whatever the machine has.
+inline constexpr int kStartsMax = 4;
+
 struct ZipEntry {
   std::string name;
   std::string text;
@@ -245,6 +248,7 @@ class LambdaSim {
     config.code_threads = CodeThreads::kNone;
     config.host = host.get();
     config.sandbox_memory_mb = memory_mb_;
+    config.starts_max = static_cast<size_t>(kStartsMax);
     config.account_concurrency = 200;
     service = std::make_unique<Service>(sim.kernel(), config);
     sim.kernel().targets.add_target("lambda", service->target());

@@ -125,16 +125,14 @@ Api::Answer<op::DescribeLogGroups> Api::describe_groups(shape::DescribeLogGroups
 }
 
 Api::Answer<op::PutRetentionPolicy> Api::put_retention(shape::PutRetentionPolicyRequest in) {
-  // Zero is how the logic says "for ever"; a client says that with DeleteRetentionPolicy.
-  int32_t days = in.retention_in_days == 0 ? -1 : in.retention_in_days;
   co_return empty_answer<shape::PutRetentionPolicyResponse>(
-      co_await logic_.set_retention(std::move(in.log_group_name), days));
+      co_await logic_.set_retention(std::move(in.log_group_name), in.retention_in_days));
 }
 
 Api::Answer<op::DeleteRetentionPolicy> Api::delete_retention(
     shape::DeleteRetentionPolicyRequest in) {
   co_return empty_answer<shape::DeleteRetentionPolicyResponse>(
-      co_await logic_.set_retention(std::move(in.log_group_name), 0));
+      co_await logic_.set_retention(std::move(in.log_group_name), std::nullopt));
 }
 
 // --- Streams

@@ -45,8 +45,8 @@ class Logic {
     bool more = false;
   };
   Task<Result<GroupAnswer>> describe_groups(GroupQuery query);
-  // Days as AWS allows them; 0: keep for ever.
-  Task<Result<void>> set_retention(std::string name, int32_t days);
+  // Days as AWS allows them; none: keep for ever.
+  Task<Result<void>> set_retention(std::string name, std::optional<int32_t> days);
   Task<Result<void>> tag(std::string name, std::map<std::string, std::string> tags);
   Task<Result<void>> untag(std::string name, std::vector<std::string> keys);
   Task<Result<std::map<std::string, std::string>>> tags(std::string name);

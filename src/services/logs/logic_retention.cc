@@ -39,15 +39,15 @@ void Logic::register_timers() {
   });
 }
 
-Task<Result<void>> Logic::set_retention(std::string name, int32_t days) {
-  if (days != 0 && std::ranges::find(kDays, days) == kDays.end()) {
+Task<Result<void>> Logic::set_retention(std::string name, std::optional<int32_t> days) {
+  if (days && std::ranges::find(kDays, *days) == kDays.end()) {
     std::string allowed = fmt::format("{}", fmt::join(kDays, ", "));
     co_return invalid(fmt::format(
         "1 validation error detected: Value '{}' at 'retentionInDays' failed to satisfy "
         "constraint: Member must satisfy enum value set: [{}]",
-        days, allowed));
+        *days, allowed));
   }
-  auto attempt = [&] { return try_set_retention(name, days); };
+  auto attempt = [&] { return try_set_retention(name, days.value_or(0)); };
   co_return co_await run_on(kernel_.shards.owner(name), [&] { return settle(attempt); });
 }
 

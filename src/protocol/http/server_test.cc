@@ -343,7 +343,8 @@ TEST_F(HttpServer, RefusesWhatIsNotARequest) {
   expect_refusal("GET / HTTP/1.1\r\n\r\n", "400");
   expect_refusal("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400");
   expect_refusal("GET example.com HTTP/1.1\r\nHost: h\r\n\r\n", "400");
-  expect_refusal(std::string_view("GET / HTTP/1.1\r\nHost: h\r\nA: b\0c\r\n\r\n", 39), "400");
+  using std::string_view_literals::operator""sv;
+  expect_refusal("GET / HTTP/1.1\r\nHost: h\r\nA: b\0c\r\n\r\n"sv, "400");
   expect_refusal("GET / HTTP/1.1\r\nHost: h\r\nA : b\r\n\r\n", "400");
   expect_refusal("GET / HTTP/1.1\nHost: h\n\n", "400");
   expect_refusal("GET / HTTP/1.1\r\nHost: h\r\nExpect: miracles\r\n\r\n", "417");

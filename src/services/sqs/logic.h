@@ -55,6 +55,8 @@ inline constexpr Millis kPurgePause{50};
 
 struct Config {
   size_t cache_bytes_max = 16 << 20;  // of all shards together
+  size_t standard_in_flight_max = kStandardInFlightMax;
+  size_t fifo_in_flight_max = kFifoInFlightMax;
 };
 
 // Who asks, and how.

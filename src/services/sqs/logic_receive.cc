@@ -67,7 +67,7 @@ Task<Result<std::vector<Received>>> Logic::receive_here(QueuePtr queue, ReceiveO
     }
     TimePoint now = kernel_.clock.now();
     queue->index.advance(now);
-    size_t limit = queue->is_fifo() ? kFifoInFlightMax : kStandardInFlightMax;
+    size_t limit = queue->is_fifo() ? config_.fifo_in_flight_max : config_.standard_in_flight_max;
     bool full = queue->index.in_flight() >= limit;
     if (full && !queue->is_fifo() && wait == Millis(0)) {
       co_return fail(kOverLimit, fmt::format("Maximum number of messages in flight is {}.", limit));

@@ -240,6 +240,69 @@ TEST_F(SqsTest, DeadLettersMoveAndComeBack) {
   EXPECT_EQ((*tasks)[0].record.moved, 1u);
 }
 
+TEST_F(SqsTest, InFlightLimits) {
+  config_.standard_in_flight_max = 2;
+  config_.fifo_in_flight_max = 2;
+  restart();
+  ASSERT_TRUE(create("q"));
+  ASSERT_TRUE(create("q.fifo"));
+  for (auto body : {"a", "b", "c"}) {
+    ASSERT_TRUE(send("q", body));
+    ASSERT_TRUE(send_fifo("q.fifo", body, body));
+  }
+  auto held = receive("q", {.count = 2});
+  ASSERT_EQ(held->size(), 2u);
+  EXPECT_EQ(code(receive("q")), kOverLimit);
+  // A long poll waits instead, and goes on when there is room.
+  auto waiting = sim_.spawn(logic_->receive(on("q"), {.wait_s = 20}));
+  ASSERT_TRUE(remove("q", (*held)[0]));
+  ASSERT_TRUE(sim_.is_ready(waiting));
+  EXPECT_EQ(bodies(waiting.get()), Bodies{"c"});
+  ASSERT_EQ(take("q.fifo").size(), 3u) << "a receive is not cut short";
+  ASSERT_TRUE(send_fifo("q.fifo", "d", "d"));
+  EXPECT_EQ(bodies(receive("q.fifo")), Bodies{});
+}
+
+TEST_F(SqsTest, ADeadLetterQueueThatDoesNotTakeThemDoesNotHideMessages) {
+  ASSERT_TRUE(create("dead"));
+  std::string redrive =
+      R"({"deadLetterTargetArn":")" + logic_->arn_of("dead") + R"(","maxReceiveCount":1})";
+  ASSERT_TRUE(create("q", {{"RedrivePolicy", redrive}}));
+  Attributes deny = {{"RedriveAllowPolicy", R"({"redrivePermission":"denyAll"})"}};
+  ASSERT_TRUE(sim_.run(logic_->set_attributes(on("dead"), deny)));
+  EXPECT_EQ(code(create("other", {{"RedrivePolicy", redrive}})), kInvalidParameterValue);
+  ASSERT_TRUE(send("q", "x"));
+  EXPECT_EQ(take("q", 0), Bodies{"x"});
+  EXPECT_EQ(take("q", 0), Bodies{"x"});
+  EXPECT_EQ(counts("dead"), "0/0/0");
+  ASSERT_TRUE(sim_.run(logic_->set_attributes(
+      on("dead"), {{"RedriveAllowPolicy", R"({"redrivePermission":"byQueue","sourceQueueArns":[")" +
+                                              logic_->arn_of("q") + R"("]})"}})));
+  sim_.advance(kSecond * 10);
+  EXPECT_EQ(take("q", 0), Bodies{});
+  EXPECT_EQ(counts("dead"), "1/0/0");
+  // Gone altogether.
+  ASSERT_TRUE(send("q", "y"));
+  ASSERT_TRUE(sim_.run(logic_->delete_queue(on("dead"))));
+  EXPECT_EQ(take("q", 0), Bodies{"y"});
+  EXPECT_EQ(take("q", 0), Bodies{"y"});
+}
+
+TEST_F(SqsTest, ADeletedQueueLeavesNothingBehind) {
+  ASSERT_TRUE(create("q.fifo"));
+  for (auto body : {"a", "b"}) ASSERT_TRUE(send_fifo("q.fifo", "g", body));
+  ASSERT_EQ(take("q.fifo").size(), 2u);
+  auto keys = [&] {
+    auto page = sim_.run(sim_.kernel().store.scan({.range = store::KeyRange::prefix("q")}));
+    return page->entries.size();
+  };
+  EXPECT_EQ(keys(), 7u) << "the queue, two states, two bodies, two deduplication entries";
+  ASSERT_TRUE(sim_.run(logic_->delete_queue(on("q.fifo"))));
+  EXPECT_EQ(keys(), 1u) << "its tombstone";
+  sim_.advance(kSecond * 121);
+  EXPECT_EQ(keys(), 0u);
+}
+
 TEST_F(SqsTest, MoveTaskIsPacedSurvivesACrashAndIsCancelled) {
   ASSERT_TRUE(create("dead"));
   ASSERT_TRUE(create("to"));

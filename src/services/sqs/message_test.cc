@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/digest.h"
 #include "services/sqs/body_cache.h"
 #include "services/sqs/errors.h"
@@ -144,6 +146,24 @@ TEST(Storage, BytesOfVersionOne) {
             "01"
             "0000000000000001"
             "00000000000000000000000000000000");
+}
+
+// Values as version 1 wrote them, kept as the seeds of the fuzz target (the first byte is its
+// choice).
+TEST(Storage, ValuesOfVersionOneAreReadAndWrittenAsTheyWere) {
+  auto stored = [](const char* name) {
+    std::ifstream file(std::string(SUIRO_SOURCE_DIR) + "/fuzz/corpus/queue/" + name,
+                       std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_GT(bytes.size(), 1u) << name;
+    return bytes.substr(1);
+  };
+  EXPECT_EQ(storage::encode(storage::decode_message(stored("message")).value()), stored("message"));
+  EXPECT_EQ(storage::encode(storage::decode_state(stored("state")).value()), stored("state"));
+  EXPECT_EQ(storage::encode(storage::decode_queue(stored("record")).value()), stored("record"));
+  EXPECT_EQ(storage::encode(storage::decode_task(stored("task")).value()), stored("task"));
+  EXPECT_EQ(ReceiptHandle::parse(stored("handle"))->str(), stored("handle"));
+  EXPECT_EQ(storage::decode_message(stored("message"))->body, "body");
 }
 
 TEST(BodyCache, StaysWithinItsLimit) {

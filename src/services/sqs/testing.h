@@ -18,7 +18,7 @@ class SqsTest : public ::testing::Test {
   static constexpr auto kSecond = std::chrono::seconds(1);
 
   void open() {
-    logic_ = std::make_unique<Logic>(sim_.kernel(), Config{});
+    logic_ = std::make_unique<Logic>(sim_.kernel(), config_);
     target_ = std::make_unique<QueueTarget>(sim_.kernel(), *logic_);
     source_ = std::make_unique<QueueSource>(sim_.kernel(), *logic_);
     sim_.kernel().targets.add_target("sqs", target_.get());
@@ -106,6 +106,7 @@ class SqsTest : public ::testing::Test {
     return result ? "ok" : result.error().code;
   }
 
+  Config config_;
   event::SimKernel sim_;
   std::unique_ptr<Logic> logic_;
   std::unique_ptr<QueueTarget> target_;

@@ -59,8 +59,9 @@ Task<Result<void>> QueueTarget::deliver(event::Event event, store::Batch consume
       entry.group_id = std::move(value);
     } else if (key == "MessageDeduplicationId") {
       entry.deduplication_id = std::move(value);
-    } else {
-      entry.attributes[key] = {"String", std::move(value)};
+    } else if (!value.empty()) {
+      // Error messages are anybody's text: they must not keep the event from its queue.
+      entry.attributes[key] = {"String", allowed_text(value)};
     }
   }
   CO_TRY(Settings settings, co_await logic_.settings({name, logic_.owner_access()}));

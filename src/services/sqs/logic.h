@@ -163,7 +163,8 @@ class Logic {
 
   // --- messages
   // ------------------------------------------------------------------------------------ One result
-  // an entry; an error of the whole where nothing was sent. `also` is committed with it.
+  // an entry; an error of the whole where nothing was sent. `also` is committed with them
+  // all; one entry that is refused refuses the whole then.
   using SendResults = std::vector<Result<Sent>>;
   Task<Result<SendResults>> send(On on, std::vector<SendEntry> entries, store::Batch also = {});
   Task<Result<std::vector<Received>>> receive(On on, ReceiveOptions options);

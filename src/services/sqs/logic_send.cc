@@ -192,6 +192,10 @@ Task<Result<Logic::SendResults>> Logic::send_here(QueuePtr queue, Access access,
                                "bytes.",
                                kBatchBytesMax, total));
   }
+  // What comes along is not committed without the messages: a refused one refuses the whole.
+  if (!also.empty()) {
+    for (const Planned& plan : planned) CO_TRY_VOID(plan.checked);
+  }
   CO_TRY_VOID(check_room(*queue));
   Draft draft;
   draft.batch = std::move(also);

@@ -454,6 +454,42 @@ TEST_F(SqsTest, EventsBecomeMessagesOnce) {
   EXPECT_EQ(counts("q"), "0/0/0");
 }
 
+TEST_F(SqsTest, AnEventThatIsRefusedGoesToItsDeadLetters) {
+  ASSERT_TRUE(create("q", {{"MaximumMessageSize", "1024"}}));
+  ASSERT_TRUE(create("dead"));
+  store::Batch batch;
+  event::Event event{
+      .source_arn = "arn:aws:s3:::lake", .kind = "s3:x", .target_arn = logic_->arn_of("q")};
+  event.payload = Bytes(2000, 'x');
+  event.at = sim_.clock().now();
+  event.policy.dead_letter_arn = logic_->arn_of("dead");
+  event::emit(batch, event, sim_.random());
+  ASSERT_TRUE(sim_.run(sim_.kernel().store.commit(std::move(batch))));
+  sim_.settle();
+  EXPECT_EQ(counts("q"), "0/0/0");
+  EXPECT_EQ(take("dead"), std::vector<std::string>{event.payload});
+}
+
+TEST_F(SqsTest, AnEventsAttributesDoNotKeepItFromTheQueue) {
+  ASSERT_TRUE(create("q"));
+  store::Batch batch;
+  event::Event event{
+      .source_arn = "arn:aws:s3:::lake", .kind = "s3:x", .target_arn = logic_->arn_of("q")};
+  event.payload = "body";
+  event.at = sim_.clock().now();
+  // As of an error message with escape sequences, cut within a character; and one without words.
+  event.attributes = {{"ErrorMessage", "\x1b[31mcaf\xC3\xA9 \xE2\x82"}, {"ErrorCode", ""}};
+  event::emit(batch, event, sim_.random());
+  ASSERT_TRUE(sim_.run(sim_.kernel().store.commit(std::move(batch))));
+  sim_.settle();
+  auto received = receive("q");
+  ASSERT_TRUE(received);
+  ASSERT_EQ(received->size(), 1u);
+  const MessageAttributes& attributes = (*received)[0].message.attributes;
+  EXPECT_EQ(attributes.size(), 1u);
+  EXPECT_EQ(attributes.at("ErrorMessage").value, "?[31mcaf\xC3\xA9 ??");
+}
+
 TEST_F(SqsTest, ChecksOfMessages) {
   ASSERT_TRUE(create("q", {{"MaximumMessageSize", "1024"}}));
   ASSERT_TRUE(create("q.fifo"));

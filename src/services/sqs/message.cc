@@ -189,6 +189,22 @@ Result<void> check_text(std::string_view text) {
   return ok();
 }
 
+std::string allowed_text(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    size_t begin = at;
+    std::optional<uint32_t> point = next_point(text, at);
+    if (!point) ++at;
+    if (point && is_allowed(*point)) {
+      out += text.substr(begin, at - begin);
+    } else {
+      out += '?';
+    }
+  }
+  return out;
+}
+
 Result<void> check_attributes(const MessageAttributes& attributes) {
   if (attributes.size() > kMessageAttributesMax) {
     return fail(kInvalidParameterValue,

@@ -102,6 +102,8 @@ size_t counted_bytes(const Message& message);
 // Errors: InvalidMessageContents, naming the first character that XML 1.0 does not allow (API
 // Reference, SendMessage), or an encoding that is not UTF-8.
 Result<void> check_text(std::string_view text);
+// The text with '?' for what check_text() would refuse.
+std::string allowed_text(std::string_view text);
 
 // Names, types, values and number of message attributes. Errors: InvalidParameterValue with AWS's
 // text.

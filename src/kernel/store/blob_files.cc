@@ -25,6 +25,8 @@ Result<void> BlobFiles::make_blob_directory(ByteView id) {
     if (made_.contains(path)) return ok();
   }
   TRY_VOID(directory_->plain().make_directory(path));
+  // It may have been there, made by another thread or a killed process that had not synced it yet.
+  TRY_VOID(directory_->plain().sync_directory(directory_->blobs()));
   std::lock_guard lock(mutex_);
   made_.insert(std::move(path));
   return ok();

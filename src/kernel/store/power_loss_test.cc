@@ -356,6 +356,31 @@ TEST_F(FaultsTest, AFailedSyncOfABlobLatches) {
   expect_latched("injected into");
 }
 
+TEST_F(FaultsTest, BlobsSurviveInDirectoriesThatAKilledProcessMade) {
+  open();
+  store_.reset();
+  for (int i = 0; i < 256; ++i) {
+    std::string name = std::string(kDirectory) + "/blobs/" + hex_encode(Bytes(1, char(i)));
+    ASSERT_TRUE(files_->CreateDir(name, {}, nullptr).ok());
+  }
+  open();
+  std::vector<BlobRef> blobs;
+  for (int i = 0; i < 8; ++i) {
+    auto writer = store_->write_blob();
+    ASSERT_TRUE(run_polling(shards_, writer->append(Bytes(kInlineBytesMax + 1, 'x'))));
+    auto pending = run_polling(shards_, writer->finish());
+    ASSERT_TRUE(pending);
+    Batch batch;
+    blobs.push_back(batch.adopt(*std::move(pending)));
+    ASSERT_TRUE(run_polling(shards_, store_->commit(std::move(batch))));
+  }
+  files_->cut_power();
+  store_.reset();
+  files_->restore_power();
+  open();
+  for (const BlobRef& blob : blobs) EXPECT_TRUE(run_polling(shards_, store_->open_blob(blob)));
+}
+
 TEST_F(FaultsTest, AFailedWriteOfABlobFailsThatBlobOnly) {
   open();
   files_->inject({.kind = PowerLossFs::Kind::kWrite, .times = 1, .name_part = "/tmp/"});

@@ -153,7 +153,9 @@ bool DispatchShard::may_start(const Lane& lane) const {
   if (lane.ready.empty()) return false;
   size_t limit = lane.failures == 0 ? kTargetConcurrencyMax : 1;
   if (lane.in_flight >= limit) return false;
-  return parts_.clock.now() >= lane.paused_until || expired(lane.ready.front().event);
+  if (parts_.clock.now() >= lane.paused_until) return true;
+  // A target that fails does not keep what is too old from its burial.
+  return !lane.put_back && expired(lane.ready.front().event);
 }
 
 void DispatchShard::pump(LaneId id) {
@@ -213,7 +215,8 @@ Task<void> DispatchShard::run(LaneId id, Queued queued) {
   Lane& lane = lanes_.at(id);
   --lane.in_flight;
   --counts_.in_flight;
-  if (outcome == Outcome::kPutBack) {
+  lane.put_back = outcome == Outcome::kPutBack;
+  if (lane.put_back) {
     ++events_;
     bytes_ += queued.size_bytes;
     ++counts_.in_memory;

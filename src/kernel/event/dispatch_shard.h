@@ -51,6 +51,7 @@ class DispatchShard {
     bool loading = false;
     bool missed = false;    // a record was left to the scan while a scan ran
     uint32_t failures = 0;  // rounds in a row
+    bool put_back = false;  // the store failed, not the target: nothing can be done meanwhile
     TimePoint paused_at = {};
     TimePoint paused_until = {};
     std::unique_ptr<Clock::Alarm> alarm;

@@ -188,6 +188,19 @@ TEST_F(EventTest, AServiceThatIsNotThereIsRetriedUntilTheEventIsTooOld) {
   EXPECT_EQ(box->seen[0].attributes.at("EXHAUSTED_RETRY_CONDITION"), "MaximumEventAgeInSeconds");
 }
 
+TEST_F(EventTest, ABurialThatTheStoreRefusesIsRepeatedWithPauses) {
+  sim.start();
+  sim.store().refuse_commits(1000, 1);  // all but that of the event itself
+  send({.id = "e1", .policy = {.age_max = Millis(-1)}});
+  EXPECT_EQ(sim.store().refusals_left(), 999);
+  sim.advance(seconds(10));
+  EXPECT_GT(sim.store().refusals_left(), 950);
+  sim.store().refuse_commits(0);
+  sim.advance(minutes(1));
+  EXPECT_EQ(counts().dropped, 1u);
+  EXPECT_EQ(pending(), 0u);
+}
+
 TEST_F(EventTest, ATargetThatFailsDoesNotDelayAnother) {
   sim.start();
   box->failures[kBoxArn] = {"Busy", "try later", Retry::kLater};

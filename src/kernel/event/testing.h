@@ -34,6 +34,14 @@ class CrashStore final : public store::Store {
   void crash() { left_ = 0; }
   void crash_after(int64_t commits) { left_ = commits; }
   bool crashed() const { return left_ <= 0; }
+  // As of a store that is busy: so many commits, or scans, from now on are refused; of commits,
+  // those after the next `after` ones.
+  void refuse_commits(int64_t count, int64_t after = 0) {
+    passed_commits_ = after;
+    refused_commits_ = count;
+  }
+  int64_t refusals_left() const { return refused_commits_; }
+  void refuse_scans(int64_t count) { refused_scans_ = count; }
 
   Task<Result<std::optional<store::Entry>>> get(store::Key key) override {
     return inner_.get(std::move(key));
@@ -45,6 +53,7 @@ class CrashStore final : public store::Store {
   }
   void undelay_scans() { delay_clock_ = nullptr; }
   Task<Result<store::ScanPage>> scan(store::ScanOptions options) override {
+    if (refused_scans_ > 0 && refused_scans_-- > 0) co_return busy();
     auto page = co_await inner_.scan(std::move(options));
     if (delay_clock_ != nullptr) {
       co_await delay_clock_->sleep_for(Millis(delay_random_->below(kScanDelayMax.count())));
@@ -54,6 +63,7 @@ class CrashStore final : public store::Store {
   std::shared_ptr<const store::Snapshot> snapshot() override { return inner_.snapshot(); }
   Task<Result<store::CommitReceipt>> commit(store::Batch batch) override {
     if (crashed()) co_return fail(codes::kUnavailable, "crashed", Retry::kLater);
+    if (refuses_commit()) co_return busy();
     bool is_last = --left_ <= 0;
     auto receipt = co_await inner_.commit(std::move(batch));
     if (is_last) co_return fail(codes::kUnavailable, "crashed", Retry::kLater);
@@ -76,11 +86,24 @@ class CrashStore final : public store::Store {
   std::string latched() const override { return crashed() ? "crashed" : inner_.latched(); }
 
  private:
+  bool refuses_commit() {
+    if (refused_commits_ <= 0) return false;
+    if (passed_commits_ > 0) {
+      --passed_commits_;
+      return false;
+    }
+    return refused_commits_-- > 0;
+  }
+  static std::unexpected<Error> busy() { return fail(codes::kThrottled, "busy", Retry::kLater); }
+
   static constexpr Millis kScanDelayMax{2000};
   store::Store& inner_;
   Clock* delay_clock_ = nullptr;
   Random* delay_random_ = nullptr;
   std::atomic<int64_t> left_ = INT64_MAX;
+  std::atomic<int64_t> passed_commits_ = 0;
+  std::atomic<int64_t> refused_commits_ = 0;
+  std::atomic<int64_t> refused_scans_ = 0;
 };
 
 struct SimOptions {

@@ -106,6 +106,7 @@ void TimerHand::drain_inbox() {
     // Some keys were left out, nobody knows which: the window begins anew.
     waiting_.clear();
     window_end_ = prefix_;
+    load_spoiled_ = loading_;  // the scan that runs may have begun before them
   }
   shrink();
   pump();

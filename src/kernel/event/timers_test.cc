@@ -192,6 +192,22 @@ TEST_F(TimersTest, ASlowKindDelaysNoOther) {
   EXPECT_EQ(fired.size(), 1000u);
 }
 
+TEST_F(TimersTest, MoreTimersThanTheInboxHoldsDuringTheFirstScanAllFire) {
+  wire();
+  sim.store().delay_scans(sim.clock(), sim.random());
+  sim.start();
+  constexpr size_t kTimers = kTimerInboxMax + 10;
+  store::Batch batch;
+  for (size_t i = 0; i < kTimers; ++i) {
+    sim.kernel().timers.set(batch, timer(fmt::format("t{:06}", i), hours(1)));
+  }
+  ASSERT_TRUE(sim.run(sim.store().commit(std::move(batch))));
+  sim.advance(minutes(1));
+  sim.store().undelay_scans();
+  sim.advance(hours(1));
+  EXPECT_EQ(fired.size(), kTimers);
+}
+
 TEST_F(TimersTest, MoreTimersThanTheWindowHoldsFireInOrder) {
   wire();
   sim.start();

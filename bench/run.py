@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ import rivals
 ROOT = rivals.ROOT
 LOAD = ROOT / "build" / "release" / "bench" / "suiro-load"
 BODY_BYTES = 256
+KEYS = 4  # of each connection: few enough that one short run of puts covers the gets
 
 
 class Bench:
@@ -117,7 +119,8 @@ class Bench:
             suiro.server.client("s3").create_bucket(
                 Bucket="bench", CreateBucketConfiguration={
                     "LocationConstraint": suiro.server.env["AWS_DEFAULT_REGION"]})
-            arguments = ("--bucket", "bench", "--size", size, "--connections", connections)
+            arguments = ("--bucket", "bench", "--size", size, "--connections", connections,
+                         "--keys", KEYS)
             for verb in ("put", "get"):
                 sides = {"suiro": (suiro, f"s3-{verb}", arguments)}
                 if nginx:
@@ -127,6 +130,23 @@ class Bench:
             suiro.stop()
             if nginx:
                 nginx.stop()
+
+    def store(self):
+        """The store against the machine's own ceiling; its rows join the puts of 4 KiB."""
+        program = ROOT / "build" / "release" / "bench" / "store_bench"
+        out = subprocess.run([str(program), "--rounds", str(self.options.runs)], check=True,
+                             capture_output=True, text=True).stdout
+        print(out)
+        found = re.findall(r"^rocksdb (1|64) +(\d+) +(\d+) +(\d+) +([\d.]+)", out, re.M)
+        for connections, rate, p50, p99, disk in found:
+            title = f"PUT 4096 B, {connections} connections"
+            ours = [r for r in self.rows if r["comparison"] == title and r["system"] == "suiro"]
+            if ours:
+                self.rows.append({
+                    "comparison": title, "system": "ceiling: RocksDB", "per_second": float(rate),
+                    "p50_ms": int(p50) / 1000, "p99_ms": int(p99) / 1000,
+                    "disk_bytes_per_payload_byte": float(disk),
+                    "suiro_ratio": round(ours[0]["per_second"] / float(rate), 2)})
 
     def start_up(self):
         """From exec to the first answered request, and resident memory when idle."""
@@ -166,7 +186,7 @@ def arguments():
     parser.add_argument("--depths", default="0,10000,1000000")
     parser.add_argument("--fill-seconds-max", type=int, default=240)
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
-    parser.add_argument("--parts", default="start,objects,queues")
+    parser.add_argument("--parts", default="start,objects,store,queues")
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
     if options.only:
@@ -185,6 +205,8 @@ def main():
             for size in (4096, 1 << 20):
                 for connections in (1, 64):
                     bench.objects(size, connections)
+        if "store" in parts:
+            bench.store()
         if "queues" in parts:
             for depth in map(int, options.depths.split(",")):
                 for connections in (1, 64):

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "bench/load/dialogues.h"
 #include "protocol/aws/sigv4.h"
 
@@ -111,7 +112,7 @@ class SqsDialogue final : public Dialogue {
     return signed_.request("POST", "/",
                            {{"content-type", "application/x-amz-json-1.0"},
                             {"x-amz-target", fmt::format("AmazonSQS.{}", operation)}},
-                           aws::kUnsignedPayload, json);
+                           hex_encode(sha256(json)), json);
   }
 
   Step next(std::string_view body, std::string& out) {

@@ -30,7 +30,8 @@ class Totals:
                 self.minutes[minute] += counts["requests"]
                 self.bytes += counts["bytes"]
                 self.paths.update(counts["paths"])
-                self.status.update({f"{k[0]}xx": v for k, v in counts["status"].items()})
+                for status, count in counts["status"].items():
+                    self.status[f"{status[0]}xx"] += count
                 self.latency.update({int(k): v for k, v in counts["latency_ms"].items()})
 
     def percentile(self, share):
@@ -106,12 +107,14 @@ def check(lines, files, totals, summaries):
         wrong.append(f"{len(lines)} lines in; {totals.parsed} parsed and {totals.malformed} "
                      f"malformed make {totals.parsed + totals.malformed}")
     plain = Counter()
-    for line in lines:
+    malformed = {(source, number) for source, number, _, _ in totals.malformed_places}
+    for line in (line for key, content in files for number, line in enumerate(content, 1)
+                 if (key, number) not in malformed):
         alb = ALB_STATUS.match(line) if line.startswith((b"http", b"h2", b"ws", b"grpc")) else None
         found = alb or APACHE_STATUS.search(line)
         if found:
             plain[f"{found.group(1).decode()}xx"] += 1
-    if totals.malformed == 0 and plain != totals.status:
+    if totals.malformed == len(malformed) and plain != totals.status:
         wrong.append(f"statuses by a plain count {dict(plain)}, by the function "
                      f"{dict(totals.status)}")
     return wrong

@@ -52,6 +52,7 @@ class ProcessSandbox final : public Sandbox, private RuntimeCalls {
 
   Task<Result<Outcome>> invoke(Invocation invocation) override;
   bool alive() const override { return !exited_ && !killed_ && !init_error_ && !closing_; }
+  bool started() const override { return init_duration_ || init_error_ || exited_ || killed_; }
   bool idle() const override { return !busy_; }
   TimePoint idle_since() const override { return idle_since_; }
   bool frozen() const override { return frozen_; }

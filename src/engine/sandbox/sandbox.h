@@ -121,6 +121,8 @@ class Sandbox {
   // False once the runtime has ended for any reason: close it and make another. May turn false
   // between invocations.
   virtual bool alive() const = 0;
+  // The runtime has come up: it asked for its first invocation, or it failed to start.
+  virtual bool started() const = 0;
   // No invocation runs.
   virtual bool idle() const = 0;
   virtual TimePoint idle_since() const = 0;

@@ -178,7 +178,7 @@ TEST_F(Async, ManyRunInOrderOfAcceptanceWithinTheMachine) {
   lambda_.host->behave = [](const auto&, const auto&) { return Act{Millis(100)}; };
   for (int i = 0; i < 50; ++i) accept("f", std::to_string(i));
   EXPECT_EQ(lambda_.host->running, testing::kStartsMax);
-  lambda_.sim.advance(kStartSlotMax);
+  lambda_.sim.advance(seconds(1));
   EXPECT_LE(lambda_.host->created, 8);  // 1024 MB / 128 MB
   lambda_.sim.advance(seconds(10));
   EXPECT_EQ(runs(), 50U);
@@ -192,7 +192,7 @@ TEST_F(Async, LongRunsTakeTheMachineStartByStart) {
   lambda_.host->behave = [](const auto&, const auto&) { return Act{seconds(20)}; };
   for (int i = 0; i < 50; ++i) accept("f", std::to_string(i));
   EXPECT_EQ(lambda_.host->running, testing::kStartsMax);
-  lambda_.sim.advance(kStartSlotMax);
+  lambda_.sim.advance(kStartLook * 2);
   EXPECT_EQ(lambda_.host->running, 8);  // 1024 MB / 128 MB
   lambda_.sim.advance(seconds(200));
   EXPECT_EQ(runs(), 50U);

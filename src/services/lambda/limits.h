@@ -67,9 +67,11 @@ inline constexpr size_t kPullRecordsMax = 10;  // a read of a queue takes at mos
 // An idle warm sandbox is closed after this time.
 inline constexpr Millis kWarmIdleMax = std::chrono::minutes(10);
 // Sandboxes that start at once, for each core: more would only make each other late, and a warm one
-// often comes first. A start counts until its first invocation has ended, or for this long.
+// often comes first. A start counts until the runtime is up, which is looked at this often, and at
+// most for kStartLooksMax looks.
 inline constexpr size_t kStartsPerCore = 2;
-inline constexpr Millis kStartSlotMax = std::chrono::seconds(1);
+inline constexpr Millis kStartLook{50};
+inline constexpr int kStartLooksMax = 200;
 // Requests that wait for the machine's memory, and for how long.
 inline constexpr size_t kCapacityWaitersMax = 1000;
 inline constexpr Millis kCapacityWaitMax = std::chrono::seconds(60);

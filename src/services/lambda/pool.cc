@@ -94,12 +94,23 @@ Task<Result<std::shared_ptr<Warm>>> Pool::start_one(uint32_t memory_mb, Start st
   }
   running_.insert(*warm);
   (*warm)->starting = true;
-  auto over = [this, weak = std::weak_ptr(*warm)] {
-    if (auto still = weak.lock()) end_start(*still);
-  };
-  (*warm)->start_alarm =
-      deps_.clock.alarm(deps_.scope.executor(), deps_.clock.now() + kStartSlotMax, over);
+  watch_start(*warm);
   co_return warm;
+}
+
+void Pool::watch_start(const std::shared_ptr<Warm>& warm) {
+  auto look = [this, weak = std::weak_ptr(warm)] {
+    auto still = weak.lock();
+    if (!still || !still->starting) return;
+    bool over = still->sandbox->started() || ++still->start_looks >= kStartLooksMax;
+    if (over) {
+      end_start(*still);
+    } else {
+      watch_start(still);
+    }
+  };
+  warm->start_alarm =
+      deps_.clock.alarm(deps_.scope.executor(), deps_.clock.now() + kStartLook, std::move(look));
 }
 
 void Pool::end_start(Warm& warm) {

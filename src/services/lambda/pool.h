@@ -34,6 +34,7 @@ struct Warm {
   std::string access_key_id;
   // While it counts as being started (Capacity::started()).
   bool starting = false;
+  int start_looks = 0;
   std::unique_ptr<Clock::Alarm> start_alarm = {};
 };
 
@@ -79,6 +80,7 @@ class Pool {
   static Task<void> wait_for_memory(Pool* pool, std::shared_ptr<Waiter> waiter);
   static Task<void> close(Pool* pool, std::shared_ptr<Warm> warm);
   static Task<void> kill(std::shared_ptr<Warm> warm);
+  void watch_start(const std::shared_ptr<Warm>& warm);
   void end_start(Warm& warm);
   void discard(std::shared_ptr<Warm> warm);
   bool current(const std::string& generation) const;

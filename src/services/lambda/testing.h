@@ -123,6 +123,7 @@ class FakeHost final : public sandbox::Host {
       co_return outcome;
     }
     bool alive() const override { return alive_; }
+    bool started() const override { return true; }
     bool idle() const override { return idle_; }
     TimePoint idle_since() const override { return since_; }
     bool frozen() const override { return false; }

@@ -389,6 +389,7 @@ class Logic {
   };
   Task<Result<Located>> locate(std::string bucket, Bytes key, VersionChoice version);
   Task<Result<void>> check_empty(std::string name);
+  Task<Result<void>> erase_bucket(Requester requester, std::string name);
   Task<Result<void>> abort_all(Requester requester, std::string bucket);
   Task<Result<store::Batch>> clear_completed(std::string bucket);
 

@@ -3,7 +3,7 @@
 //
 // A bucket is deleted in two commits, because no condition says "this range is empty":
 //   live --delete_bucket() marks it--> deleting --it is empty--> gone
-//                                      deleting --objects are found, or start()--> live
+//                                      deleting --it fails, or start()--> live
 // While it is marked no write succeeds: each requires the record by which it was judged.
 #include <algorithm>
 
@@ -137,14 +137,22 @@ Task<Result<void>> Logic::delete_bucket(Requester requester, std::string name) {
     return ok();
   };
   CO_TRY_VOID(co_await edit_bucket(requester, name, "", mark));
-  if (auto empty = co_await check_empty(name); !empty) {
+  auto gone = co_await erase_bucket(requester, name);
+  if (!gone) {
     auto unmark = [](BucketRecord& record, store::Batch&) -> Result<void> {
       record.deleting = false;
       return ok();
     };
     CO_TRY_VOID(co_await edit_bucket(requester, name, "", unmark));
-    co_return empty;
+    co_return gone;
   }
+  co_await forget(name);
+  co_return ok();
+}
+
+// The rest of a deletion: nothing comes into the bucket any more.
+Task<Result<void>> Logic::erase_bucket(Requester requester, std::string name) {
+  CO_TRY_VOID(co_await check_empty(name));
   // Uploads in progress do not hinder the deletion; they end with it.
   CO_TRY_VOID(co_await abort_all(requester, name));
   store::Batch batch;
@@ -152,7 +160,6 @@ Task<Result<void>> Logic::delete_bucket(Requester requester, std::string name) {
   batch.erase_range(store::KeyRange::prefix(keys::completed_of(name)));
   record_span(batch, requester, "s3:DeleteBucket", "arn:aws:s3:::" + name);
   CO_TRY_VOID(co_await storage_.store().commit(std::move(batch)));
-  co_await forget(name);
   co_return ok();
 }
 

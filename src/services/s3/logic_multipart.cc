@@ -143,7 +143,8 @@ Task<Result<void>> Logic::abort_all(Requester requester, std::string bucket) {
   while (true) {
     CO_TRY(auto page, co_await list_uploads({.bucket = bucket}, ""));
     for (auto& upload : page.uploads) {
-      CO_TRY_VOID(co_await abort(requester, bucket, upload.key, upload.id));
+      auto gone = co_await abort(requester, bucket, upload.key, upload.id);
+      if (!gone && gone.error().code != "NoSuchUpload") co_return gone;
     }
     if (!page.truncated) co_return ok();
   }

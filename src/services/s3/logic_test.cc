@@ -267,5 +267,23 @@ TEST(S3Restart, WhatWasAcknowledgedIsThere) {
   }
 }
 
+TEST_F(LogicTest, ABucketWhoseDeletionFailsLivesOn) {
+  make_bucket("lake");
+  sim.store().refuse_commits(1, 1);  // the mark is taken, the deletion is not
+  EXPECT_EQ(code(sim.run(logic.delete_bucket(who(), "lake"))), codes::kThrottled);
+  EXPECT_EQ(code(put("lake", "k", "v")), "ok");
+  EXPECT_EQ(code(remove("lake", "k")), "ok");
+  EXPECT_EQ(code(sim.run(logic.delete_bucket(who(), "lake"))), "ok");
+}
+
+// As of a plan whose object another change replaces between the reads of its head and its parts.
+TEST_F(LogicTest, AListOfPartsThatIsGoneMeansPlanningAnew) {
+  Storage storage(sim.store());
+  store::Batch batch;
+  ObjectRecord record;
+  record.parts_list = Bytes(16, 'x');
+  EXPECT_EQ(code(sim.run(storage.release(batch, record))), codes::kConditionFailed);
+}
+
 }  // namespace
 }  // namespace suiro::s3

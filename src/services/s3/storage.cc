@@ -205,8 +205,12 @@ Task<Result<std::optional<Stored<CompletedRecord>>>> Storage::completed(std::str
 Task<Result<void>> Storage::release(store::Batch& batch, const ObjectRecord& record) {
   if (record.blob) batch.release(*record.blob);
   if (record.parts_list.empty()) co_return ok();
-  CO_TRY(auto parts, co_await parts_list(record.parts_list));
-  for (auto& part : parts) {
+  auto parts = co_await parts_list(record.parts_list);
+  if (!parts && parts.error().code == codes::kNotFound) {
+    co_return fail(codes::kConditionFailed, parts.error().message);  // who plans with it plans anew
+  }
+  if (!parts) co_return fail(std::move(parts).error());
+  for (auto& part : *parts) {
     if (part.blob) batch.release(*part.blob);
   }
   batch.erase(keys::parts_list(record.parts_list));

@@ -171,3 +171,8 @@ def test_encryption_at_rest(own_suiro):
     s3 = own_suiro.client("s3")
     assert s3.get_object(Bucket="sealed", Key="k")["Body"].read() == secret
     assert s3.get_object(Bucket="sealed", Key="small")["Body"].read() == b"what nobody may read"
+
+
+def test_members_that_have_no_meaning_here_are_refused(s3, bucket):  # noqa: F811
+    fails("NotImplemented", 501, s3.delete_object, Bucket=bucket, Key="k",
+          BypassGovernanceRetention=True)

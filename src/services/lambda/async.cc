@@ -72,7 +72,8 @@ Task<Result<void>> AsyncRunner::accept(FunctionState* function, Request request,
   ++function->async.backlog;
   Result<store::CommitReceipt> committed = co_await context_.kernel.store.commit(std::move(batch));
   if (!committed) {
-    --function->async.backlog;
+    uint64_t& backlog = function->async.backlog;
+    if (backlog > 0) --backlog;  // zero: the function was deleted meanwhile
     co_return std::unexpected(std::move(committed).error());
   }
   offer(function, std::move(id));
@@ -129,6 +130,7 @@ Task<void> AsyncRunner::refill(AsyncRunner* runner, FunctionState* function) {
     if (!page) {
       log::warning("asynchronous invocations of {} cannot be read: {}", function->name,
                    page.error().message);
+      more = co_await runner->waits_for_store(page.error());
       break;
     }
     for (const store::Entry& entry : page->entries) {
@@ -148,7 +150,18 @@ Task<void> AsyncRunner::refill(AsyncRunner* runner, FunctionState* function) {
   }
   queue.more_on_disk = queue.more_on_disk || more;
   queue.scanning = false;
-  if (!queue.ready.empty()) runner->pump(function);
+  runner->pump(function);
+}
+
+Task<bool> AsyncRunner::waits_for_store(Error error) {
+  bool passes = error.code == codes::kThrottled || error.code == codes::kUnavailable;
+  if (!passes || !context_.kernel.store.latched().empty()) co_return false;
+  Clock& clock = context_.kernel.clock;
+  TimePoint until = clock.now() + kAsyncStoreDelay;
+  while (!context_.stopping && clock.now() < until) {
+    co_await context_.shard().tick.wait_until(clock, until);
+  }
+  co_return !context_.stopping;
 }
 
 Task<Result<void>> AsyncRunner::recover(FunctionState* function) {
@@ -177,11 +190,12 @@ Task<void> AsyncRunner::run_one(AsyncRunner* runner, FunctionState* function, By
   } else if (*job) {
     done = co_await runner->run_job(*std::move(*job));
   }
-  if (!done) {  // the record stays: the next start runs it
+  AsyncQueue& queue = function->async;
+  if (!done) {  // the record stays: it runs again, at the latest after the next start
     log::error("asynchronous invocation of {}: {}: {}", function->name, done.error().code,
                done.error().message);
+    if (co_await runner->waits_for_store(done.error())) queue.again.insert(id);
   }
-  AsyncQueue& queue = function->async;
   queue.held.erase(id);
   --queue.running;
   if (queue.again.erase(id) != 0) runner->offer(function, std::move(id));

@@ -63,6 +63,8 @@ class AsyncRunner {
   };
   static Task<void> run_one(AsyncRunner* runner, FunctionState* function, Bytes id);
   static Task<void> refill(AsyncRunner* runner, FunctionState* function);
+  // What the store's answer leaves to do: wait and try again, where it was merely busy.
+  Task<bool> waits_for_store(Error error);
   Task<Result<std::optional<Job>>> load(FunctionState* function, Bytes id);
   Task<Result<void>> run_job(Job job);
   Task<Result<void>> after_failure(Job job, Limits limits, sandbox::Outcome outcome,

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "services/lambda/errors.h"
+#include "services/lambda/storage.h"
 #include "services/lambda/testing.h"
 
 namespace suiro::lambda {
@@ -171,6 +172,39 @@ TEST_F(Async, ARetryThatWaitsSurvivesARestart) {
   lambda_.sim.advance(minutes(2));
   EXPECT_EQ(runs(), 1U);
   EXPECT_EQ(left(), 0U);
+}
+
+TEST_F(Async, ABusyStoreDelaysAnInvocationAndLosesNone) {
+  ASSERT_TRUE(lambda_.create("f"));
+  lambda_.host->behave = [this](const auto&, const auto&) {
+    if (runs() == 1) lambda_.sim.store().refuse_commits(1);  // that of its end
+    return Act{};
+  };
+  accept();
+  EXPECT_EQ(left(), 1U);
+  lambda_.sim.advance(minutes(1));
+  EXPECT_EQ(left(), 0U);
+  EXPECT_EQ(runs(), 2U);
+}
+
+TEST_F(Async, AScanThatIsRefusedIsRepeated) {
+  ASSERT_TRUE(lambda_.create("f"));
+  lambda_.host->behave = [](const auto&, const auto&) { return Act{Millis(1)}; };
+  constexpr size_t kMany = kAsyncReadyMax + 100;
+  store::Batch batch;
+  for (size_t i = 0; i < kMany; ++i) {
+    AsyncInvocation record;
+    record.request_id = fmt::format("request-{:05}", i);
+    record.accepted = lambda_.sim.clock().now();
+    Bytes id = keys::async_id(record.accepted, record.request_id);
+    batch.put(keys::async_record("f", id), encode(record));
+    batch.put(keys::async_payload("f", id), "1");
+  }
+  ASSERT_TRUE(lambda_.sim.run(lambda_.sim.store().commit(std::move(batch))));
+  lambda_.restart();
+  lambda_.sim.store().refuse_scans(1);
+  lambda_.sim.advance(hours(1));
+  EXPECT_EQ(runs(), kMany);
 }
 
 TEST_F(Async, ManyRunInOrderOfAcceptanceWithinTheMachine) {

@@ -49,6 +49,8 @@ inline constexpr uint64_t kAsyncBacklogMax = 1'000'000;
 // Names of them in memory; the rest are found by a scan when these run low.
 inline constexpr size_t kAsyncReadyMax = 4096;
 inline constexpr size_t kAsyncRunningMax = 1000;
+// After a store that was busy.
+inline constexpr Millis kAsyncStoreDelay = std::chrono::seconds(5);
 
 // --- Event source mappings ---
 inline constexpr uint32_t kBatchSizeMax = 10'000;

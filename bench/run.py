@@ -148,6 +148,11 @@ class Bench:
                     "disk_bytes_per_payload_byte": float(disk),
                     "suiro_ratio": round(ours[0]["per_second"] / float(rate), 2)})
 
+    def sandboxes(self):
+        """Cold starts and warm invocations of functions, beside the process's own round trip."""
+        program = ROOT / "build" / "release" / "bench" / "sandbox_bench"
+        print(subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout)
+
     def start_up(self):
         """From exec to the first answered request, and resident memory when idle."""
         times, memory = [], []
@@ -186,7 +191,7 @@ def arguments():
     parser.add_argument("--depths", default="0,10000,1000000")
     parser.add_argument("--fill-seconds-max", type=int, default=240)
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
-    parser.add_argument("--parts", default="start,objects,store,queues")
+    parser.add_argument("--parts", default="start,objects,store,lambda,queues")
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
     if options.only:
@@ -207,6 +212,8 @@ def main():
                     bench.objects(size, connections)
         if "store" in parts:
             bench.store()
+        if "lambda" in parts:
+            bench.sandboxes()
         if "queues" in parts:
             for depth in map(int, options.depths.split(",")):
                 for connections in (1, 64):

@@ -180,3 +180,22 @@ http {{
 }}
 """)
         return [self.program, "-c", str(config), "-p", str(self.directory)]
+
+
+class Moto(System):
+    """The test double; keeps everything in memory and checks no signature."""
+    program = "moto_server"
+    ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench",
+                   "AWS_DEFAULT_REGION": "us-east-1"}
+
+    def command(self):
+        return [self.program, "-H", "127.0.0.1", "-p", str(self.port)]
+
+    def load_environment(self):
+        return {**os.environ, **self.ENVIRONMENT}
+
+    def make_bucket(self, bucket):
+        import boto3
+        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}", region_name="us-east-1",
+                     aws_access_key_id="bench", aws_secret_access_key="bench"
+                     ).create_bucket(Bucket=bucket)

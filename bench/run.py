@@ -114,7 +114,7 @@ class Bench:
                 break
 
     def objects(self, size, connections):
-        suiro, nginx = self.start(rivals.Suiro), self.start(rivals.Nginx)
+        suiro, nginx, moto = map(self.start, (rivals.Suiro, rivals.Nginx, rivals.Moto))
         try:
             suiro.server.client("s3").create_bucket(
                 Bucket="bench", CreateBucketConfiguration={
@@ -125,11 +125,13 @@ class Bench:
                 sides = {"suiro": (suiro, f"s3-{verb}", arguments)}
                 if nginx:
                     sides["nginx (no fsync)"] = (nginx, f"dav-{verb}", arguments)
+                if moto:
+                    moto.make_bucket("bench")
+                    sides["moto (memory)"] = (moto, f"s3-{verb}", arguments)
                 self.compare(f"{verb.upper()} {size} B, {connections} connections", sides, size)
         finally:
-            suiro.stop()
-            if nginx:
-                nginx.stop()
+            for system in filter(None, (suiro, nginx, moto)):
+                system.stop()
 
     def store(self):
         """The store against the machine's own ceiling; its rows join the puts of 4 KiB."""

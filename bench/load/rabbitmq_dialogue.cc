@@ -22,7 +22,7 @@ constexpr uint32_t kStart = method(10, 10), kStartOk = method(10, 11), kTune = m
                    kDeclare = method(50, 10), kDeclareOk = method(50, 11),
                    kConfirm = method(85, 10), kConfirmOk = method(85, 11),
                    kPublish = method(60, 40), kGet = method(60, 70), kGetOk = method(60, 71),
-                   kGetEmpty = method(60, 72), kAck = method(60, 80);
+                   kGetEmpty = method(60, 72), kAck = method(60, 80), kNack = method(60, 120);
 
 std::string short_text(std::string_view text) {
   return std::string(1, static_cast<char>(text.size())) + std::string(text);
@@ -139,6 +139,9 @@ class RabbitmqDialogue final : public Dialogue {
         return only_send_ ? Step::kCycle : Step::kContinue;
       case kGetEmpty:
         out += get_;
+        break;
+      case kNack:  // the queue has no leader yet: again
+        out += publish_;
         break;
       case kGetOk:
         delivery_tag_ = read_be64(payload.substr(4));

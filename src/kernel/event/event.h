@@ -21,6 +21,7 @@
 #include "base/arn.h"
 #include "base/clock.h"
 #include "base/trace.h"
+#include "kernel/event/streams.h"
 #include "kernel/store/store.h"
 
 namespace suiro::event {
@@ -109,13 +110,22 @@ class Targets {
   // `service` is the third part of the ARNs ("sqs", "lambda").
   void add_target(std::string service, Target* target);
   void add_source(std::string service, PullSource* source);
+  void add_stream(std::string service, StreamSource* stream);
+  void add_sink(std::string service, RecordSink* sink);
+  void add_caller(std::string service, FunctionCaller* caller);
   // Errors: kNotFound when no service of that name can be a target (source).
   Result<Target*> target(std::string_view arn) const;
   Result<PullSource*> source(std::string_view arn) const;
+  Result<StreamSource*> stream(std::string_view arn) const;
+  Result<RecordSink*> sink(std::string_view arn) const;
+  Result<FunctionCaller*> caller(std::string_view arn) const;
 
  private:
   std::map<std::string, Target*, std::less<>> targets_;
   std::map<std::string, PullSource*, std::less<>> sources_;
+  std::map<std::string, StreamSource*, std::less<>> streams_;
+  std::map<std::string, RecordSink*, std::less<>> sinks_;
+  std::map<std::string, FunctionCaller*, std::less<>> callers_;
 };
 
 }  // namespace suiro::event

@@ -103,6 +103,20 @@ void emit(store::Batch& batch, Event event, Random& random) {
   batch.append(lane_prefix(lane_of(event.target_arn)), encode_event(event));
 }
 
+namespace {
+
+// The entry of the ARN's service in one of the registries.
+template <typename Member>
+Result<Member*> find_by_service(const std::map<std::string, Member*, std::less<>>& members,
+                                std::string_view arn, std::string_view what, Retry retry) {
+  TRY(Arn parsed, Arn::parse(arn));
+  auto found = members.find(parsed.service);
+  if (found != members.end()) return found->second;
+  return fail(codes::kNotFound, fmt::format("no service {} {}", what, arn), retry);
+}
+
+}  // namespace
+
 void Targets::add_target(std::string service, Target* target) {
   CHECK(targets_.emplace(std::move(service), target).second, "two targets of one service");
 }
@@ -111,19 +125,36 @@ void Targets::add_source(std::string service, PullSource* source) {
   CHECK(sources_.emplace(std::move(service), source).second, "two sources of one service");
 }
 
+void Targets::add_stream(std::string service, StreamSource* stream) {
+  CHECK(streams_.emplace(std::move(service), stream).second, "two streams of one service");
+}
+
+void Targets::add_sink(std::string service, RecordSink* sink) {
+  CHECK(sinks_.emplace(std::move(service), sink).second, "two sinks of one service");
+}
+
+void Targets::add_caller(std::string service, FunctionCaller* caller) {
+  CHECK(callers_.emplace(std::move(service), caller).second, "two callers of one service");
+}
+
 Result<Target*> Targets::target(std::string_view arn) const {
-  TRY(Arn parsed, Arn::parse(arn));
-  auto found = targets_.find(parsed.service);
-  if (found != targets_.end()) return found->second;
-  return fail(codes::kNotFound, fmt::format("no service can take events for {}", arn),
-              Retry::kLater);
+  return find_by_service(targets_, arn, "can take events for", Retry::kLater);
 }
 
 Result<PullSource*> Targets::source(std::string_view arn) const {
-  TRY(Arn parsed, Arn::parse(arn));
-  auto found = sources_.find(parsed.service);
-  if (found != sources_.end()) return found->second;
-  return fail(codes::kNotFound, fmt::format("no service can be read from by {}", arn));
+  return find_by_service(sources_, arn, "can be read from by", Retry::kNever);
+}
+
+Result<StreamSource*> Targets::stream(std::string_view arn) const {
+  return find_by_service(streams_, arn, "has a stream", Retry::kNever);
+}
+
+Result<RecordSink*> Targets::sink(std::string_view arn) const {
+  return find_by_service(sinks_, arn, "takes records for", Retry::kNever);
+}
+
+Result<FunctionCaller*> Targets::caller(std::string_view arn) const {
+  return find_by_service(callers_, arn, "answers calls to", Retry::kNever);
 }
 
 }  // namespace suiro::event

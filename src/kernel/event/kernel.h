@@ -28,6 +28,7 @@ struct Kernel {
   std::string account;              // "000000000000"
   std::string endpoint;             // "http://127.0.0.1:4566", known after the socket is bound
   ObjectReader* objects = nullptr;  // the lake; null where none is wired
+  ObjectWriter* lake = nullptr;     // its writing side; null where none is wired
   LogSink* logs = nullptr;  // the logs service; null where it is not wired: lines are then dropped
 };
 

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan of a program: what the binder makes of the text, and what the engine runs. Immutable and
+// shared once made.
+//
+// A program is a set of in-application streams, and pumps that each run one tree of nodes and
+// insert its rows into a stream. Every row has its columns and a ROWTIME beside them.
+//
+// Invariants:
+//  1. Names are resolved, types checked, functions bound: running a plan looks nothing up.
+//  2. Column references point into the output of the node's input (joins: left's columns, then
+//     right's).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/sql/function.h"
+#include "engine/sql/type.h"
+#include "engine/sql/value.h"
+
+namespace suiro::sql {
+
+// Where something stands in the program: from 1.
+struct Position {
+  uint32_t line = 1;
+  uint32_t column = 1;
+};
+
+struct Expr;
+using ExprPtr = std::shared_ptr<const Expr>;
+
+// Which way an expression goes over the rows of a stream.
+enum class Monotonic : uint8_t { kNo, kConstant, kIncreasing, kDecreasing };
+
+struct Expr {
+  enum class Kind {
+    kColumn,   // `column`
+    kRowtime,  // ROWTIME of the input row; joins: `column` 0 = left's, 1 = right's
+    kLiteral,  // `literal`
+    kCall,     // function(args)
+    kAnd,
+    kOr,     // args[0], args[1]; the second is not evaluated where the first decides
+    kCase,   // args: when1, then1, when2, then2, .., else
+    kField,  // field `column` of the ROW that args[0] gives
+  } kind = Kind::kLiteral;
+  Type type;
+  Monotonic monotonic = Monotonic::kNo;
+  Position at;
+  size_t column = 0;
+  Value literal;
+  std::string literal_text;  // what literal.text points to
+  std::string name;          // of the function, for texts and for the engine's fast paths
+  std::shared_ptr<const BoundFunction> function;
+  std::vector<ExprPtr> args;
+};
+
+struct Node;
+using NodePtr = std::shared_ptr<const Node>;
+
+struct Aggregate {
+  BoundAggregate function;
+  std::string name;
+  std::vector<ExprPtr> args;
+};
+
+// Rows behind (and with) the current one: RANGE by time, or ROWS by number.
+struct Frame {
+  enum class Kind { kRange, kRows } kind = Kind::kRange;
+  int64_t preceding = 0;  // ms or rows
+  int64_t following = 0;  // joins only
+};
+
+struct ScanNode {
+  size_t stream = 0;
+};  // Program::streams
+struct TableScanNode {
+  size_t table = 0;
+};  // Program::tables: a reference table
+struct ValuesNode {
+  std::vector<std::vector<ExprPtr>> rows;
+};
+struct FilterNode {
+  ExprPtr condition;
+};
+struct ProjectNode {
+  std::vector<ExprPtr> columns;
+  ExprPtr rowtime;  // `.. AS ROWTIME`; null: the input row's
+};
+// Tumbling: a group is complete when the monotonic key changes, or a bound passes its end. Output:
+// the keys, then the aggregates; ROWTIME is the earliest time at which the group is complete.
+struct GroupNode {
+  std::vector<ExprPtr> keys;
+  size_t monotonic_key = 0;  // index of the key that decides
+  // How a bound on ROWTIME closes groups: the end of the window of the monotonic key's value, where
+  // the key is a FLOOR, STEP or the like of ROWTIME; 0: only a changed key closes.
+  int64_t width_ms = 0;
+  int64_t offset_ms = 0;
+  std::vector<Aggregate> aggregates;
+};
+struct StaggerNode {
+  std::vector<ExprPtr> keys;
+  int64_t width_ms = 0;
+  std::vector<Aggregate> aggregates;
+};
+// Sliding: one output row for each input row: its columns, then one for each call.
+struct WindowNode {
+  struct Window {
+    std::vector<ExprPtr> partition;
+    Frame frame;
+    std::vector<Aggregate> calls;
+  };
+  std::vector<Window> windows;
+};
+enum class JoinKind { kInner, kLeft, kRight, kFull };
+struct EquiKey {
+  ExprPtr left;
+  ExprPtr right;
+};
+// Stream with stream. A side without a frame contributes only its current row.
+struct JoinNode {
+  JoinKind kind = JoinKind::kInner;
+  std::optional<Frame> left, right;
+  std::vector<EquiKey> keys;  // equalities of the condition, for hashing
+  ExprPtr condition;          // the rest; null: none
+};
+// Stream (input 0) with a relation that does not change (input 1: table, values, or a tree over
+// them).
+struct LookupNode {
+  JoinKind kind = JoinKind::kInner;  // kInner, kLeft
+  std::vector<EquiKey> keys;
+  ExprPtr condition;
+  // EXISTS and IN (subquery): rows of the stream pass once, without the relation's columns.
+  enum class Match { kJoin, kSemi, kAnti } match = Match::kJoin;
+};
+struct DistinctNode {
+  std::vector<size_t> monotonic;
+};  // columns that tell when to forget
+struct SortKey {
+  ExprPtr key;
+  enum class Order { kAscending, kDescending } order;
+};
+struct SortNode {
+  std::vector<SortKey> keys;
+};  // the first is monotonic (streams)
+struct TimeSortNode {
+  ExprPtr time;
+  int64_t within_ms = 0;
+};
+struct UnionNode {
+  enum class Kind { kAll, kDistinct, kExcept, kIntersect } kind = Kind::kAll;
+};
+struct TableFunctionNode {
+  BoundTableFunction function;
+  std::string name;
+};
+
+struct Node {
+  Schema schema;  // of the output
+  std::vector<NodePtr> inputs;
+  Position at;
+  std::variant<ScanNode, TableScanNode, ValuesNode, FilterNode, ProjectNode, GroupNode, StaggerNode,
+               WindowNode, JoinNode, LookupNode, DistinctNode, SortNode, TimeSortNode, UnionNode,
+               TableFunctionNode>
+      what;
+};
+
+struct StreamDefinition {
+  std::string name;
+  Schema schema;
+  enum class Origin { kProgram, kInput, kErrors } origin = Origin::kProgram;
+  std::string description;
+};
+
+struct Pump {
+  std::string name;
+  enum class State { kStarted, kStopped } state = State::kStarted;
+  size_t target = 0;               // Program::streams
+  std::vector<int> columns;        // for each column of the target: the node's column, or -1: NULL
+  std::vector<ExprPtr> coercions;  // for each: the assignment over the node's row; null: as it is
+  NodePtr root;
+  std::string description;
+};
+
+struct Program {
+  std::vector<StreamDefinition> streams;  // the inputs first, then error_stream, then the program's
+  std::vector<StreamDefinition> tables;   // reference tables
+  std::vector<Pump> pumps;
+};
+
+struct CompileInput {
+  std::vector<StreamDefinition> inputs;  // names as given ("SOURCE_SQL_STREAM_001")
+  std::vector<StreamDefinition> tables;
+};
+
+// Switches for what the documents leave open (docs/decisions).
+struct LanguageOptions {
+  enum class Tsdiff { kEndMinusStart, kFirstMinusSecond, kAbsolute } tsdiff = Tsdiff::kAbsolute;
+  enum class SlashComments { kRefuse, kAccept } slash_comments = SlashComments::kRefuse;
+};
+
+inline constexpr size_t kProgramBytesMax = 102'400;
+
+// Parses, binds and checks a program. Errors: "InvalidArgument"; the message begins with
+// "line L, column C: " and says what was found and what was expected.
+Result<std::shared_ptr<const Program>> compile(std::string_view text, const CompileInput& input,
+                                               const FunctionLibrary& functions,
+                                               const LanguageOptions& options);
+
+}  // namespace suiro::sql

@@ -51,9 +51,9 @@ crash() {
 
 blueprints() {
   stage "blueprints: whole systems"
-  for blueprint in blueprints/*/; do
-    "$blueprint"check
-    verdict "$blueprint" $?
+  for check in blueprints/*/check; do
+    "$check"
+    verdict "$(dirname "$check")" $?
   done
 }
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cuts a log into the five-minute files that a load balancer or log shipper would upload."""
-import gzip
 import re
 from datetime import datetime, timezone
 
@@ -23,17 +22,6 @@ def window(line):
         return None
     time = time.astimezone(timezone.utc)
     return time.replace(minute=time.minute - time.minute % MINUTES, second=0, microsecond=0)
-
-
-def read_lines(path):
-    with open(path, "rb") as file:
-        content = file.read()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    lines = content.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    return lines
 
 
 def cut(lines):

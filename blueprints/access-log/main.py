@@ -15,36 +15,18 @@ import sys
 import tempfile
 import time
 
-import cut
-import report
-import system
-
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "lib"))
+
+import cut  # noqa: E402
+import report  # noqa: E402
+import system  # noqa: E402
+from log_line import read_lines  # noqa: E402
+from screen import Screen  # noqa: E402
+from supervisor import Supervisor  # noqa: E402
+
 INPUT = HERE / "input" / "access.log.gz"
 SETTLE_SECONDS_MAX = 300
-
-
-class Screen:
-    """A progress bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self):
-        self.live = sys.stdout.isatty()
-        self.bar_on = False
-
-    def say(self, text=""):
-        if self.bar_on:
-            sys.stdout.write("\r\x1b[K")
-            self.bar_on = False
-        print(text, flush=True)
-
-    def progress(self, what, done, total, note=""):
-        if not self.live:
-            return
-        filled = round(done / total * 40) if total else 40
-        sys.stdout.write(f"\r\x1b[K{what} [{'█' * filled}{'·' * (40 - filled)}] {done}/{total} "
-                         f"{note}")
-        sys.stdout.flush()
-        self.bar_on = True
 
 
 def arguments():
@@ -100,10 +82,10 @@ def show_result(options, lines, files, seen, screen):
 
 
 def run(options, directory, screen):
-    lines = cut.read_lines(options.log)
+    lines = read_lines(options.log)
     files = cut.cut(lines)
     screen.say(f"{options.log}: {len(lines)} lines, {len(files)} five-minute files")
-    supervisor = system.Supervisor(directory / "data", screen.say)
+    supervisor = Supervisor(directory / "data", screen.say)
     try:
         screen.say(f"suiro runs at {supervisor.endpoint}, pid {supervisor.process.pid}: "
                    f"kill -9 it whenever you like")

@@ -7,55 +7,15 @@ upload's, so that a repeated event writes the same objects again and nothing is 
 """
 import gzip
 import json
-import re
 import urllib.parse
-from datetime import datetime, timezone
 
 import boto3
 
+from log_line import parse
+
 s3 = boto3.client("s3")
 
-APACHE = re.compile(
-    r'(?P<client>\S+) \S+ \S+ \[(?P<time>[^\]]+)\] '
-    r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)'
-    r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")?\s*$')
-ALB = re.compile(
-    r'(?P<type>https?|h2|grpcs|wss?) (?P<time>\S+) \S+ (?P<client>\S+):\d+ \S+ '
-    r'(?P<t1>-?[\d.]+) (?P<t2>-?[\d.]+) (?P<t3>-?[\d.]+) (?P<status>\d{3}|-) (?:\d{3}|-) '
-    r'\d+ (?P<bytes>\d+) "(?P<request>[^"]*)" "(?P<agent>[^"]*)" ')
 MALFORMED_KEPT = 20  # of each file, with their text; the others are counted
-
-
-def parse(line):
-    """One log line as a dict, or a ValueError that says what is wrong with it."""
-    match = ALB.match(line) if line.startswith(("http", "h2 ", "grpc", "ws")) else None
-    if match:
-        time = datetime.strptime(match["time"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(
-            tzinfo=timezone.utc)
-        parts = [float(match[t]) for t in ("t1", "t2", "t3")]
-        latency = round(sum(parts) * 1000) if min(parts) >= 0 else None
-    else:
-        match = APACHE.match(line)
-        if not match:
-            raise ValueError("neither ALB nor Apache combined format")
-        time = datetime.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z").astimezone(timezone.utc)
-        latency = None
-    if match["status"] == "-":
-        raise ValueError("no status: the load balancer did not answer")
-    method, _, rest = match["request"].partition(" ")
-    target = rest.rpartition(" ")[0] or rest
-    url = urllib.parse.urlsplit(target)
-    return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "client": match["client"],
-        "method": method,
-        "path": url.path or "/",
-        "query": url.query,
-        "status": int(match["status"]),
-        "bytes": 0 if match["bytes"] == "-" else int(match["bytes"]),
-        "agent": match["agent"] or "",
-        "latency_ms": latency,
-    }
 
 
 def summarise(lines):

@@ -94,8 +94,9 @@ struct ProjectNode {
 struct GroupNode {
   std::vector<ExprPtr> keys;
   size_t monotonic_key = 0;  // index of the key that decides
-  // How a bound on ROWTIME closes groups: the end of the window of the monotonic key's value, where
-  // the key is a FLOOR, STEP or the like of ROWTIME; 0: only a changed key closes.
+  // How a bound on ROWTIME closes groups, where the key is a FLOOR, STEP or the like of ROWTIME:
+  // windows of ROWTIME (not of the key's value) begin at offset_ms + n * width_ms since the epoch.
+  // CEIL has offset 1. 0: only a changed key closes (months, years, other columns).
   int64_t width_ms = 0;
   int64_t offset_ms = 0;
   std::vector<Aggregate> aggregates;

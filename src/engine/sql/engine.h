@@ -118,7 +118,4 @@ Schema error_stream_schema();
 size_t find_stream(const Program& program, std::string_view name);
 inline constexpr size_t kNoStream = static_cast<size_t>(-1);
 
-// The plan as text, one node a line, indented (`suiro sql --explain`).
-std::string explain(const Program& program);
-
 }  // namespace suiro::sql

@@ -38,7 +38,8 @@ enum class Monotonic : uint8_t { kNo, kConstant, kIncreasing, kDecreasing };
 struct Expr {
   enum class Kind {
     kColumn,   // `column`
-    kRowtime,  // ROWTIME of the input row; joins: `column` 0 = left's, 1 = right's
+    kRowtime,  // ROWTIME of the input row. Not within joins: where `a.ROWTIME` of one side is
+               // asked for, a projection beneath the join makes a column of it
     kLiteral,  // `literal`
     kCall,     // function(args)
     kAnd,
@@ -69,7 +70,7 @@ struct Aggregate {
 // Rows behind (and with) the current one: RANGE by time, or ROWS by number.
 struct Frame {
   enum class Kind { kRange, kRows } kind = Kind::kRange;
-  int64_t preceding = 0;  // ms or rows
+  int64_t preceding = 0;  // ms or rows; kRange, 0: rows of the same ROWTIME
   int64_t following = 0;  // joins only
 };
 
@@ -100,7 +101,10 @@ struct GroupNode {
   int64_t width_ms = 0;
   int64_t offset_ms = 0;
   std::vector<Aggregate> aggregates;
+  // Over a relation there is no monotonic key: one result at the end.
+  enum class Over { kStream, kRelation } over = Over::kStream;
 };
+// Output: the keys, then the aggregates.
 struct StaggerNode {
   std::vector<ExprPtr> keys;
   int64_t width_ms = 0;
@@ -120,7 +124,8 @@ struct EquiKey {
   ExprPtr left;
   ExprPtr right;
 };
-// Stream with stream. A side without a frame contributes only its current row.
+// Stream with stream. A side without a frame contributes only its current row. The comma join
+// of rows of one ROWTIME has frames of kRange, 0 on both sides.
 struct JoinNode {
   JoinKind kind = JoinKind::kInner;
   std::optional<Frame> left, right;
@@ -128,7 +133,7 @@ struct JoinNode {
   ExprPtr condition;          // the rest; null: none
 };
 // Stream (input 0) with a relation that does not change (input 1: table, values, or a tree over
-// them).
+// them). In a query over relations alone input 0 is a relation too.
 struct LookupNode {
   JoinKind kind = JoinKind::kInner;  // kInner, kLeft
   std::vector<EquiKey> keys;
@@ -136,16 +141,22 @@ struct LookupNode {
   // EXISTS and IN (subquery): rows of the stream pass once, without the relation's columns.
   enum class Match { kJoin, kSemi, kAnti } match = Match::kJoin;
 };
+// Duplicates by the columns (not ROWTIME); a change in one of `monotonic` forgets the earlier rows.
+// Over a relation there are none.
 struct DistinctNode {
   std::vector<size_t> monotonic;
-};  // columns that tell when to forget
+};
 struct SortKey {
   ExprPtr key;
   enum class Order { kAscending, kDescending } order;
 };
+// Streams: the first key is monotonic, and rows are held while it stays the same.
 struct SortNode {
   std::vector<SortKey> keys;
-};  // the first is monotonic (streams)
+  int64_t width_ms = 0;  // of the first key, as in GroupNode
+  int64_t offset_ms = 0;
+};
+// T-sort: rows leave in the order of `time`, which becomes their ROWTIME; a row without is dropped.
 struct TimeSortNode {
   ExprPtr time;
   int64_t within_ms = 0;
@@ -173,6 +184,9 @@ struct StreamDefinition {
   Schema schema;
   enum class Origin { kProgram, kInput, kErrors } origin = Origin::kProgram;
   std::string description;
+  // The last columns of an input that are metadata of the record (APPROXIMATE_ARRIVAL_TIME,
+  // PARTITION_KEY, SEQUENCE_NUMBER, SHARD_ID), and no columns of its schema.
+  size_t metadata_columns = 0;
 };
 
 struct Pump {
@@ -200,6 +214,8 @@ struct CompileInput {
 struct LanguageOptions {
   enum class Tsdiff { kEndMinusStart, kFirstMinusSecond, kAbsolute } tsdiff = Tsdiff::kAbsolute;
   enum class SlashComments { kRefuse, kAccept } slash_comments = SlashComments::kRefuse;
+  // Whether `SELECT *` over an input lists its metadata columns.
+  enum class MetadataInStar { kHide, kShow } metadata_in_star = MetadataInStar::kHide;
 };
 
 inline constexpr size_t kProgramBytesMax = 102'400;
@@ -209,5 +225,8 @@ inline constexpr size_t kProgramBytesMax = 102'400;
 Result<std::shared_ptr<const Program>> compile(std::string_view text, const CompileInput& input,
                                                const FunctionLibrary& functions,
                                                const LanguageOptions& options);
+
+// The program as text, one node a line: the same for the same program, for tests and for people.
+std::string explain(const Program& program);
 
 }  // namespace suiro::sql

@@ -258,7 +258,26 @@ def test_refused_members(s3, bucket):
           ObjectLockLegalHoldStatus="ON")
     fails("MetadataTooLarge", 400, s3.put_object, Bucket=bucket, Key="k", Body=b"x",
           Metadata={"a": "x" * 2048})
+    md5 = "1B2M2Y8AsgTpgAmY7PhCfg=="
+    for call, members in [(s3.put_object, {"Body": b"x"}), (s3.get_object, {}),
+                          (s3.head_object, {}), (s3.create_multipart_upload, {})]:
+        error = pytest.raises(ClientError, call, Bucket=bucket, Key="k", SSECustomerKeyMD5=md5,
+                              **members).value.response
+        assert error["ResponseMetadata"]["HTTPStatusCode"] == 501, (call, error)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="bucket-owner-full-control")
+    fails("NotImplemented", 501, s3.copy_object, Bucket=bucket, Key="l", CopySource=f"{bucket}/k",
+          CopySourceSSECustomerKeyMD5=md5)
+
+
+def test_members_without_effect(s3, bucket):
+    # No bucket is a Requester Pays bucket: nobody is charged, and the replies say so by silence.
+    put = s3.put_object(Bucket=bucket, Key="k", Body=b"x", RequestPayer="requester")
+    got = s3.get_object(Bucket=bucket, Key="k", RequestPayer="requester")
+    assert got["Body"].read() == b"x"
+    assert "RequestCharged" not in put and "RequestCharged" not in got
+    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
+    fails("NotImplemented", 501, s3.put_bucket_request_payment, Bucket=bucket,
+          RequestPaymentConfiguration={"Payer": "Requester"})
 
 
 @pytest.mark.parametrize("key", [

@@ -123,3 +123,26 @@ def test_sub_resources_that_are_not_there(suiro, bucket):
     for query in ("analytics", "inventory", "metrics", "intelligent-tiering"):
         status, code, _, _ = send(suiro, "GET", f"/{bucket}?{query}")
         assert (status, code) == (501, "NotImplemented"), query
+
+
+@pytest.mark.parametrize("query", ["", "list-type=2&", "versions&"])
+def test_optional_object_attributes(suiro, s3, bucket, query):
+    # Objects in archives alone have a RestoreStatus; what is no attribute is refused.
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    listed = send(suiro, "GET", f"/{bucket}?{query}prefix=k",
+                  x_amz_optional_object_attributes="RestoreStatus")
+    assert listed[0] == 200 and b"<Key>k</Key>" in listed[2] and b"RestoreStatus" not in listed[2]
+    refused = send(suiro, "GET", f"/{bucket}?{query}prefix=k",
+                   x_amz_optional_object_attributes="Weight")
+    assert refused[:2] == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize("member", ["ChecksumMD5", "ChecksumSHA512", "ChecksumXXHASH3",
+                                    "ChecksumXXHASH64", "ChecksumXXHASH128"])
+def test_checksums_of_parts_that_are_not_kept(suiro, s3, bucket, member):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    etag = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
+    document = (f"<CompleteMultipartUpload><Part><ETag>{etag}</ETag><{member}>AAAA</{member}>"
+                f"<PartNumber>1</PartNumber></Part></CompleteMultipartUpload>").encode()
+    status, code, text, _ = send(suiro, "POST", f"/{bucket}/k?uploadId={upload}", document)
+    assert (status, code) == (501, "NotImplemented") and member.encode() in text

@@ -13,7 +13,8 @@ Result<void> refuse_unsupported(const Input& input) {
   if (input.layers && !input.layers->empty()) return unsupported("The parameter Layers");
   if (input.vpc_config &&
       ((input.vpc_config->subnet_ids && !input.vpc_config->subnet_ids->empty()) ||
-       (input.vpc_config->security_group_ids && !input.vpc_config->security_group_ids->empty()))) {
+       (input.vpc_config->security_group_ids && !input.vpc_config->security_group_ids->empty()) ||
+       input.vpc_config->ipv6_allowed_for_dual_stack.value_or(false))) {
     return unsupported("The parameter VpcConfig");
   }
   if (input.image_config) return unsupported("The parameter ImageConfig");

@@ -71,10 +71,13 @@ Result<void> refuse_unsupported(const Logic& logic, const Input& in) {
     }
   }
   if constexpr (requires { in.sse_customer_algorithm; }) {
-    if (in.sse_customer_algorithm || in.sse_customer_key) return refuse::unsupported("SSE-C");
+    if (in.sse_customer_algorithm || in.sse_customer_key || in.sse_customer_key_md5) {
+      return refuse::unsupported("SSE-C");
+    }
   }
   if constexpr (requires { in.copy_source_sse_customer_algorithm; }) {
-    if (in.copy_source_sse_customer_algorithm || in.copy_source_sse_customer_key) {
+    if (in.copy_source_sse_customer_algorithm || in.copy_source_sse_customer_key ||
+        in.copy_source_sse_customer_key_md5) {
       return refuse::unsupported("SSE-C");
     }
   }

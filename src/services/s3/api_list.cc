@@ -38,8 +38,20 @@ Result<size_t> rows_of(const std::optional<int32_t>& given) {
   return std::min(static_cast<size_t>(*given), kListKeysMax);
 }
 
+// RestoreStatus is of archived objects alone; here none is, so that no entry ever has one.
+Result<void> check_attributes(const std::optional<std::vector<std::string>>& wanted) {
+  if (!wanted) return ok();
+  for (const std::string& name : *wanted) {
+    if (name == "RestoreStatus") continue;
+    return invalid_argument("Invalid attribute name specified", "x-amz-optional-object-attributes",
+                            name);
+  }
+  return ok();
+}
+
 template <class Input>
 Result<ListRequest> list_request_of(const Input& in) {
+  TRY_VOID(check_attributes(in.optional_object_attributes));
   ListRequest out{.bucket = in.bucket};
   out.prefix = in.prefix.value_or("");
   out.delimiter = in.delimiter.value_or("");

@@ -99,6 +99,12 @@ struct BoundTableFunction {
   std::function<std::unique_ptr<TableFunction>()> create;
 };
 
+// Switches for what the documents leave open (docs/decisions/130-*.md).
+struct FunctionOptions {
+  // TSDIFF(a, b): the page's text says end - start, programs use both directions as durations.
+  enum class Tsdiff { kEndMinusStart, kFirstMinusSecond, kAbsolute } tsdiff = Tsdiff::kAbsolute;
+};
+
 // Names of functions are in upper case. Syntax with key words reaches these as plain calls:
 //   FLOOR(x TO HOUR)            "FLOOR_TO"(x, 'HOUR')         CEIL alike
 //   STEP(x BY INTERVAL ..)      "STEP"(x, interval)           STEP(x BY n) alike
@@ -119,7 +125,7 @@ struct BoundTableFunction {
 // what is evaluated.
 class FunctionLibrary {
  public:
-  FunctionLibrary();  // all of them
+  explicit FunctionLibrary(const FunctionOptions& options = {});
   ~FunctionLibrary();
 
   // Errors: "InvalidArgument" with a text for the author of the program: no such function, or what

@@ -210,9 +210,9 @@ struct CompileInput {
   std::vector<StreamDefinition> tables;
 };
 
-// Switches for what the documents leave open (docs/decisions).
+// Switches for what the documents leave open (docs/decisions); those of functions are the
+// library's (FunctionOptions).
 struct LanguageOptions {
-  enum class Tsdiff { kEndMinusStart, kFirstMinusSecond, kAbsolute } tsdiff = Tsdiff::kAbsolute;
   enum class SlashComments { kRefuse, kAccept } slash_comments = SlashComments::kRefuse;
   // Whether `SELECT *` over an input lists its metadata columns.
   enum class MetadataInStar { kHide, kShow } metadata_in_star = MetadataInStar::kHide;

@@ -14,7 +14,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -89,5 +91,11 @@ using Schema = std::vector<Field>;
 // Reads "VARCHAR(16)", "DOUBLE PRECISION", as it stands in an input schema or a program.
 // Errors: "InvalidArgument" with what was expected.
 Result<Type> parse_type(std::string_view text);
+// Reads what follows INTERVAL: "HOUR TO SECOND", "MINUTE(3)", "SECOND(2,3)". Errors: as above.
+Result<Type> parse_interval_type(std::string_view text);
+
+// "YEAR".."SECOND", and back in any case of letters.
+std::string_view unit_name(TimeUnit unit);
+std::optional<TimeUnit> unit_named(std::string_view name);
 
 }  // namespace suiro::sql

@@ -20,6 +20,9 @@
 
 namespace suiro::sql {
 
+// Of one text, in bytes: the longest VARCHAR in UTF-8.
+inline constexpr size_t kTextBytesMax = size_t{4} * kTextLengthMax;
+
 struct Value {
   bool null = true;
   int64_t integer = 0;            // Lane::kInteger
@@ -31,6 +34,12 @@ struct Value {
   static Value of_real(double real) { return {.null = false, .real = real}; }
   static Value of_text(std::string_view text) { return {.null = false, .text = text}; }
 };
+
+// <0, 0, >0. Neither is NULL; both are of the lane (decimals: of one scale). Texts by their bytes;
+// NaN is above everything and equal to itself.
+int compare_values(Lane lane, const Value& a, const Value& b);
+// Texts where one side is a CHAR: blanks at the end do not count.
+int compare_padded(std::string_view a, std::string_view b);
 
 // Memory of the texts and fields that a batch's evaluation makes; freed together by clear().
 class Arena {

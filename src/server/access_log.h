@@ -35,6 +35,7 @@ struct AccessEntry {
   std::string client;  // "127.0.0.1:51234"
   std::string server;  // "127.0.0.1:4566"
   bool secure = false;
+  int version = 11;  // of HTTP
   int status = 0;
   uint64_t received_bytes = 0;
   uint64_t sent_bytes = 0;

@@ -39,17 +39,19 @@ std::string format_alb_line(const AccessEntry& e, std::string_view region,
   bool has_port = e.host.rfind(':') != std::string::npos;
   std::string url = fmt::format("{}://{}{}{}", e.secure ? "https" : "http", e.host,
                                 has_port ? "" : (e.secure ? ":443" : ":80"), e.target);
+  // The load balancer tells HTTP/2 over TLS apart.
+  std::string_view type = !e.secure ? "http" : e.version == 20 ? "h2" : "https";
   std::string domain = e.secure ? e.host.substr(0, e.host.rfind(':')) : "-";
   return fmt::format(
-      "{} {} app/suiro/0000000000000000 {} {} {:.3f} {:.3f} {:.3f} {} {} {} {} \"{} {} HTTP/1.1\" "
+      "{} {} app/suiro/0000000000000000 {} {} {:.3f} {:.3f} {:.3f} {} {} {} {} \"{} {} HTTP/{}\" "
       "\"{}\" {} {} arn:aws:elasticloadbalancing:{}:{}:targetgroup/suiro/0000000000000000 "
       "\"{}\" \"{}\" \"-\" 0 {} \"forward\" \"-\" \"-\" \"{}\" \"{}\" \"-\" \"-\" -",
-      e.secure ? "https" : "http", micros_time(e.finished), e.client, e.server,
-      seconds(e.request_processing), seconds(e.target_processing), seconds(e.response_processing),
-      e.status, e.status, e.received_bytes, e.sent_bytes, escaped(e.method), escaped(url),
-      escaped(e.user_agent), e.tls_cipher.empty() ? "-" : e.tls_cipher,
-      e.tls_protocol.empty() ? "-" : e.tls_protocol, region, account,
-      e.trace_id.empty() ? "-" : "Root=" + e.trace_id, escaped(domain),
+      type, micros_time(e.finished), e.client, e.server, seconds(e.request_processing),
+      seconds(e.target_processing), seconds(e.response_processing), e.status, e.status,
+      e.received_bytes, e.sent_bytes, escaped(e.method), escaped(url),
+      e.version == 20 ? "2.0" : "1.1", escaped(e.user_agent),
+      e.tls_cipher.empty() ? "-" : e.tls_cipher, e.tls_protocol.empty() ? "-" : e.tls_protocol,
+      region, account, e.trace_id.empty() ? "-" : "Root=" + e.trace_id, escaped(domain),
       micros_time(e.request_created), e.server, e.status);
 }
 

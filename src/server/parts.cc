@@ -32,6 +32,7 @@ AccessEntry to_entry(const aws::Exchange& exchange, const std::string& server) {
                      : socket_name(exchange.client_address, exchange.client_port);
   entry.server = server;
   entry.secure = exchange.tls != nullptr;
+  entry.version = exchange.version;
   entry.status = exchange.status;
   entry.received_bytes = exchange.request_bytes;
   entry.sent_bytes = exchange.response_bytes;

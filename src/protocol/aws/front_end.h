@@ -55,6 +55,7 @@ struct Exchange {
   uint16_t client_port = 0;
   std::string listener;
   std::shared_ptr<const http::Tls> tls;  // null: plain
+  int version = 11;                      // of HTTP: 10, 11 or 20
   int status = 0;
   uint64_t request_bytes = 0, response_bytes = 0;
   TimePoint started{};

@@ -52,6 +52,7 @@ struct FrontEnd::Work {
     out.client_port = incoming.peer_port;
     out.listener = incoming.listener;
     out.tls = incoming.tls;
+    out.version = incoming.version;
     out.started = incoming.started;
     return out;
   }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "protocol/http/http2_session.h"
 
 namespace suiro::http {
 
@@ -36,6 +37,8 @@ Connection::Connection(ConnectionContext& context, Transport transport, std::str
       listener_(std::move(listener)),
       watched_(transport_.executor()) {}
 
+Connection::~Connection() = default;
+
 Task<void> Connection::run() {
   // A subscriber may be on another shard, and outlive this connection.
   cancellation_ =
@@ -48,7 +51,9 @@ Task<void> Connection::run() {
   set_deadline(context_.settings.tls_handshake_timeout);
   ErrorCode ec = co_await transport_.handshake();
   clear_deadline();
-  if (!ec) {
+  if (!ec && co_await speaks_http2()) {
+    co_await serve_http2();
+  } else if (!ec) {
     while (co_await serve_one() == Step::kOk) {
     }
   }
@@ -57,11 +62,34 @@ Task<void> Connection::run() {
   while (watching_) co_await watched_.wait();
 }
 
+Task<bool> Connection::speaks_http2() {
+  set_deadline(context_.settings.keep_alive_timeout);
+  bool whole = false;
+  // Each turn reads at least one byte, of the preface's few.
+  do {
+    if (!co_await fill()) break;
+    std::string_view begun(buffer_.get() + begin_, std::min(buffered(), kHttp2Preface.size()));
+    if (!kHttp2Preface.starts_with(begun)) break;
+    whole = begun.size() == kHttp2Preface.size();
+    set_deadline(context_.settings.head_timeout);
+  } while (!whole);
+  clear_deadline();
+  co_return whole;
+}
+
+Task<void> Connection::serve_http2() {
+  http2_ = std::make_shared<Http2Session>(Http2Session::Parts{
+      .context = context_, .transport = transport_, .listener = listener_, .peer = peer_});
+  if (draining_) http2_->drain();
+  co_await http2_->run(Bytes(buffer_.get() + begin_, buffered()));
+}
+
 void Connection::set_deadline(Millis timeout) {
   deadline_ = context_.clock.steady() + std::chrono::duration_cast<Micros>(timeout);
 }
 
 void Connection::sweep(Micros now) {
+  if (http2_) return http2_->sweep(now);
   if (deadline_ == Micros{0} || now < deadline_) return;
   clear_deadline();
   expired_ = true;
@@ -70,6 +98,7 @@ void Connection::sweep(Micros now) {
 
 void Connection::drain() {
   draining_ = true;
+  if (http2_) return http2_->drain();
   if (idle_) {
     expired_ = true;
     transport_.cancel();
@@ -80,6 +109,7 @@ void Connection::drain() {
 
 void Connection::abort() {
   draining_ = true;
+  if (http2_) http2_->abort();
   expired_ = true;
   if (cancellation_) cancellation_->cancel();
   transport_.close();

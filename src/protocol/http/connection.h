@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connection: one client's connection from accept to close: reads requests, calls the handler,
-// writes responses, in order. Internal to protocol/http.
+// writes responses, in order. A client that begins with HTTP/2's preface is served by an
+// Http2Session instead. Internal to protocol/http.
 //
 //   idle -read_head()-> head -receive()-> [eager body] -Handler-> responding -respond()-> idle |
 //   closing
@@ -24,6 +25,8 @@
 
 namespace suiro::http {
 
+class Http2Session;
+
 // What the connections of a shard share.
 struct ConnectionContext {
   Clock& clock;
@@ -39,6 +42,7 @@ struct ConnectionContext {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(ConnectionContext& context, Transport transport, std::string listener);
+  ~Connection();
   // Serves until the connection is closed. The caller holds a shared_ptr throughout.
   Task<void> run();
   // Ends waits whose deadline has passed.
@@ -62,6 +66,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void make_room();
   void grow(size_t larger);
 
+  // True where the client begins with the preface of HTTP/2.
+  Task<bool> speaks_http2();
+  Task<void> serve_http2();
   Task<Step> serve_one();
   Task<Step> read_head();
   Request make_request();
@@ -107,6 +114,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string request_method_;
   uint64_t request_bytes_ = 0, response_bytes_ = 0;
   Bytes head_out_;
+
+  std::shared_ptr<Http2Session> http2_;  // null where HTTP/1.1 is spoken
 
   Micros deadline_{0};
   bool expired_ = false;

@@ -40,7 +40,7 @@ struct Request {
   std::string path;   // still percent-encoded: "/bucket/a%20b"; "*" for OPTIONS *
   std::string query;  // without the question mark, still encoded
   std::string host;   // of an absolute target, or the Host header; empty for HTTP/1.0 without one
-  int version = 11;   // 10 or 11
+  int version = 11;   // 10, 11 or 20
   Headers headers;
   Bytes content;
   shapes::Body body;         // null where `content` holds the body

@@ -4,10 +4,10 @@
 namespace suiro::http {
 namespace {
 
-// Clients of HTTP/2 offer "h2" too; they are told what is spoken here.
+// What is spoken here, in the order of our preference among what the client offers.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned in_size, void*) {
-  static constexpr unsigned char kSpoken[] = "\x08http/1.1";
+  static constexpr unsigned char kSpoken[] = "\x02h2\x08http/1.1";
   unsigned char* chosen = nullptr;
   if (SSL_select_next_proto(&chosen, out_size, kSpoken, sizeof(kSpoken) - 1, in, in_size) !=
       OPENSSL_NPN_NEGOTIATED)

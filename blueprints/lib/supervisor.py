@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Suiro under supervision, for the blueprints: started again whenever it dies, on the same data."""
+"""A Suiro under supervision, for the blueprints: started again whenever it dies."""
 import os
 import pathlib
 import re

@@ -59,6 +59,7 @@ Result<void> App::open_store() {
                            : settings_.encryption_key_file;
     if (!fs::exists(options.key_file)) TRY_VOID(store::make_key_file(options.key_file));
   }
+  if (settings_.accept_data_loss) options.damage = store::StoreOptions::Damage::kGiveUp;
   TRY(store_, store::RocksStore::open(std::move(options)));
   return ok();
 }

@@ -61,6 +61,8 @@ struct UpOptions {
         "--access-log-interval",
         [this](int minutes) { flags.access_log_interval = std::chrono::minutes(minutes); },
         "Minutes between deliveries (default: 5)");
+    command->add_flag("--accept-data-loss", flags.accept_data_loss,
+                      "Start with a damaged log once, without the writes behind the damage");
     command->add_option("--log-level", flags.log_level, "debug, info, warning or error")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
         ->default_str(flags.log_level);
@@ -93,6 +95,7 @@ struct UpOptions {
     choose("--access-log-bucket", &Settings::access_log_bucket, s);
     choose("--access-log-prefix", &Settings::access_log_prefix, s);
     choose("--access-log-interval", &Settings::access_log_interval, s);
+    s.accept_data_loss = flags.accept_data_loss;
     choose("--log-level", &Settings::log_level, s);
     TRY_VOID(validate(s));
     return s;

@@ -32,6 +32,8 @@ struct Settings {
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};
   std::string log_level = "info";
+  // A flag alone, for one start: open a store whose log is damaged, without what stands behind.
+  bool accept_data_loss = false;
 };
 
 // $SUIRO_DATA, else $XDG_DATA_HOME/suiro, else ~/.local/share/suiro.

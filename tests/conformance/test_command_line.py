@@ -142,3 +142,29 @@ def test_tls(own_suiro, tmp_path):
     assert own_suiro.endpoint.startswith("https://")
     client = own_suiro.client("s3", verify=certificate)
     assert client.list_buckets()["Buckets"] == []
+
+
+def test_a_damaged_log_is_not_passed_over(own_suiro):
+    own_suiro.start()
+    client = own_suiro.client("s3")
+    bucket(client, "damaged", own_suiro.env["AWS_DEFAULT_REGION"])
+    for number in range(50):
+        client.put_object(Bucket="damaged", Key=f"{number:02}", Body=b"x" * 1000)
+    own_suiro.kill9()
+    own_suiro.stop()
+    log = max((own_suiro.data / "store" / "rocksdb").glob("*.log"), key=os.path.getsize)
+    with open(log, "r+b") as file:
+        middle = log.stat().st_size // 2
+        file.seek(middle)
+        byte = file.read(1)[0]
+        file.seek(middle)
+        file.write(bytes([byte ^ 1]))
+    done = run("up", "--data", str(own_suiro.data), "--listen", "127.0.0.1:0")
+    assert done.returncode == 1 and done.stdout == ""
+    assert log.name in done.stderr and "--accept-data-loss" in done.stderr
+    own_suiro.start("--accept-data-loss")
+    client = own_suiro.client("s3")
+    kept = [row["Key"] for row in client.list_objects_v2(Bucket="damaged")["Contents"]]
+    assert 5 < len(kept) < 45 and kept == [f"{number:02}" for number in range(len(kept))]
+    own_suiro.restart()  # the flag was for one start
+    assert len(own_suiro.client("s3").list_objects_v2(Bucket="damaged")["Contents"]) == len(kept)

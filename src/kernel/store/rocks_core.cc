@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "kernel/store/wal_check.h"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -65,6 +66,30 @@ Result<std::set<Bytes>> list_blob_files(rocksdb::DB& db, rocksdb::ColumnFamilyHa
   return live;
 }
 
+// Ends with the state of the log's end. Errors: kCorrupt where its replay would lose commits and
+// `options` does not give them up.
+Result<WalState::End> check_log(const RocksCore::Options& options) {
+  if (options.create == RocksCore::Options::Create::kYes) return WalState::End::kWhole;
+  const std::string& database = options.directory->database();
+  TRY(WalState state, examine_wal(options.directory->data(), database));
+  if (state.end == WalState::End::kTorn && !state.damage) {
+    log::info("the log ends within a group of commits that nobody was told of; it is dropped");
+  }
+  if (!state.damage) return state.end;
+  const std::string found = fmt::format(
+      "the write-ahead log is damaged: {}/{} at byte {}; {} whole groups of commits "
+      "stand behind the damage and cannot be replayed",
+      database, state.damage->file, state.damage->offset_bytes, state.damage->records_behind);
+  if (options.damage == RocksCore::Options::Damage::kRefuse) {
+    return fail(codes::kCorrupt,
+                found +
+                    ". They were acknowledged. Restore a backup, or keep a copy of the directory "
+                    "and start once with --accept-data-loss, which gives them up");
+  }
+  log::error("{}: they are given up, as --accept-data-loss asks", found);
+  return state.end;
+}
+
 // Every table and every blob file of the database stays open: the usual limit of 1,024 files is
 // reached at some 60 GB. The hard limit is as far as a process may go by itself.
 void raise_open_files_limit() {
@@ -74,14 +99,15 @@ void raise_open_files_limit() {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warning("cannot raise the limit of open files");
 }
 
-rocksdb::DBOptions database_options(const RocksCore::Options& options,
+rocksdb::DBOptions database_options(const RocksCore::Options& options, WalState::End log_end,
                                     std::shared_ptr<Latch> latch) {
   rocksdb::DBOptions db;
   db.env = options.directory->env();
   db.create_if_missing = options.create == RocksCore::Options::Create::kYes;
   db.create_missing_column_families = db.create_if_missing;
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  db.avoid_flush_during_recovery = true;
+  // A broken log does not stay: what was replayed becomes tables, and the log goes.
+  db.avoid_flush_during_recovery = log_end == WalState::End::kWhole;
   db.max_total_wal_size = kWalBytesMax;
   db.max_background_jobs = 2;
   db.max_open_files = -1;  // a table that is not open cannot be read without the disk
@@ -153,6 +179,7 @@ Error Latch::error() const {
 
 Result<std::shared_ptr<RocksCore>> RocksCore::open(Options options) {
   raise_open_files_limit();
+  TRY(const WalState::End log_end, check_log(options));
   auto core = std::shared_ptr<RocksCore>(new RocksCore());
   core->directory_ = options.directory;
   auto cache = rocksdb::NewLRUCache(kBlockCacheBytes, 2);
@@ -167,7 +194,7 @@ Result<std::shared_ptr<RocksCore>> RocksCore::open(Options options) {
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  auto status = rocksdb::DB::Open(database_options(options, core->latch_),
+  auto status = rocksdb::DB::Open(database_options(options, log_end, core->latch_),
                                   options.directory->database(), families, &handles, &db);
   if (!status.ok()) return fail(rocks_error(status, "cannot open the database"));
   core->db_.reset(db);

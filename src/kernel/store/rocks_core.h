@@ -49,9 +49,10 @@ class RocksCore {
     std::shared_ptr<const DataDirectory> directory;
     enum class Create { kYes, kNo } create = Create::kNo;
     size_t memtable_bytes = 0;  // 0: the usual ones
+    enum class Damage { kRefuse, kGiveUp } damage = Damage::kRefuse;
   };
 
-  // Errors: kUnavailable (input/output), kCorrupt.
+  // Errors: kUnavailable (input/output), kCorrupt (also a log whose damage would lose commits).
   static Result<std::shared_ptr<RocksCore>> open(Options options);
   ~RocksCore();
   // The blob files that a copy of the database in `database` names. It is opened for reading only.

@@ -59,9 +59,12 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
                                              .layer = std::move(options.file_layer)}));
   DataDirectory& directory = *parts->directory;
   using Create = RocksCore::Options::Create;
+  using Damage = RocksCore::Options::Damage;
+  const bool give_up = options.damage == StoreOptions::Damage::kGiveUp;
   TRY(parts->core, RocksCore::open({.directory = parts->directory,
                                     .create = directory.is_new() ? Create::kYes : Create::kNo,
-                                    .memtable_bytes = options.memtable_bytes}));
+                                    .memtable_bytes = options.memtable_bytes,
+                                    .damage = give_up ? Damage::kGiveUp : Damage::kRefuse}));
   if (directory.is_new()) TRY_VOID(directory.finish_making());
   parts->readers = std::make_shared<IoPool>(options.threads, "store-read");
   parts->writers = std::make_shared<IoPool>(options.threads, "store-write");

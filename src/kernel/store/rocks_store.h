@@ -26,6 +26,9 @@ struct StoreOptions {
   // A file of 32 random bytes, mode 0600 (make_key_file()): everything in the directory is
   // encrypted with it. Empty: not encrypted. A store stays what it was made as.
   std::string key_file = {};
+  // A write-ahead log that is damaged in its middle, so that acknowledged commits behind the damage
+  // cannot be replayed: refuse to open, or open without them (decision 095).
+  enum class Damage { kRefuse, kGiveUp } damage = Damage::kRefuse;
   // Under everything that the store reads and writes. Null: the operating system's files. Tests
   // give one that fails and forgets (power_loss_fs.h).
   std::shared_ptr<rocksdb::FileSystem> file_layer = {};
@@ -43,7 +46,8 @@ struct StoreOptions {
 class RocksStore final : public Store {
  public:
   // Opens the store in options.directory, or makes one where the directory is absent or empty.
-  // Errors: kUnavailable with the reason (another process has it open, input/output), kCorrupt,
+  // Errors: kUnavailable with the reason (another process has it open, input/output), kCorrupt
+  // (also a damaged log, unless options.damage says otherwise),
   // kInvalidArgument (not a store, an unknown format, the key does not fit).
   static Result<std::unique_ptr<RocksStore>> open(StoreOptions options);
   // Commits what waits. No coroutine may be inside the store.

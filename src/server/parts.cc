@@ -66,6 +66,7 @@ App::Parts::Parts(const Options& o)
       logs(o.kernel, {}),
       s3(o.kernel, {.encrypted_at_rest = o.settings.encryption}),
       sqs(o.kernel, {}),
+      kinesis(o.kernel, {}),
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
       own{o.kernel, o.settings.data, [this] { return usage(); }},
@@ -124,9 +125,12 @@ void App::Parts::wire() {
   kernel.targets.add_target("sqs", sqs.target());
   kernel.targets.add_source("sqs", sqs.source());
   kernel.targets.add_target("lambda", lambda->target());
+  kernel.targets.add_stream("kinesis", kinesis.source());
+  kernel.targets.add_sink("kinesis", kinesis.sink());
   logs.add_operations(registry);
   s3.add_operations(registry);
   sqs.add_operations(registry);
+  kinesis.add_operations(registry);
   lambda->add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
@@ -186,6 +190,7 @@ Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await logs.start());
   CO_TRY_VOID(co_await s3.start());
   CO_TRY_VOID(co_await sqs.start());
+  CO_TRY_VOID(co_await kinesis.start());
   CO_TRY_VOID(co_await sandboxes->start());
   report_protections();
   co_return co_await lambda->start();
@@ -207,6 +212,7 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await lambda->stop();
+  co_await kinesis.stop();
   co_await sqs.stop();
   co_await s3.stop();
   co_await logs.stop();

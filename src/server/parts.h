@@ -11,6 +11,7 @@
 #include "server/code_links.h"
 #include "server/identities.h"
 #include "server/own_service.h"
+#include "services/kinesis/service.h"
 #include "services/lambda/service.h"
 #include "services/logs/service.h"
 #include "services/s3/service.h"
@@ -44,6 +45,7 @@ struct App::Parts {
   logs::Service logs;
   s3::Service s3;
   sqs::Service sqs;
+  kinesis::Service kinesis;
   std::unique_ptr<sandbox::Host> sandboxes;
   std::unique_ptr<lambda::Service> lambda;
   OwnService own;

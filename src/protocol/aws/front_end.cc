@@ -17,12 +17,14 @@ namespace {
 
 constexpr uint64_t kMiB = 1024 * 1024;
 // Whole bodies. A batch of SQS is 1 MiB of text that may be escaped many times over; CreateFunction
-// holds a zip file of 50 MB in base64.
+// holds a zip file of 50 MB in base64, PutRecords 10 MiB of records.
 constexpr uint64_t kWholeBytesMax = 8 * kMiB;
+constexpr uint64_t kWholeKinesisBytesMax = 16 * kMiB;
 constexpr uint64_t kWholeLambdaBytesMax = 70'167'211;
 
 uint64_t whole_bytes_max(const shapes::ServiceModel& service) {
-  return service.id == "lambda" ? kWholeLambdaBytesMax : kWholeBytesMax;
+  if (service.id == "lambda") return kWholeLambdaBytesMax;
+  return service.id == "kinesis" ? kWholeKinesisBytesMax : kWholeBytesMax;
 }
 
 Refusal too_large(Family family, uint64_t bytes_max) {

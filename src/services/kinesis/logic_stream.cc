@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams themselves: create, delete, describe, list.
+#include "services/kinesis/logic.h"
+#include "services/kinesis/storage.h"
+
+namespace suiro::kinesis {
+
+Task<Result<void>> Logic::create(NewStream stream) {
+  auto there = [&]() -> Task<Result<void>> {
+    ControlLock lock = co_await ControlLock::take(part(stream.name));
+    co_return co_await create_here(std::move(stream));
+  };
+  co_return co_await run_on(kernel_.shards.owner(stream.name), there);
+}
+
+Task<Result<void>> Logic::create_here(NewStream wanted) {
+  if (find(wanted.name)) {
+    co_return fail(kResourceInUse, fmt::format("Stream {} under account {} already exists.",
+                                               wanted.name, kernel_.account));
+  }
+  if (wanted.shards > kStreamShardsMax) {
+    co_return fail(kLimitExceeded,
+                   fmt::format("A stream has at most {} shards.", kStreamShardsMax));
+  }
+  if (part(wanted.name).streams.size() >= kStreamsMax / parts_.size()) {
+    co_return fail(kLimitExceeded, fmt::format("There are at most {} streams.", kStreamsMax));
+  }
+  StreamRecord record;
+  record.id = StreamId(kernel_.random.next());
+  record.created = kernel_.clock.now();
+  record.mode = wanted.mode;
+  record.max_record_kib = wanted.max_record_kib;
+  record.shards_made = wanted.shards;
+  record.tags = std::move(wanted.tags);
+  StreamPtr stream = make_stream(wanted.name, record);
+  store::Batch batch;
+  batch.require_absent(storage::stream_key(wanted.name));
+  batch.put(storage::stream_key(wanted.name), storage::encode(record));
+  HashKey width = kHashKeyMax / wanted.shards;
+  for (uint32_t i = 0; i < wanted.shards; ++i) {
+    ShardRecord shard;
+    shard.created = record.created;
+    // Equal parts; the last one takes what the division leaves.
+    shard.range.begin = width * i + (i == 0 ? 0 : 1);
+    shard.range.end = i + 1 == wanted.shards ? kHashKeyMax : width * (i + 1);
+    batch.put(storage::shard_key({record.id, ShardIndex(i)}), storage::encode(shard));
+    add_shard(*stream, ShardIndex(i), std::move(shard)).last_arrival = record.created;
+  }
+  renew_map(*stream);
+  CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
+  part(wanted.name).streams[wanted.name] = std::move(stream);
+  co_return ok();
+}
+
+Task<Result<void>> Logic::remove(std::string name, Consumers consumers) {
+  auto run = [&](StreamPtr stream) -> Task<Result<void>> {
+    co_return co_await remove_here(std::move(stream), consumers);
+  };
+  co_return co_await change(name, run);
+}
+
+Task<Result<void>> Logic::remove_here(StreamPtr stream, Consumers consumers) {
+  if (consumers == Consumers::kRefuse && !stream->consumers.empty()) {
+    co_return fail(kResourceInUse,
+                   fmt::format("Stream {} under account {} has registered consumers.",
+                               stream->name, kernel_.account));
+  }
+  co_await pause(stream);
+  store::Batch batch;
+  batch.erase(storage::stream_key(stream->name));
+  storage::erase_contents(batch, stream->id());
+  auto committed = co_await kernel_.store.commit(std::move(batch));
+  if (committed) {
+    stream->deleted = true;
+    part(stream->name).streams.erase(stream->name);
+    forget_tails(*stream);
+    for (const auto& [index, shard] : stream->shards) shard->arrived.notify_all();
+  }
+  resume(stream);
+  if (!committed) co_return fail(std::move(committed).error());
+  co_return ok();
+}
+
+Task<void> Logic::pause(StreamPtr stream) {
+  stream->paused = true;
+  while (stream->draining) co_await stream->idle.wait();
+}
+
+void Logic::resume(const StreamPtr& stream) {
+  stream->paused = false;
+  for (const auto& group : std::exchange(stream->groups, {})) {
+    for (const PutPtr& put : group->puts) put->is_stale = true;
+    group->is_done = true;
+    group->committed.notify_all();
+  }
+  stream->pending_bytes = 0;
+}
+
+StreamView Logic::view_of(const Stream& stream) {
+  return {stream.name, stream.arn, stream.record, stream.open_shards(), stream.consumers.size()};
+}
+
+Task<Result<StreamView>> Logic::describe(std::string name) {
+  auto run = [](StreamPtr stream) -> Task<Result<StreamView>> { co_return view_of(*stream); };
+  co_return co_await on_stream(std::move(name), run);
+}
+
+Task<Result<std::vector<ShardView>>> Logic::shards(std::string name) {
+  auto run = [](StreamPtr stream) -> Task<Result<std::vector<ShardView>>> {
+    std::vector<ShardView> views;
+    views.reserve(stream->shards.size());
+    for (const auto& [index, shard] : stream->shards) views.push_back({index, shard->record});
+    co_return views;
+  };
+  co_return co_await on_stream(std::move(name), run);
+}
+
+Task<Result<Logic::StreamPage>> Logic::list(std::string after, size_t count) {
+  store::ScanOptions options{.range = storage::streams(), .rows_max = count};
+  if (!after.empty()) options.range.begin = storage::stream_key(after) + '\0';
+  CO_TRY(store::ScanPage page, co_await kernel_.store.scan(std::move(options)));
+  StreamPage out{.more = page.more};
+  for (const store::Entry& entry : page.entries) {
+    StreamView view;
+    view.name = storage::stream_name_of(entry.key);
+    view.arn = arn_of(view.name);
+    CO_TRY(view.record, storage::decode_stream(entry.value));
+    out.streams.push_back(std::move(view));
+  }
+  co_return out;
+}
+
+}  // namespace suiro::kinesis

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/kinesis/source.h"
+
+namespace suiro::kinesis {
+namespace {
+
+// The kinds of failure that callers of other services look at.
+Error common(Error error) {
+  if (error.code == kResourceNotFound) error.code = codes::kNotFound;
+  if (error.code == kThroughputExceeded) error.code = codes::kThrottled;
+  if (error.code == kInvalidArgument) error.code = codes::kInvalidArgument;
+  return error;
+}
+
+template <class T>
+Result<T> common(Result<T> result) {
+  if (!result) return fail(common(std::move(result).error()));
+  return result;
+}
+
+Logic::Start start_of(event::StreamStart start) {
+  using From = event::StreamStart::At;
+  using To = Logic::Start::At;
+  Logic::Start out{To::kTrimHorizon, start.timestamp, std::move(start.sequence_number)};
+  switch (start.at) {
+    case From::kTrimHorizon:
+      break;
+    case From::kLatest:
+      out.at = To::kLatest;
+      break;
+    case From::kTimestamp:
+      out.at = To::kTimestamp;
+      break;
+    case From::kSequence:
+      out.at = To::kSequence;
+      break;
+    case From::kAfterSequence:
+      out.at = To::kAfterSequence;
+      break;
+  }
+  return out;
+}
+
+}  // namespace
+
+Task<Result<std::vector<event::StreamShard>>> Source::shards(std::string stream_arn) {
+  CO_TRY(std::string name, common(logic_.name_of(stream_arn)));
+  CO_TRY(auto views, common(co_await logic_.shards(std::move(name))));
+  std::vector<event::StreamShard> out;
+  out.reserve(views.size());
+  for (const ShardView& view : views) {
+    event::StreamShard shard{shard_name(view.index), {}, !view.record.closed};
+    for (ShardIndex parent : view.record.parents) shard.parents.push_back(shard_name(parent));
+    out.push_back(std::move(shard));
+  }
+  co_return out;
+}
+
+Task<Result<event::StreamPosition>> Source::locate(std::string stream_arn, std::string shard,
+                                                   event::StreamStart start) {
+  CO_TRY(std::string name, common(logic_.name_of(stream_arn)));
+  auto index = parse_shard_name(shard);
+  if (!index) co_return fail(codes::kNotFound, fmt::format("{} is not a shard's name", shard));
+  CO_TRY(auto located, common(co_await logic_.locate({std::move(name), *index, std::nullopt},
+                                                     start_of(std::move(start)))));
+  co_return event::StreamPosition{located.offset};
+}
+
+Task<Result<event::StreamBatch>> Source::read(ReadRequest request) {
+  CO_TRY(std::string name, common(logic_.name_of(request.stream_arn)));
+  auto index = parse_shard_name(request.shard);
+  if (!index) {
+    co_return fail(codes::kNotFound, fmt::format("{} is not a shard's name", request.shard));
+  }
+  CO_TRY(Slice slice,
+         common(co_await logic_.read({std::move(name), *index, std::nullopt}, request.from.offset,
+                                     {request.records_max, request.bytes_max, request.wait})));
+  event::StreamBatch out;
+  out.next = {slice.next};
+  out.millis_behind = slice.millis_behind;
+  out.ended = slice.ended;
+  out.records.reserve(slice.records.size());
+  SequenceFormat sequences(slice.created, *index);
+  for (const RecordView& record : slice.records) {
+    event::StreamRecord& to = out.records.emplace_back();
+    to.position = {record.offset};
+    to.sequence_number = sequences.of(record.offset);
+    to.partition_key = record.partition_key;
+    if (record.explicit_hash_key) to.explicit_hash_key = hash_key_text(*record.explicit_hash_key);
+    to.arrived = record.arrived;
+    to.data = record.data;
+  }
+  co_return out;
+}
+
+Task<Result<void>> Sink::append(std::string arn, std::vector<event::SinkRecord> records,
+                                store::Batch also, TraceContext cause) {
+  CO_TRY(std::string name, common(logic_.name_of(arn)));
+  std::vector<NewRecord> views;
+  views.reserve(records.size());
+  for (const event::SinkRecord& record : records) {
+    views.push_back({record.data, record.partition_key, std::nullopt});
+  }
+  if (!cause.trace_id.empty()) {
+    event::Span span;
+    span.trace_id = cause.trace_id;
+    span.span_id = new_span_id(kernel_.random);
+    span.parent_id = cause.span_id;
+    span.kind = "kinesis:PutRecords";
+    span.resource = std::move(arn);
+    span.start = kernel_.clock.now();
+    span.detail = fmt::format("{} records", records.size());
+    kernel_.journal.record(also, span);
+  }
+  auto put = common(co_await logic_.put(std::move(name), std::move(views), std::move(also)));
+  if (!put) co_return fail(std::move(put).error());
+  co_return ok();
+}
+
+Task<Result<void>> Sink::check(std::string arn) {
+  CO_TRY(std::string name, common(logic_.name_of(arn)));
+  auto found = common(co_await logic_.describe(std::move(name)));
+  if (!found) co_return fail(std::move(found).error());
+  co_return ok();
+}
+
+}  // namespace suiro::kinesis

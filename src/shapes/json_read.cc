@@ -84,6 +84,8 @@ class Reader {
       case Kind::kBlob:
       case Kind::kStream:
         return text(held, shape, value);
+      case Kind::kEvents:
+        return unexpected_value("no stream of events");
       case Kind::kDocument:
         return document(held, value);
       case Kind::kList:

@@ -24,7 +24,7 @@ class Writer {
     bool first = true;
     for (const Member& member : shape.members) {
       if (dialect_ == Dialect::kWire && !member.in_response_body()) continue;
-      if (member.shape->kind == Kind::kStream) continue;
+      if (is_streamed(member.shape->kind)) continue;
       const void* held = member.get(value);
       if (held == nullptr) continue;
       if (!first) out_ += ',';
@@ -76,7 +76,8 @@ class Writer {
         out_ += boost::json::serialize(*static_cast<const boost::json::value*>(value));
         return;
       case Kind::kStream:
-        CHECK(false, "a streaming body inside JSON");
+      case Kind::kEvents:
+        CHECK(false, "a stream inside JSON");
     }
   }
 

@@ -13,9 +13,9 @@ std::string key_of(std::string_view service, std::string_view operation) {
   return fmt::format("{}:{}", service, operation);
 }
 
-const Member* body_member(const Shape& shape) {
+const Member* member_of_kind(const Shape& shape, Kind kind) {
   for (const Member& member : shape.members) {
-    if (member.shape->kind == Kind::kStream) return &member;
+    if (member.shape->kind == kind) return &member;
   }
   return nullptr;
 }
@@ -43,6 +43,11 @@ Task<Result<std::string>> Registry::call(std::string service, std::string operat
                    fmt::format("Suiro does not implement {}:{}.", service, operation));
   }
   const Operation& op = handler->operation();
+  if (member_of_kind(*op.output, Kind::kEvents) != nullptr) {
+    co_return fail(codes::kNotImplemented,
+                   fmt::format("{}:{} answers with a stream of events and cannot be called here.",
+                               service, operation));
+  }
   Value input(*op.input);
   Violations violations;
   CO_TRY_VOID(read_json(json, *op.input, input.data(), Dialect::kPlain, violations));
@@ -50,7 +55,7 @@ Task<Result<std::string>> Registry::call(std::string service, std::string operat
   CO_TRY(Value output, co_await handler->invoke(call, std::move(input)));
   std::string text;
   write_json(text, *op.output, output.data(), Dialect::kPlain);
-  const Member* streamed = body_member(*op.output);
+  const Member* streamed = member_of_kind(*op.output, Kind::kStream);
   if (streamed == nullptr || streamed->get(output.data()) == nullptr) co_return text;
   auto& body = *static_cast<Body*>(streamed->emplace(output.data()));
   if (body == nullptr) co_return text;

@@ -33,7 +33,13 @@ enum class Kind : uint8_t {
   kStructure,  // its struct
   kDocument,   // boost::json::value
   kStream,     // Body
+  kEvents,     // Events
 };
+
+// Its values are read piece by piece, and stand in no document.
+constexpr bool is_streamed(Kind kind) {
+  return kind == Kind::kStream || kind == Kind::kEvents;
+}
 
 enum class Location : uint8_t { kBody, kHeader, kHeaders, kUri, kQuery, kStatus };
 enum class TimeFormat : uint8_t { kDefault, kIso8601, kRfc822, kUnix };
@@ -154,7 +160,7 @@ struct Operation {
   std::span<const std::string_view> unsupported_members;
   std::span<const std::string_view> required_headers;  // must be present for the route to match
   bool streams_input = false;                          // the input has a Body
-  bool streams_output = false;                         // the output has a Body
+  bool streams_output = false;                         // the output has a Body or Events
   bool checksum_required = false;
 };
 

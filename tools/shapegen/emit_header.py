@@ -19,7 +19,7 @@ def header(model, namespace, source):
     if any(s["type"] == "document" for s in model.shapes.values()):
         out += ["#include <boost/json.hpp>", ""]
     out += ['#include "base/clock.h"', '#include "shapes/box.h"', '#include "shapes/call.h"',
-            '#include "shapes/shape.h"', "", f"namespace suiro::shapes::{namespace} {{", ""]
+            '#include "shapes/events.h"', '#include "shapes/shape.h"', "", f"namespace suiro::shapes::{namespace} {{", ""]
     out += [f"struct {camel(n)};" for n in sorted(model.structures)] + [""]
     for name in model.order:
         out += [f"struct {camel(name)} {{", *members(model, name),

@@ -31,6 +31,7 @@ class Tables:
         self.index = {name: i for i, name in enumerate(self.names)}
         self.index["#stream"] = len(self.names)
         self.index["#text"] = len(self.names) + 1
+        self.index["#events"] = len(self.names) + 2
 
     def ref(self, name):
         return f"&kShapes[{self.index[name]}]"
@@ -150,7 +151,7 @@ class Tables:
         return [("pattern_matches", string(said["matches"])), ("pattern_not", string(said["not"]))]
 
     def shapes(self):
-        total = len(self.names) + 2
+        total = len(self.names) + 3
         yield f"extern const Shape kShapes[{total}];"
         yield from self.enum_tables()
         yield from self.structure_tables()
@@ -159,6 +160,7 @@ class Tables:
             yield f"    {self.shape_row(name)},"
         yield '    {.name = "Body", .kind = Kind::kStream},'
         yield '    {.name = "JsonText", .kind = Kind::kString},'
+        yield '    {.name = "Events", .kind = Kind::kEvents},'
         yield "};"
 
     def error_tables(self):

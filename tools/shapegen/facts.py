@@ -21,6 +21,10 @@ class Member:
         target = model.shapes[ref["shape"]]
         self.streaming = bool(ref.get("streaming") or target.get("streaming"))
         self.shape = "#stream" if self.streaming else ref["shape"]
+        if target.get("eventstream"):
+            if "rest" in model.metadata.get("protocol", ""):
+                raise ValueError(f"{name}: event streams of REST protocols are not supported")
+            self.streaming, self.shape = True, "#events"
         self.required = name in shape.get("required", [])
         self.location = LOCATIONS[ref.get("location", target.get("location"))]
         self.flattened = bool(ref.get("flattened", target.get("flattened", False)))
@@ -61,8 +65,6 @@ class Model:
         for name, shape in self.shapes.items():
             if shape["type"] == "structure" and shape.get("document"):
                 shape["type"] = "document"
-            if shape.get("eventstream"):
-                raise ValueError(f"{service}: {name}: event streams are not supported")
         for name, shape in self.shapes.items():
             if shape["type"] == "structure":
                 order = shape.get("order") or list(shape["members"])
@@ -109,7 +111,7 @@ class Model:
         out = []
         for member in self.structures[name]:
             shape = member.shape
-            while shape != "#stream" and self.shapes[shape]["type"] in ("list", "map"):
+            while not shape.startswith("#") and self.shapes[shape]["type"] in ("list", "map"):
                 part = "member" if self.shapes[shape]["type"] == "list" else "value"
                 shape = self.shapes[shape][part]["shape"]
             if shape in self.structures:
@@ -140,6 +142,8 @@ class Model:
     def cpp_type(self, name):
         if name == "#stream":
             return "Body"
+        if name == "#events":
+            return "Events"
         shape = self.shapes[name]
         kind = shape["type"]
         if kind in SCALARS:

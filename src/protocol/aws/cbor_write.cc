@@ -92,6 +92,7 @@ class Writer {
         return structure(shape, value, {});
       case Kind::kDocument:
       case Kind::kStream:
+      case Kind::kEvents:
         CHECK(false, "a document or stream in CBOR");
     }
   }

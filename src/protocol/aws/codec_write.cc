@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "protocol/aws/cbor.h"
 #include "protocol/aws/codec.h"
+#include "protocol/aws/event_stream.h"
 #include "protocol/aws/reply.h"
 #include "protocol/aws/rest.h"
 #include "protocol/aws/xml_shape.h"
@@ -115,6 +116,21 @@ void write_query(const Operation& op, const Value& output, const shapes::Call& c
   default_type(response, "text/xml");
 }
 
+// RPC protocols only: the generator refuses others.
+void stream_events(const Operation& op, Protocol protocol, Value& output, Response& response) {
+  auto member = std::ranges::find(op.output->members, Kind::kEvents,
+                                  [](const Member& m) { return m.shape->kind; });
+  if (member == op.output->members.end()) return;
+  auto& events = *static_cast<shapes::Events*>(member->emplace(output.data()));
+  if (events == nullptr) return;
+  const bool cbor = protocol == Protocol::kCbor;
+  EventFormat format{.document_type = cbor ? "application/cbor" : json_type(*op.service),
+                     .protocol = protocol};
+  response.stream =
+      event_stream(std::move(events), std::move(format), std::exchange(response.body, {}));
+  set_header(response, "content-type", std::string(kEventStreamType));
+}
+
 }  // namespace
 
 Response write_response(const Route& route, Value& output, const shapes::Call& call) {
@@ -141,6 +157,7 @@ Response write_response(const Route& route, Value& output, const shapes::Call& c
       write_rest(route, output, response);
       break;
   }
+  if (op.streams_output) stream_events(op, route.protocol, output, response);
   add_ids(route.protocol, call, response);
   if (call.status != 0) response.status = call.status;
   for (const auto& [name, value] : call.response_headers) set_header(response, name, value);

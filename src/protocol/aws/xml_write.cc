@@ -20,7 +20,7 @@ class Writer {
       if (&member == skip) continue;
       if (!member.in_response_body() || member.xml_attribute) continue;
       const void* held = member.get(value);
-      if (held == nullptr || member.shape->kind == Kind::kStream) continue;
+      if (held == nullptr || shapes::is_streamed(member.shape->kind)) continue;
       const bool many = member.shape->kind == Kind::kList || member.shape->kind == Kind::kMap;
       if (member.flattened && many) {
         flat(member, held);

@@ -18,8 +18,9 @@ def header(model, namespace, source):
             "#include <string>", "#include <vector>", ""]
     if any(s["type"] == "document" for s in model.shapes.values()):
         out += ["#include <boost/json.hpp>", ""]
-    out += ['#include "base/clock.h"', '#include "shapes/box.h"', '#include "shapes/call.h"',
-            '#include "shapes/events.h"', '#include "shapes/shape.h"', "", f"namespace suiro::shapes::{namespace} {{", ""]
+    out += [f'#include "{name}.h"' for name in (
+        "base/clock", "shapes/box", "shapes/call", "shapes/events", "shapes/shape")]
+    out += ["", f"namespace suiro::shapes::{namespace} {{", ""]
     out += [f"struct {camel(n)};" for n in sorted(model.structures)] + [""]
     for name in model.order:
         out += [f"struct {camel(name)} {{", *members(model, name),

@@ -146,3 +146,25 @@ def test_checksums_of_parts_that_are_not_kept(suiro, s3, bucket, member):
                 f"<PartNumber>1</PartNumber></Part></CompleteMultipartUpload>").encode()
     status, code, text, _ = send(suiro, "POST", f"/{bucket}/k?uploadId={upload}", document)
     assert (status, code) == (501, "NotImplemented") and member.encode() in text
+
+
+def test_a_signed_request_stays_with_its_host(suiro, s3, bucket):
+    # The target's host wins over the header (RFC 9112, 3.2.2), so that it must be the signed one.
+    s3.put_object(Bucket=bucket, Key="k", Body=b"secret")
+    host = urllib.parse.urlparse(suiro.endpoint)
+    signed_for = f"other.localhost:{host.port}"
+    request = AWSRequest("GET", f"http://{signed_for}/k")
+    S3SigV4Auth(Credentials(suiro.env["AWS_ACCESS_KEY_ID"], suiro.env["AWS_SECRET_ACCESS_KEY"]),
+                "s3", suiro.env["AWS_DEFAULT_REGION"]).add_auth(request)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+
+    def ask(target):
+        with socket.create_connection((host.hostname, host.port)) as connection:
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {signed_for}\r\n"
+                               f"Connection: close\r\n{lines}\r\n".encode())
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert b"<Code>NoSuchBucket</Code>" in ask("/k")
+    assert b"<Code>NoSuchBucket</Code>" in ask(f"http://{signed_for}/k")
+    stolen = ask(f"http://{bucket}.localhost:{host.port}/k")
+    assert b"<Code>SignatureDoesNotMatch</Code>" in stolen and b"secret" not in stolen

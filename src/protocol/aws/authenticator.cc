@@ -126,7 +126,6 @@ std::optional<Refusal> check_signed_headers(const Demand& demand, const SigningI
                      {{"HeadersNotSigned", "host"}});
     return refusal(demand.family, kSignatureNaming, text);
   }
-  if (demand.family != Family::kS3) return std::nullopt;
   std::string unsigned_names;
   for (const auto& [name, value] : input.headers) {
     if (!name.starts_with("x-amz-") || is_signed(name)) continue;
@@ -134,6 +133,10 @@ std::optional<Refusal> check_signed_headers(const Demand& demand, const SigningI
     unsigned_names += name;
   }
   if (unsigned_names.empty()) return std::nullopt;
+  if (demand.family != Family::kS3)
+    return refusal(
+        demand.family, kSignatureNaming,
+        fmt::format("'{}' must be a 'SignedHeader' in the AWS Authorization.", unsigned_names));
   return refusal(403, "AccessDenied",
                  "There were headers present in the request which were not signed",
                  {{"HeadersNotSigned", unsigned_names}});

@@ -233,6 +233,20 @@ TEST_F(FrontEndTest, RefusesUnprovenCallersOfJson) {
   EXPECT_TRUE(has(handle(std::move(changed)), "InvalidSignatureException"));
 }
 
+// Whoever holds a signed request must not turn it into another one: the target names the operation.
+TEST_F(FrontEndTest, HeadersOfAmazonMustBeSigned) {
+  auto turned = sign(request("POST", "/", {}, "{}"), Sign());
+  turned.headers.emplace_back("x-amz-target", "AmazonSQS.ListQueues");
+  auto response = handle(std::move(turned));
+  EXPECT_EQ(response.status, 400);
+  EXPECT_TRUE(has(response, "InvalidSignatureException")) << response.content;
+  EXPECT_TRUE(has(response, "x-amz-target")) << response.content;
+  auto traced =
+      sign(request("POST", "/", {{"x-amz-target", "AmazonSQS.ListQueues"}}, "{}"), Sign());
+  traced.headers.emplace_back("x-amzn-trace-id", "Root=1-67891233-abcdef012345678912345678");
+  EXPECT_EQ(handle(std::move(traced)).status, 200);
+}
+
 TEST_F(FrontEndTest, RefusesUnprovenCallersOfQuery) {
   std::string body = "Action=ListQueues&Version=2012-11-05";
   Pairs form = {{"content-type", "application/x-www-form-urlencoded"}};

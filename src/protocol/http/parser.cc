@@ -70,7 +70,11 @@ class Beast final : public beast::http::basic_parser<true> {
     } else if (field == host) {
       if (seen_host_) return refuse(400, "The request has several Host headers.", ec);
       seen_host_ = true;
+      // The host of an absolute target stands for the header's (RFC 9112, section 3.2.2): whoever
+      // reads the headers, as signatures do, must see the one by which the request is routed.
       if (head.host.empty()) head.host = to_std(value);
+      head.headers.emplace_back("host", head.host);
+      return;
     } else if (field == expect) {
       if (!equal_ignore_case(to_std(value), "100-continue"))
         return refuse(417, "The only expectation that is understood is 100-continue.", ec);

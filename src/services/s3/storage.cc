@@ -46,6 +46,7 @@ std::optional<Unescaped> unescape(ByteView bytes) {
       out.rest = bytes.substr(i + 2);
       return out;
     }
+    if (bytes[i + 1] != '\xFF') return std::nullopt;
     ++i;
   }
   return std::nullopt;

@@ -116,7 +116,6 @@ struct FunctionOptions {
 //   POSITION(a IN b)            "POSITION"(a, b)
 //   s LIKE p ESCAPE e           "LIKE"(s, p, e)               SIMILAR TO: "SIMILAR"
 //   (a - b) HOUR TO SECOND      "INTERVAL_BETWEEN"(a, b, 'HOUR TO SECOND')
-//   TSDIFF(a, b)                b - a in ms; the binder swaps or takes ABS as the switch says
 //   operators                   "+", "-", "*", "/", "||", "=", "<>", "<", "<=", ">", ">=",
 //                               unary "NEGATE", "NOT", "IS_NULL", "IS_TRUE", "IS_FALSE",
 //                               "IS_UNKNOWN", "IS_NOT_DISTINCT"

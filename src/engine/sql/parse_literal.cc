@@ -14,10 +14,6 @@ namespace {
 constexpr int64_t kMsOf[] = {0, 0, 86'400'000, 3'600'000, 60'000, 1'000};  // by TimeUnit
 constexpr int64_t kBelow[] = {0, 12, 0, 24, 60, 60};  // of a unit that is not the first
 
-bool all_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 // Digits at the front of `text`; nothing where there are none or more than max.
 std::optional<int64_t> take_digits(std::string_view& text, size_t digits_max) {
   size_t count = 0;

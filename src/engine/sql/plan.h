@@ -63,7 +63,7 @@ using NodePtr = std::shared_ptr<const Node>;
 
 struct Aggregate {
   BoundAggregate function;
-  std::string name;
+  std::string name;  // for texts: "SUM", "SUM DISTINCT", "LAG IGNORE NULLS"
   std::vector<ExprPtr> args;
 };
 
@@ -216,6 +216,8 @@ struct LanguageOptions {
   enum class SlashComments { kRefuse, kAccept } slash_comments = SlashComments::kRefuse;
   // Whether `SELECT *` over an input lists its metadata columns.
   enum class MetadataInStar { kHide, kShow } metadata_in_star = MetadataInStar::kHide;
+  // `0 PRECEDING` in a window of an aggregate: the documents refuse it, programs use it.
+  enum class ZeroPreceding { kCurrentRow, kRefuse } zero_preceding = ZeroPreceding::kCurrentRow;
 };
 
 inline constexpr size_t kProgramBytesMax = 102'400;

@@ -69,6 +69,7 @@ App::Parts::Parts(const Options& o)
       kinesis(o.kernel, {}),
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
+      firehose(o.kernel),
       own{o.kernel, o.settings.data, [this] { return usage(); }},
       front_end(o.shards, o.clock, o.random, registry, identities, front_end_config(o.settings)),
       http(o.shards, o.clock, front_end, {}),
@@ -127,11 +128,14 @@ void App::Parts::wire() {
   kernel.targets.add_target("lambda", lambda->target());
   kernel.targets.add_stream("kinesis", kinesis.source());
   kernel.targets.add_sink("kinesis", kinesis.sink());
+  kernel.targets.add_caller("lambda", lambda->caller());
+  kernel.targets.add_sink("firehose", firehose.sink());
   logs.add_operations(registry);
   s3.add_operations(registry);
   sqs.add_operations(registry);
   kinesis.add_operations(registry);
   lambda->add_operations(registry);
+  firehose.add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
   front_end.set_cors([this](aws::CorsQuestion question) { return cors(std::move(question)); });
@@ -193,7 +197,8 @@ Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await kinesis.start());
   CO_TRY_VOID(co_await sandboxes->start());
   report_protections();
-  co_return co_await lambda->start();
+  CO_TRY_VOID(co_await lambda->start());
+  co_return co_await firehose.start();
 }
 
 void App::Parts::report_protections() const {
@@ -211,6 +216,7 @@ void App::Parts::report_protections() const {
 }
 
 Task<void> App::Parts::stop_services() {
+  co_await firehose.stop();
   co_await lambda->stop();
   co_await kinesis.stop();
   co_await sqs.stop();

@@ -11,6 +11,7 @@
 #include "server/code_links.h"
 #include "server/identities.h"
 #include "server/own_service.h"
+#include "services/firehose/service.h"
 #include "services/kinesis/service.h"
 #include "services/lambda/service.h"
 #include "services/logs/service.h"
@@ -48,6 +49,7 @@ struct App::Parts {
   kinesis::Service kinesis;
   std::unique_ptr<sandbox::Host> sandboxes;
   std::unique_ptr<lambda::Service> lambda;
+  firehose::Service firehose;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;

@@ -61,6 +61,8 @@ class Model:
         self.not_implemented = facts.get("notImplemented", {})
         for name, facts_ in choices.get("extraShapes", {}).items():
             self.shapes.setdefault(name, facts_)
+        for name, values in choices.get("enums", {}).items():
+            self.shapes[name] = {**self.shapes[name], "enum": self.shapes[name]["enum"] + values}
         self.structures = {}
         for name, shape in self.shapes.items():
             if shape["type"] == "structure" and shape.get("document"):

@@ -121,6 +121,12 @@ void Batch::release(const BlobRef& blob) {
   parts_->operations.push_back({kind, blob.id, {}, {}});
 }
 
+Batch Batch::clone() const {
+  Batch out;
+  *out.parts_ = *parts_;
+  return out;
+}
+
 void Batch::merge(Batch other) {
   Parts& from = *other.parts_;
   std::ranges::move(from.conditions, std::back_inserter(parts_->conditions));

@@ -99,6 +99,9 @@ class Batch {
   // The blob's bytes go when this batch commits. Readers that already opened it read on.
   void release(const BlobRef& blob);
 
+  // The same conditions and writes once more, for a caller that builds its batch again when a
+  // condition fails. As with adopt(): two batches that name a blob must not be in flight at once.
+  Batch clone() const;
   // Appends everything of `other` after what is here.
   void merge(Batch other);
   bool empty() const;

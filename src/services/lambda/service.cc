@@ -208,6 +208,18 @@ Task<Result<void>> Service::accepts(std::string target_arn, event::Sender sender
   co_return co_await parts_->logic.accepts(std::move(target_arn), std::move(sender));
 }
 
+Task<Result<event::FunctionCaller::Reply>> Service::call(std::string function_arn, Bytes payload,
+                                                         TraceContext cause) {
+  InvokeRequest request{.payload = std::move(payload),
+                        .request_id = parts_->context.kernel.random.uuid(),
+                        .trace = std::move(cause)};
+  CO_TRY(request.function, parse_function_name(function_arn, std::nullopt, parts_->context.place));
+  CO_TRY(InvokeReply reply, co_await parts_->logic.invoke(std::move(request)));
+  Reply out{.payload = std::move(reply.outcome->payload), .function_error = {}};
+  if (reply.outcome->end != sandbox::Outcome::End::kReturned) out.function_error = "Unhandled";
+  co_return out;
+}
+
 Task<Result<std::vector<UsageLine>>> Service::usage() {
   co_return co_await parts_->logic.usage();
 }

@@ -28,7 +28,7 @@
 
 namespace suiro::lambda {
 
-class Service final : public event::Target {
+class Service final : public event::Target, public event::FunctionCaller {
  public:
   Service(event::Kernel& kernel, Config config);
   ~Service() override;
@@ -43,10 +43,14 @@ class Service final : public event::Target {
 
   void add_operations(shapes::Registry& registry);
   event::Target* target() { return this; }
+  event::FunctionCaller* caller() { return this; }
 
   // Target
   Task<Result<void>> deliver(event::Event event, store::Batch consume) override;
   Task<Result<void>> accepts(std::string target_arn, event::Sender sender) override;
+
+  // FunctionCaller: a synchronous invocation.
+  Task<Result<Reply>> call(std::string function_arn, Bytes payload, TraceContext cause) override;
 
   // What functions used, by day (UTC) and name, today included: `suiro usage`.
   Task<Result<std::vector<UsageLine>>> usage();

@@ -83,6 +83,7 @@ struct PutRequest {
   Tags tags;
   Expectation expectation;
   WriteConditions conditions;
+  std::shared_ptr<const store::Batch> also = {};  // committed with the object; null: nothing
 };
 
 // What a write left behind.

@@ -124,6 +124,10 @@ Task<Result<Written>> Logic::put(PutRequest request, shapes::Body body) {
   draft.record.checksum = std::move(received.checksum);
   draft.record.metadata = std::move(request.metadata);
   draft.record.tags = std::move(request.tags);
+  if (request.also) {
+    draft.also = [also = std::move(request.also)](store::Batch& batch, const Bucket&,
+                                                  ObjectRecord&) { batch.merge(also->clone()); };
+  }
   co_return co_await commit_version(std::move(draft));
 }
 

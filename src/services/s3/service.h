@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // S3 as the server wires it: operations, cross-origin answers, lifecycle timers, and the reader
-// that other services fetch objects with.
+// and the writer that other services fetch and put objects with.
 //
 // Thread: made and wired before the shards start; then any shard. Bytes on disk:
 // docs/formats/s3.md.
 #pragma once
 
 #include "kernel/event/object_reader.h"
+#include "kernel/event/streams.h"
 #include "services/s3/api.h"
 #include "services/s3/logic.h"
 
 namespace suiro::s3 {
 
-class Service final : public event::ObjectReader {
+class Service final : public event::ObjectReader, public event::ObjectWriter {
  public:
-  // Registers the lifecycle's timer handler and makes itself kernel.objects.
+  // Registers the lifecycle's timer handler and makes itself kernel.objects and kernel.lake.
   Service(event::Kernel& kernel, Config config);
 
   // Before the socket opens.
@@ -30,6 +31,7 @@ class Service final : public event::ObjectReader {
   }
 
   Task<Result<Object>> read(std::string bucket, std::string key, std::string version) override;
+  Task<Result<void>> write(ObjectToWrite object, store::Batch also, TraceContext cause) override;
 
  private:
   Logic logic_;

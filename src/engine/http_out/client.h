@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Client: HTTP requests to other machines.
+//
+// Place: between the services that deliver to endpoints and libcurl, which only this folder (and
+// the command line) includes.
+//
+// Invariants:
+//  1. One thread runs all transfers; send() never blocks its shard and resumes it with the outcome.
+//  2. Every request ends: by its reply, its timeout, or close().
+//  3. Certificates and host names of HTTPS are verified. Redirects are not followed.
+//  4. At most kQueuedMax requests wait or run; a reply beyond its limit is an error, not memory.
+// Threads: any. Errors: kTimeout, kUnavailable (no connection, TLS), kTooLarge (the reply),
+// kClosed, kThrottled (too many requests), kInvalidArgument (the URL).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/task.h"
+
+namespace suiro::http_out {
+
+inline constexpr size_t kQueuedMax = 4096;
+inline constexpr size_t kReplyBytesDefault = 1 << 20;
+inline constexpr Millis kConnectTimeout = std::chrono::seconds(10);
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+  std::string method = "POST";
+  std::string url;  // http or https
+  Headers headers;
+  Bytes body;
+  Millis timeout = std::chrono::seconds(60);
+  size_t reply_bytes_max = kReplyBytesDefault;
+};
+
+struct Reply {
+  int status = 0;
+  Headers headers;  // lower-case names
+  Bytes body;
+  const std::string* header(std::string_view name) const;
+};
+
+struct Config {
+  size_t connections_max = 64;
+  std::string ca_file;  // PEM; empty: the system's
+};
+
+class Client {
+ public:
+  explicit Client(Config config);
+  ~Client();  // close()s
+  Client(const Client&) = delete;
+
+  Task<Result<Reply>> send(Request request);
+  // Ends what runs and waits, with kClosed. Blocks until the thread has ended.
+  void close();
+
+ private:
+  class Worker;
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace suiro::http_out

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client against a server of a few lines.
+#include "engine/http_out/client.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
+#include <thread>
+
+#include "base/shard.h"
+
+namespace suiro::http_out {
+namespace {
+
+using asio::ip::tcp;
+
+// Answers each connection's first request with `reply`, and keeps what it read.
+class OneReply {
+ public:
+  explicit OneReply(std::string reply)
+      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        thread_([this, reply = std::move(reply)] { serve(reply); }) {}
+  ~OneReply() { thread_.join(); }
+  std::string url() const {
+    return fmt::format("http://127.0.0.1:{}/x", acceptor_.local_endpoint().port());
+  }
+  std::string request;
+
+ private:
+  void serve(const std::string& reply) {
+    tcp::socket socket(context_);
+    acceptor_.accept(socket);
+    boost::system::error_code ended;
+    char buffer[4096];
+    while (request.find("body!") == request.npos && !ended) {
+      size_t count = socket.read_some(asio::buffer(buffer), ended);
+      request.append(buffer, count);
+    }
+    asio::write(socket, asio::buffer(reply), ended);
+    if (reply.empty()) socket.read_some(asio::buffer(buffer), ended);  // until the client gives up
+  }
+
+  asio::io_context context_;
+  tcp::acceptor acceptor_;
+  std::thread thread_;
+};
+
+class HttpOutTest : public ::testing::Test {
+ protected:
+  HttpOutTest() : shards(1) { shards.start(); }
+  ~HttpOutTest() override { shards.stop(); }
+  Result<Reply> send(Request request) {
+    return asio::co_spawn(shards.executor(0), client.send(std::move(request)), asio::use_future)
+        .get();
+  }
+  Shards shards;
+  Client client{{}};
+};
+
+TEST_F(HttpOutTest, SendsAndReads) {
+  OneReply server("HTTP/1.1 201 Created\r\nX-Name: a b \r\nContent-Length: 2\r\n\r\nok");
+  auto reply = send({.url = server.url(), .headers = {{"X-Key", "k"}}, .body = "body!"});
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->status, 201);
+  EXPECT_EQ(reply->body, "ok");
+  ASSERT_NE(reply->header("x-name"), nullptr);
+  EXPECT_EQ(*reply->header("x-name"), "a b");
+  EXPECT_TRUE(server.request.starts_with("POST /x HTTP/1.1\r\n"));
+  EXPECT_NE(server.request.find("X-Key: k\r\n"), std::string::npos);
+}
+
+TEST_F(HttpOutTest, ALargeReplyIsAnError) {
+  OneReply server("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
+  auto reply = send({.url = server.url(), .body = "body!", .reply_bytes_max = 10});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, codes::kTooLarge);
+}
+
+TEST_F(HttpOutTest, SilenceIsATimeout) {
+  OneReply server("");
+  auto reply = send({.url = server.url(), .body = "body!", .timeout = Millis(50)});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, codes::kTimeout);
+}
+
+TEST_F(HttpOutTest, OtherProtocolsAreRefused) {
+  auto reply = send({.url = "file:///etc/passwd"});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, codes::kInvalidArgument);
+}
+
+TEST_F(HttpOutTest, CloseEndsWhatRuns) {
+  OneReply server("");
+  auto future = asio::co_spawn(
+      shards.executor(0), client.send({.url = server.url(), .body = "body!"}), asio::use_future);
+  client.close();
+  EXPECT_EQ(future.get().error().code, codes::kClosed);
+  EXPECT_EQ(send({.url = server.url()}).error().code, codes::kClosed);
+  // The server waits for a connection.
+  Client other({});
+  auto last = asio::co_spawn(
+      shards.executor(0), other.send({.url = server.url(), .body = "body!", .timeout = Millis(50)}),
+      asio::use_future);
+  last.wait();
+}
+
+}  // namespace
+}  // namespace suiro::http_out

@@ -54,6 +54,10 @@ struct UpOptions {
                       "Run functions even where the machine lacks protections");
     command->add_option("--sandbox-memory-mb", flags.sandbox_memory_mb,
                         "Memory of all running functions together (default: half the machine's)");
+    command->add_option("--kinesis-limits", flags.kinesis_limits,
+                        "Throughput of a stream's shard: none, or aws for that of AWS")
+        ->check(CLI::IsMember({"none", "aws"}))
+        ->default_str(flags.kinesis_limits);
     command->add_option("--access-log-bucket", flags.access_log_bucket,
                         "Deliver the access log to this bucket");
     command->add_option("--access-log-prefix", flags.access_log_prefix, "Prefix of its keys");
@@ -92,6 +96,7 @@ struct UpOptions {
     choose("--encryption", &Settings::encryption, s);
     choose("--encryption-key-file", &Settings::encryption_key_file, s);
     choose("--sandbox-memory-mb", &Settings::sandbox_memory_mb, s);
+    choose("--kinesis-limits", &Settings::kinesis_limits, s);
     choose("--access-log-bucket", &Settings::access_log_bucket, s);
     choose("--access-log-prefix", &Settings::access_log_prefix, s);
     choose("--access-log-interval", &Settings::access_log_interval, s);

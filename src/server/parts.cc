@@ -13,6 +13,13 @@ aws::FrontEndConfig front_end_config(const Settings& settings) {
           settings.auth == Auth::kOn ? aws::Auth::kOn : aws::Auth::kOff};
 }
 
+kinesis::Config kinesis_config(const Settings& settings) {
+  kinesis::Config config;
+  if (settings.kinesis_limits == "aws") config.limits = kinesis::Limits::kAws;
+  config.encrypted_at_rest = settings.encryption;
+  return config;
+}
+
 std::string socket_name(std::string_view address, uint16_t port) {
   return address.find(':') == address.npos ? fmt::format("{}:{}", address, port)
                                            : fmt::format("[{}]:{}", address, port);
@@ -66,7 +73,7 @@ App::Parts::Parts(const Options& o)
       logs(o.kernel, {}),
       s3(o.kernel, {.encrypted_at_rest = o.settings.encryption}),
       sqs(o.kernel, {}),
-      kinesis(o.kernel, {}),
+      kinesis(o.kernel, kinesis_config(o.settings)),
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
       firehose(o.kernel),

@@ -107,6 +107,11 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
         "memory_mb", [&](int64_t mb) { s.sandbox_memory_mb = static_cast<uint64_t>(mb); }));
     TRY_VOID(sandbox.finish());
   }
+  if (const auto* table = top.section("kinesis")) {
+    TableReader kinesis(file, *table, "kinesis.");
+    TRY_VOID(kinesis.take("limits", s.kinesis_limits));
+    TRY_VOID(kinesis.finish());
+  }
   if (const auto* table = top.section("access_log")) {
     TableReader log(file, *table, "access_log.");
     TRY_VOID(log.take("bucket", s.access_log_bucket));
@@ -157,6 +162,9 @@ Result<void> validate(const Settings& s) {
   if (s.access_log_interval < std::chrono::minutes(1) ||
       s.access_log_interval > std::chrono::minutes(60)) {
     return bad("access_log.interval_minutes must be from 1 to 60");
+  }
+  if (s.kinesis_limits != "none" && s.kinesis_limits != "aws") {
+    return bad("kinesis.limits must be \"none\" or \"aws\"");
   }
   if (!s.encryption && !s.encryption_key_file.empty()) {
     return bad("encryption.key_file is set, but encryption.enabled is not true");

@@ -28,6 +28,7 @@ struct Settings {
   std::string encryption_key_file;  // empty: <data>/encryption.key
   Sandboxing sandboxing = Sandboxing::kRequired;
   uint64_t sandbox_memory_mb = 0;  // for all running functions together; 0: half of the machine's
+  std::string kinesis_limits = "none";  // or "aws": the throughput of a shard
   std::string access_log_bucket;   // empty: the log stays in the data directory
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};

@@ -24,6 +24,12 @@ shape::EnhancedMetrics metrics_of(const StreamRecord& record) {
   return {record.metrics};
 }
 
+template <class Description>
+void set_encryption(Description& to, const StreamRecord& record) {
+  to.encryption_type = record.key_id.empty() ? "NONE" : "KMS";
+  if (!record.key_id.empty()) to.key_id = record.key_id;
+}
+
 }  // namespace
 
 shape::HashKeyRange shape_of(const HashRange& range) {
@@ -91,7 +97,7 @@ struct Api::Streams {
     to.retention_period_hours = static_cast<int32_t>(view.record.retention_hours);
     to.stream_creation_timestamp = view.record.created;
     to.enhanced_monitoring.push_back(metrics_of(view.record));
-    to.encryption_type = "NONE";
+    set_encryption(to, view.record);
     size_t most = std::min<size_t>(in.limit.value_or(kDescribeShardsMax), kDescribeShardsMax);
     for (const ShardView& shard : shards) {
       if (in.exclusive_start_shard_id && shard_name(shard.index) <= *in.exclusive_start_shard_id) {
@@ -117,7 +123,7 @@ struct Api::Streams {
     to.retention_period_hours = static_cast<int32_t>(view.record.retention_hours);
     to.stream_creation_timestamp = view.record.created;
     to.enhanced_monitoring.push_back(metrics_of(view.record));
-    to.encryption_type = "NONE";
+    set_encryption(to, view.record);
     to.open_shard_count = static_cast<int32_t>(view.open_shards);
     to.consumer_count = static_cast<int32_t>(view.consumers);
     to.max_record_size_in_ki_b = static_cast<int32_t>(view.record.max_record_kib);
@@ -170,6 +176,8 @@ void Api::add_streams(shapes::Registry& registry) {
 void Api::add_operations(shapes::Registry& registry) {
   add_streams(registry);
   add_data(registry);
+  add_shards(registry);
+  add_settings(registry);
 }
 
 }  // namespace suiro::kinesis

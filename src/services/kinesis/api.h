@@ -3,6 +3,7 @@
 // defaults. No rules.
 #pragma once
 
+#include "services/kinesis/iterator.h"
 #include "services/kinesis/logic.h"
 #include "shapes/gen/kinesis.h"
 #include "shapes/registry.h"
@@ -18,16 +19,26 @@ class Api {
   // One function an operation, chosen by its input.
   struct Streams;
   struct Data;
+  struct Shards;
+  struct Settings;
   template <class Handlers, class Op>
   void add(shapes::Registry& registry);
   void add_streams(shapes::Registry& registry);
   void add_data(shapes::Registry& registry);
+  void add_shards(shapes::Registry& registry);
+  void add_settings(shapes::Registry& registry);
 
   // The stream that a request names, by name, ARN or both.
   template <class Input>
   Result<std::string> stream_of(const Input& in) const;
   Result<std::string> one_stream(const std::optional<std::string>& name,
                                  const std::optional<std::string>& arn) const;
+
+  // Errors: InvalidArgumentException, ExpiredNextTokenException.
+  Result<NextToken> token_of(const std::string& text) const;
+  // Whether the stream is the one of this time of creation, and of this id.
+  Result<void> check_generation(const StreamView& stream, std::optional<TimePoint> created,
+                                std::optional<StreamId> id) const;
 
   event::Kernel& kernel_;
   Logic& logic_;

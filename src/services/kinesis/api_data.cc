@@ -12,6 +12,8 @@ namespace op = shapes::kinesis::op;
 
 namespace {
 
+constexpr std::string_view kEncrypted = "KMS";
+
 Result<std::optional<HashKey>> explicit_key(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   auto key = parse_hash_key(*text);
@@ -62,10 +64,15 @@ struct Api::Data {
     CO_TRY(auto key, explicit_key(in.explicit_hash_key));
     std::vector<NewRecord> records;
     records.push_back({in.data, in.partition_key, key});
-    CO_TRY(auto places, co_await api.logic_.put(std::move(name), std::move(records)));
+    CO_TRY(auto places, co_await api.logic_.put(name, std::move(records),
+                                                    Logic::Origin::kClient));
+    if (places.records[0].sequence_number.empty()) {
+      co_return api.logic_.rate_exceeded(name, places.records[0].shard);
+    }
     shape::PutRecordOutput out;
-    out.shard_id = shard_name(places[0].shard);
-    out.sequence_number = std::move(places[0].sequence_number);
+    if (places.is_encrypted) out.encryption_type = kEncrypted;
+    out.shard_id = shard_name(places.records[0].shard);
+    out.sequence_number = std::move(places.records[0].sequence_number);
     co_return out;
   }
 
@@ -82,15 +89,25 @@ struct Api::Data {
     if (bytes > kPutBytesMax) {
       co_return invalid(fmt::format("Records size exceeds {} MB limit", kPutBytesMax >> 20));
     }
-    CO_TRY(auto places, co_await api.logic_.put(std::move(name), std::move(records)));
+    CO_TRY(auto places, co_await api.logic_.put(name, std::move(records),
+                                                    Logic::Origin::kClient));
     shape::PutRecordsOutput out;
-    out.failed_record_count = 0;
-    out.records.reserve(places.size());
-    for (PutPlace& place : places) {
+    if (places.is_encrypted) out.encryption_type = kEncrypted;
+    out.records.reserve(places.records.size());
+    int32_t failed = 0;
+    for (PutPlace& place : places.records) {
       shape::PutRecordsResultEntry& entry = out.records.emplace_back();
+      if (place.sequence_number.empty()) {
+        Error error = api.logic_.rate_exceeded(name, place.shard).error();
+        entry.error_code = std::move(error.code);
+        entry.error_message = std::move(error.message);
+        ++failed;
+        continue;
+      }
       entry.sequence_number = std::move(place.sequence_number);
       entry.shard_id = shard_name(place.shard);
     }
+    out.failed_record_count = failed;
     co_return out;
   }
 
@@ -129,7 +146,7 @@ struct Api::Data {
     }
     ReadLimits limits;
     limits.records = static_cast<size_t>(in.limit.value_or(kGetRecordsMax));
-    CO_TRY(Slice slice, co_await api.logic_.read({iterator->stream, iterator->shard, iterator->id},
+    CO_TRY(Slice slice, co_await api.logic_.get({iterator->stream, iterator->shard, iterator->id},
                                                  iterator->offset, limits));
     co_return answer_of(*std::move(iterator), slice, now);
   }
@@ -144,6 +161,7 @@ struct Api::Data {
       to.approximate_arrival_timestamp = record.arrived;
       to.data = record.data;
       to.partition_key = record.partition_key;
+      if (slice.is_encrypted) to.encryption_type = kEncrypted;
     }
     out.millis_behind_latest = static_cast<int64_t>(slice.millis_behind);
     if (slice.ended) {

@@ -92,6 +92,13 @@ Task<Result<void>> Logic::start() {
     };
     CO_TRY_VOID(co_await run_on(kernel_.shards.owner(name), there));
   }
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    auto there = [&]() -> Task<void> {
+      parts_[i]->scope.spawn(sweep(*parts_[i]));
+      co_return;
+    };
+    co_await run_on(kernel_.shards.executor(i), there);
+  }
   co_return ok();
 }
 
@@ -114,6 +121,7 @@ void Logic::renew_map(Stream& stream) {
   map->stream = stream.id();
   map->epoch = stream.map ? stream.map->epoch + 1 : 1;
   map->record_bytes_max = size_t{stream.record.max_record_kib} << 10;
+  map->is_encrypted = !stream.record.key_id.empty();
   for (const auto& [index, shard] : stream.shards) {
     if (!shard->is_open()) continue;
     map->open.push_back(

@@ -18,6 +18,8 @@
 
 #include "kernel/event/kernel.h"
 #include "services/kinesis/errors.h"
+#include "services/kinesis/reshard.h"
+#include "services/kinesis/storage.h"
 #include "services/kinesis/stream.h"
 
 namespace suiro::kinesis {
@@ -36,8 +38,12 @@ inline constexpr int kReadAttemptsMax = 10;
 inline constexpr size_t kMapsMax = 10'000;
 inline constexpr Millis kTrimInterval = std::chrono::seconds(60);
 
+enum class Limits { kNone, kAws };
+
 struct Config {
   size_t tail_bytes_max = kTailBytesDefault;  // of all shards together
+  Limits limits = Limits::kNone;              // of a shard's throughput
+  bool encrypted_at_rest = false;             // the store's setting
 };
 
 struct NewRecord {
@@ -48,8 +54,14 @@ struct NewRecord {
 
 struct PutPlace {
   ShardIndex shard;
-  std::string sequence_number;
+  std::string sequence_number;  // empty: refused, the shard's rate is exceeded
 };
+struct PutPlaces {
+  std::vector<PutPlace> records;
+  bool is_encrypted = false;
+};
+
+using Tags = std::map<std::string, std::string>;
 
 // A shard as lists show it.
 struct ShardView {
@@ -65,6 +77,7 @@ struct Slice {
   Offset next = 0;
   uint64_t millis_behind = 0;
   bool ended = false;  // a closed shard, read to its end
+  bool is_encrypted = false;
   std::vector<ShardView> children;  // where it ended
 };
 
@@ -82,6 +95,14 @@ struct StreamView {
   size_t consumers = 0;
 };
 
+struct ConsumerView {
+  std::string name;
+  std::string arn;
+  std::string stream;
+  std::string stream_arn;
+  ConsumerRecord record;
+};
+
 class Logic {
  public:
   Logic(event::Kernel& kernel, Config config);
@@ -96,7 +117,7 @@ class Logic {
     Mode mode = Mode::kProvisioned;
     uint32_t shards = 1;
     uint32_t max_record_kib = kRecordKibMin;
-    std::map<std::string, std::string> tags;
+    Tags tags;
   };
   Task<Result<void>> create(NewStream stream);
   enum class Consumers { kRefuse, kRemove };
@@ -110,10 +131,56 @@ class Logic {
   };
   Task<Result<StreamPage>> list(std::string after, size_t count);
 
+  struct Usage {
+    size_t open_shards = 0;
+    size_t on_demand_streams = 0;
+  };
+  Task<Usage> usage();
+
+  // --- settings (logic_settings.cc)
+  enum class Retention { kIncrease, kDecrease };
+  Task<Result<void>> set_retention(std::string name, int64_t hours, Retention direction);
+  Task<Result<void>> set_mode(std::string name, Mode mode);
+  Task<Result<void>> set_record_size(std::string name, uint32_t kib);
+  // Empty: no encryption.
+  Task<Result<void>> set_key(std::string name, std::string key_id);
+  Task<Result<void>> tag(std::string name, Tags tags);
+  Task<Result<void>> untag(std::string name, std::vector<std::string> keys);
+  enum class Metrics { kEnable, kDisable };
+  struct MetricsChange {
+    std::vector<std::string> before;
+    std::vector<std::string> after;
+  };
+  Task<Result<MetricsChange>> set_metrics(std::string name, std::vector<std::string> metrics,
+                                          Metrics what);
+
+  // --- shards (logic_reshard.cc)
+  Task<Result<void>> split(std::string name, ShardIndex index, HashKey begin);
+  Task<Result<void>> merge(std::string name, ShardIndex first, ShardIndex second);
+  // Gives the number of open shards before.
+  Task<Result<size_t>> scale(std::string name, uint32_t count);
+
+  // --- consumers (logic_consumer.cc)
+  struct ConsumerPlace {
+    std::string stream;
+    std::string name;
+    std::optional<int64_t> created_s = {};  // where its ARN is given
+  };
+  // Errors: ResourceNotFoundException.
+  Result<ConsumerPlace> consumer_of(std::string_view arn) const;
+  Task<Result<ConsumerView>> register_consumer(ConsumerPlace place, Tags tags);
+  Task<Result<void>> deregister_consumer(ConsumerPlace place);
+  Task<Result<ConsumerView>> consumer(ConsumerPlace place);
+  // By name.
+  Task<Result<std::vector<ConsumerView>>> consumers(std::string stream);
+  Task<Result<void>> tag_consumer(ConsumerPlace place, Tags tags, std::vector<std::string> removed);
+
   // --- puts (logic_put.cc)
+  // Whether a shard's throughput is limited: for clients, where the settings say so.
+  enum class Origin { kClient, kInside };
   // The places of the records, in their order. `also` is committed with them.
-  Task<Result<std::vector<PutPlace>>> put(std::string name, std::vector<NewRecord> records,
-                                          store::Batch also = {});
+  Task<Result<PutPlaces>> put(std::string name, std::vector<NewRecord> records, Origin origin,
+                              store::Batch also = {});
 
   // --- reads (logic_read.cc)
   struct Place {
@@ -131,9 +198,12 @@ class Logic {
     Offset offset = 0;
   };
   Task<Result<Located>> locate(Place place, Start start);
+  // The same as read(), within a shard's throughput where the settings say so.
+  Task<Result<Slice>> get(Place place, Offset from, ReadLimits limits);
   // A place behind the horizon reads from the horizon.
   Task<Result<Slice>> read(Place place, Offset from, ReadLimits limits);
 
+  std::unexpected<Error> rate_exceeded(std::string_view stream, ShardIndex shard) const;
   std::string arn_of(std::string_view name) const;
   // The name of a stream of this account and region. Errors: ResourceNotFoundException.
   Result<std::string> name_of(std::string_view arn) const;
@@ -161,6 +231,8 @@ class Logic {
   StreamPtr make_stream(std::string name, StreamRecord record);
   Shard& add_shard(Stream& stream, ShardIndex index, ShardRecord record);
   static void renew_map(Stream& stream);
+  // The shard that takes a record.
+  static ShardIndex shard_of(const ShardMap& map, const NewRecord& record);
 
   // logic_stream.cc
   Task<Result<void>> create_here(NewStream stream);
@@ -171,9 +243,42 @@ class Logic {
   // Puts that waited are encoded anew, for the shards as they are now.
   void resume(const StreamPtr& stream);
 
+  // logic_settings.cc
+  template <class Edit>
+  Task<Result<void>> edit(std::string name, Edit edit);
+  Task<Result<void>> save(StreamPtr stream, StreamRecord record);
+  static Result<void> merge_tags(Tags& tags, Tags more, std::string_view resource);
+
+  // logic_reshard.cc
+  Result<Shard*> open_shard(Stream& stream, ShardIndex index) const;
+  Task<Result<void>> apply(StreamPtr stream, Reshard reshard);
+
+  // logic_consumer.cc
+  static ConsumerView view_of(const Stream& stream, const std::string& name,
+                              const ConsumerRecord& record);
+  std::unexpected<Error> no_such_consumer(std::string_view what) const;
+  Result<Consumer*> find(Stream& stream, const ConsumerPlace& place) const;
+  Task<Result<void>> save(StreamPtr stream, std::string name, ConsumerRecord record);
+
+  // logic_trim.cc
+  Task<void> sweep(Part& own);
+  Task<Result<void>> trim(StreamPtr stream);
+  Task<Result<void>> erase_shard(StreamPtr stream, ShardIndex index);
+  Task<Result<std::optional<std::pair<store::Key, TimeRow>>>> row_at(storage::ShardId id,
+                                                                     TimePoint horizon);
+  Task<Result<void>> trim_shard(StreamPtr stream, ShardIndex index, TimePoint horizon);
+
+  // logic_limits.cc
+  // Which of the records the shards take now.
+  Task<Result<std::vector<bool>>> admit(std::string name, const ShardMap& map,
+                                        const std::vector<NewRecord>& records);
+
   // logic_put.cc
   Task<Result<ShardMapPtr>> map_of(std::string name);
-  Result<Plan> plan(const ShardMap& map, const std::vector<NewRecord>& records) const;
+  // `admitted`: of each record; empty: all.
+  Result<Plan> plan(const ShardMap& map, const std::vector<NewRecord>& records,
+                    const std::vector<bool>& admitted) const;
+  static PutPlaces places_of(const ShardMap& map, const Plan& plan);
   // Waits for the commit. Gives the map as it is where the put was encoded for another.
   Task<Result<ShardMapPtr>> submit(std::string name, ShardMapPtr map, PutPtr put);
   void start_drain(const StreamPtr& stream);

@@ -10,6 +10,7 @@ namespace {
 
 // What a record adds to its key and data: lengths and an explicit hash key.
 constexpr size_t kRecordOverheadBytes = 10;
+constexpr uint32_t kRefused = UINT32_MAX;
 
 store::Batch merged(std::vector<PutPtr>& puts) {
   store::Batch batch;
@@ -25,13 +26,22 @@ store::Batch merged(std::vector<PutPtr>& puts) {
 struct Logic::Plan {
   PutPtr put;
   struct Target {
-    uint32_t part = 0;
+    ShardIndex shard;
+    uint32_t part = 0;       // or kRefused
     uint32_t index = 0;  // within the part
   };
   std::vector<Target> targets;
 };
 
-Result<Logic::Plan> Logic::plan(const ShardMap& map, const std::vector<NewRecord>& records) const {
+ShardIndex Logic::shard_of(const ShardMap& map, const NewRecord& record) {
+  if (map.open.size() == 1) return map.open[0].shard;
+  HashKey key =
+      record.explicit_hash_key ? *record.explicit_hash_key : hash_of(record.partition_key);
+  return map.of(key).shard;
+}
+
+Result<Logic::Plan> Logic::plan(const ShardMap& map, const std::vector<NewRecord>& records,
+                                const std::vector<bool>& admitted) const {
   Plan out{std::make_shared<Put>(), {}};
   out.targets.reserve(records.size());
   size_t total = 0;
@@ -51,24 +61,37 @@ Result<Logic::Plan> Logic::plan(const ShardMap& map, const std::vector<NewRecord
   }
   auto& parts = out.put->parts;
   std::map<ShardIndex, uint32_t> part_of;
-  for (const NewRecord& record : records) {
-    const ShardMap::Open& open =
-        map.open.size() == 1
-            ? map.open[0]
-            : map.of(record.explicit_hash_key ? *record.explicit_hash_key
-                                              : hash_of(record.partition_key));
-    auto [place, is_new] = part_of.try_emplace(open.shard, static_cast<uint32_t>(parts.size()));
+  for (size_t i = 0; i < records.size(); ++i) {
+    const NewRecord& record = records[i];
+    ShardIndex shard = shard_of(map, record);
+    if (!admitted.empty() && !admitted[i]) {
+      out.targets.push_back({shard, kRefused, 0});
+      continue;
+    }
+    auto [place, is_new] = part_of.try_emplace(shard, static_cast<uint32_t>(parts.size()));
     if (is_new) {
-      parts.push_back({open.shard, {}, 0});
+      parts.push_back({shard, {}, 0});
       parts.back().records.reserve((total + records.size() * kRecordOverheadBytes) /
                                    map.open.size());
     }
     RecordsWriter& writer = parts[place->second].records;
-    out.targets.push_back({place->second, writer.count()});
+    out.targets.push_back({shard, place->second, writer.count()});
     writer.add(record.partition_key, record.explicit_hash_key, record.data);
   }
   for (const PutPart& part : parts) out.put->bytes += part.records.bytes().size();
   return out;
+}
+
+PutPlaces Logic::places_of(const ShardMap& map, const Plan& plan) {
+  PutPlaces places{.is_encrypted = map.is_encrypted};
+  places.records.reserve(plan.targets.size());
+  for (const Plan::Target& target : plan.targets) {
+    PutPlace& place = places.records.emplace_back(PutPlace{target.shard, {}});
+    if (target.part == kRefused) continue;
+    auto open = std::ranges::find(map.open, target.shard, &ShardMap::Open::shard);
+    place.sequence_number = open->sequences.of(plan.put->parts[target.part].first + target.index);
+  }
+  return places;
 }
 
 Task<Result<ShardMapPtr>> Logic::map_of(std::string name) {
@@ -81,12 +104,24 @@ Task<Result<ShardMapPtr>> Logic::map_of(std::string name) {
   co_return map;
 }
 
-Task<Result<std::vector<PutPlace>>> Logic::put(std::string name, std::vector<NewRecord> records,
-                                               store::Batch also) {
+Task<Result<PutPlaces>> Logic::put(std::string name, std::vector<NewRecord> records, Origin origin,
+                                   store::Batch also) {
   bool has_also = !also.empty();
+  std::vector<bool> admitted;
   for (int attempt = 0; attempt < kPutAttemptsMax; ++attempt) {
     CO_TRY(ShardMapPtr map, co_await map_of(name));
-    CO_TRY(Plan planned, plan(*map, records));
+    bool is_limited = origin == Origin::kClient && config_.limits == Limits::kAws;
+    if (is_limited && attempt == 0) {
+      CO_TRY(admitted, co_await admit(name, *map, records));
+    }
+    auto drafted = plan(*map, records, admitted);
+    if (!drafted && attempt == 0) {
+      // What the stream takes may have been changed since the map was kept.
+      parts_[kernel_.shards.current()]->maps.erase(name);
+      continue;
+    }
+    CO_TRY(Plan planned, std::move(drafted));
+    if (planned.put->parts.empty() && !has_also) co_return places_of(*map, planned);
     planned.put->also = std::move(also);
     planned.put->has_also = has_also;
     auto submitted = co_await submit(name, map, planned.put);
@@ -95,19 +130,9 @@ Task<Result<std::vector<PutPlace>>> Logic::put(std::string name, std::vector<New
       if (submitted.error().code == kResourceNotFound) maps.erase(name);
       co_return fail(std::move(submitted).error());
     }
-    if (*submitted) {
-      maps[name] = *std::move(submitted);
-      also = std::move(planned.put->also);
-      continue;
-    }
-    std::vector<PutPlace> places;
-    places.reserve(records.size());
-    for (const Plan::Target& target : planned.targets) {
-      const PutPart& part = planned.put->parts[target.part];
-      auto open = std::ranges::find(map->open, part.shard, &ShardMap::Open::shard);
-      places.push_back({part.shard, open->sequences.of(part.first + target.index)});
-    }
-    co_return places;
+    if (!*submitted) co_return places_of(*map, planned);
+    maps[name] = *std::move(submitted);
+    also = std::move(planned.put->also);
   }
   co_return fail(kThroughputExceeded, "The shards of the stream are being changed.", Retry::kLater);
 }
@@ -219,7 +244,7 @@ Task<Result<void>> Logic::commit_puts(StreamPtr stream, std::vector<PutPtr> puts
     Shard* shard = stream->find(index);
     if (!shard->last_time_row || out.arrived - *shard->last_time_row >= kTimeRowInterval) {
       batch.put(storage::time_key(id, out.arrived),
-                storage::encode_offset(out.blocks.front()->first));
+                storage::encode(TimeRow{out.blocks.front()->first, shard->last_arrival}));
       new_rows.emplace_back(shard, out.arrived);
     }
     for (const auto& block : out.blocks) {

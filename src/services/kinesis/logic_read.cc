@@ -35,6 +35,7 @@ struct Logic::View {
   Offset from = 0;                // not behind the horizon, not beyond `next`
   Offset next = 0;                // of the next record to come, or the end of the closed shard
   bool is_closed = false;
+  bool is_encrypted = false;
   std::vector<BlockPtr> tail;     // empty where the place is older than the tail
   std::vector<ShardView> children;  // of a closed shard
 };
@@ -52,6 +53,7 @@ Task<Result<Logic::View>> Logic::view(Place place, Offset from, ReadLimits limit
       View out;
       out.stream = stream->id();
       out.created = shard->record.created;
+      out.is_encrypted = !stream->record.key_id.empty();
       out.next = shard->next;
       out.from = std::clamp(from, std::min(shard->record.horizon, out.next), out.next);
       out.is_closed = !shard->is_open();
@@ -102,7 +104,7 @@ Task<Result<Slice>> Logic::read(Place place, Offset from, ReadLimits limits) {
   for (int attempt = 0; attempt < kReadAttemptsMax; ++attempt) {
     CO_TRY(View seen, co_await view(place, from, limits));
     place.id = seen.stream;
-    Slice out{.created = seen.created, .next = seen.from};
+    Slice out{.created = seen.created, .next = seen.from, .is_encrypted = seen.is_encrypted};
     if (seen.from == seen.next) {
       out.ended = seen.is_closed;
       out.children = std::move(seen.children);
@@ -199,7 +201,8 @@ Task<Result<Offset>> Logic::time_row_before(StreamId stream, ShardIndex shard, T
          co_await kernel_.store.scan(
              {.range = range, .rows_max = 1, .direction = store::Direction::kBackward}));
   if (rows.entries.empty()) co_return Offset{0};
-  co_return storage::decode_offset(rows.entries[0].value);
+  CO_TRY(TimeRow row, storage::decode_time_row(rows.entries[0].value));
+  co_return row.offset;
 }
 
 // The first record from `from` on that arrived at `time` or later; the end where there is none.

@@ -31,18 +31,15 @@ Task<Result<void>> Logic::create_here(NewStream wanted) {
   record.mode = wanted.mode;
   record.max_record_kib = wanted.max_record_kib;
   record.shards_made = wanted.shards;
-  record.tags = std::move(wanted.tags);
+  CO_TRY_VOID(merge_tags(record.tags, std::move(wanted.tags), wanted.name));
   StreamPtr stream = make_stream(wanted.name, record);
   store::Batch batch;
   batch.require_absent(storage::stream_key(wanted.name));
   batch.put(storage::stream_key(wanted.name), storage::encode(record));
-  HashKey width = kHashKeyMax / wanted.shards;
   for (uint32_t i = 0; i < wanted.shards; ++i) {
     ShardRecord shard;
     shard.created = record.created;
-    // Equal parts; the last one takes what the division leaves.
-    shard.range.begin = width * i + (i == 0 ? 0 : 1);
-    shard.range.end = i + 1 == wanted.shards ? kHashKeyMax : width * (i + 1);
+    shard.range = equal_range(i, wanted.shards);
     batch.put(storage::shard_key({record.id, ShardIndex(i)}), storage::encode(shard));
     add_shard(*stream, ShardIndex(i), std::move(shard)).last_arrival = record.created;
   }
@@ -113,6 +110,21 @@ Task<Result<std::vector<ShardView>>> Logic::shards(std::string name) {
     co_return views;
   };
   co_return co_await on_stream(std::move(name), run);
+}
+
+Task<Logic::Usage> Logic::usage() {
+  Usage total;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    auto there = [&]() -> Task<void> {
+      for (const auto& [name, stream] : parts_[i]->streams) {
+        total.open_shards += stream->open_shards();
+        if (stream->record.mode == Mode::kOnDemand) ++total.on_demand_streams;
+      }
+      co_return;
+    };
+    co_await run_on(kernel_.shards.executor(i), there);
+  }
+  co_return total;
 }
 
 Task<Result<Logic::StreamPage>> Logic::list(std::string after, size_t count) {

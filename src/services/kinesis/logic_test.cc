@@ -45,7 +45,7 @@ TEST_F(KinesisLogicTest, ShardsShareTheHashKeys) {
   auto places = put("s", std::move(records));
   ASSERT_TRUE(places);
   std::vector<uint32_t> indices;
-  for (const PutPlace& place : *places) indices.push_back(place.shard.value());
+  for (const PutPlace& place : places->records) indices.push_back(place.shard.value());
   EXPECT_THAT(indices, ElementsAre(0, 0, 1, 1, 2, 2));
   // The same key goes to the same shard.
   EXPECT_EQ(put_one("s", "one", "1").shard, put_one("s", "one", "2").shard);
@@ -73,13 +73,13 @@ TEST_F(KinesisLogicTest, PutsThatWaitShareOneCommit) {
     batch.put("x", "1");
     return batch;
   }()));
-  std::vector<std::future<Result<std::vector<PutPlace>>>> puts;
+  std::vector<std::future<Result<PutPlaces>>> puts;
   static const std::string kText = "x";
   for (size_t i = 0; i < kPuts; ++i) {
     std::vector<NewRecord> records;
     records.push_back({kText, "k", std::nullopt});
     puts.push_back(asio::co_spawn(sim_.shards().executor(0),
-                                  logic().put("s", std::move(records)), asio::use_future));
+                                  logic().put("s", std::move(records), Logic::Origin::kClient), asio::use_future));
   }
   sim_.settle();
   for (auto& put : puts) ASSERT_TRUE(put.get());

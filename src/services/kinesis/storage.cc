@@ -225,18 +225,21 @@ Result<ConsumerRecord> decode_consumer(ByteView value) {
   return record;
 }
 
-Bytes encode_offset(Offset offset) {
+Bytes encode(const TimeRow& row) {
   RecordWriter out(kVersion);
-  out.u64(offset);
+  out.u64(row.offset);
+  out.time(row.before);
   return out.take();
 }
 
-Result<Offset> decode_offset(ByteView value) {
+Result<TimeRow> decode_time_row(ByteView value) {
   RecordReader in(value);
   in.version(kVersion);
-  Offset offset = in.u64();
+  TimeRow row;
+  row.offset = in.u64();
+  row.before = in.time();
   TRY_VOID(in.end("time row"));
-  return offset;
+  return row;
 }
 
 void erase_contents(store::Batch& batch, StreamId stream) {

@@ -39,13 +39,13 @@ Result<TimePoint> time_of(ByteView key);
 Bytes encode(const StreamRecord& record);
 Bytes encode(const ShardRecord& record);
 Bytes encode(const ConsumerRecord& record);
-Bytes encode_offset(Offset offset);
+Bytes encode(const TimeRow& row);
 
 // Errors: kCorrupt.
 Result<StreamRecord> decode_stream(ByteView value);
 Result<ShardRecord> decode_shard(ByteView value);
 Result<ConsumerRecord> decode_consumer(ByteView value);
-Result<Offset> decode_offset(ByteView value);
+Result<TimeRow> decode_time_row(ByteView value);
 
 // Everything of a stream but its own record.
 void erase_contents(store::Batch& batch, StreamId stream);

@@ -14,6 +14,7 @@
 
 #include "kernel/store/store.h"
 #include "services/kinesis/block.h"
+#include "services/kinesis/rate.h"
 #include "services/kinesis/sequence.h"
 #include "services/kinesis/tail.h"
 
@@ -29,11 +30,20 @@ struct ShardMap {
   StreamId stream;
   uint64_t epoch = 0;
   size_t record_bytes_max = 0;
+  bool is_encrypted = false;  // as it was asked for
   std::vector<Open> open;  // by hash key; together they cover all
 
   const Open& of(HashKey key) const;
 };
 using ShardMapPtr = std::shared_ptr<const ShardMap>;
+
+// What passes through a shard each second, where limits are those of AWS.
+struct Throughput {
+  Rate records_in{kShardRecordsInMax};
+  Rate bytes_in{kShardBytesInMax};
+  Rate reads{kShardReadsMax};
+  Rate bytes_out{kShardBytesOutMax};
+};
 
 struct Shard {
   Shard(Executor executor, ShardIndex index_, ShardRecord record_)
@@ -45,6 +55,7 @@ struct Shard {
   TimePoint last_arrival = {};
   std::optional<TimePoint> last_time_row;
   Tail tail;
+  Throughput throughput;
   Signal arrived;  // records, the end of the shard, or of the service
 
   bool is_open() const { return !record.closed; }

@@ -44,15 +44,15 @@ class KinesisTest : public ::testing::Test {
     auto created = sim_.run(logic().create(std::move(stream)));
     ASSERT_TRUE(created) << created.error().message;
   }
-  Result<std::vector<PutPlace>> put(std::string name, std::vector<NewRecord> records) {
-    return sim_.run(logic().put(std::move(name), std::move(records)));
+  Result<PutPlaces> put(std::string name, std::vector<NewRecord> records) {
+    return sim_.run(logic().put(std::move(name), std::move(records), Logic::Origin::kClient));
   }
   PutPlace put_one(std::string name, std::string_view key, std::string_view data) {
     std::vector<NewRecord> records;
     records.push_back({data, key, std::nullopt});
     auto places = put(std::move(name), std::move(records));
     CHECK(places, places ? "" : places.error().message);
-    return places->front();
+    return places->records.front();
   }
   static Logic::Place at(std::string name, uint32_t shard = 0) {
     return {std::move(name), ShardIndex(shard), std::nullopt};

@@ -58,6 +58,13 @@ struct ShardRecord {
   friend bool operator==(const ShardRecord&, const ShardRecord&) = default;
 };
 
+// Where the records of a time begin.
+struct TimeRow {
+  Offset offset = 0;
+  TimePoint before;  // the arrival of the record before
+  friend bool operator==(const TimeRow&, const TimeRow&) = default;
+};
+
 struct ConsumerRecord {
   TimePoint created;
   std::map<std::string, std::string> tags;
@@ -71,6 +78,13 @@ inline constexpr size_t kPutBytesMax = 10 << 20;
 inline constexpr size_t kGetRecordsMax = 10'000;
 inline constexpr size_t kGetBytesMax = 10 << 20;
 inline constexpr Millis kIteratorAgeMax = std::chrono::minutes(5);
+// "ListShards".
+inline constexpr Millis kTokenAgeMax = std::chrono::seconds(300);
+// "Quotas and limits" of the Developer Guide: of one shard, each second.
+inline constexpr double kShardRecordsInMax = 1000;
+inline constexpr double kShardBytesInMax = 1 << 20;
+inline constexpr double kShardReadsMax = 5;
+inline constexpr double kShardBytesOutMax = 2 << 20;
 // "CreateStream", "UpdateStreamMode": an on-demand stream begins with four shards.
 inline constexpr uint32_t kOnDemandShards = 4;
 inline constexpr uint32_t kRecordKibMin = 1024;

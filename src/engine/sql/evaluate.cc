@@ -26,7 +26,7 @@ size_t Evaluator::add(const ExprPtr& expr) {
   step->op = choose(*expr, *step);
   step->out.lane = expr->type.lane();
   steps_.push_back(std::move(step));
-  known_[expr.get()] = steps_.size() - 1;
+  if (expr->type.kind == TypeKind::kRow) known_[expr.get()] = steps_.size() - 1;
   return steps_.size() - 1;
 }
 

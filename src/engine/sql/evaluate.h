@@ -7,7 +7,7 @@
 // Invariants:
 //  1. The loops give what the bound functions give: where a loop cannot (overflow, division by
 //     zero), it asks the function for that row.
-//  2. An expression that occurs twice (the same node of the plan) is evaluated once a batch.
+//  2. A call that gives a ROW is evaluated once, however many of its fields are read.
 //  3. A row whose evaluation fails is reported once, with its first error.
 // Threads: one at a time. Results are valid until the next call, or while the batch lives for
 // references to its columns.

@@ -129,7 +129,7 @@ Rows StateReader::rows(std::span<const Lane> lanes) {
 }
 
 Result<void> StateReader::result() const {
-  if (failed_) return fail(codes::kCorrupt, "the state of the SQL program is damaged");
+  if (failed_) return suiro::fail(codes::kCorrupt, "the state of the SQL program is damaged");
   return ok();
 }
 

@@ -45,6 +45,7 @@ class StateReader {
   // How many items may follow, at a byte each at least: a damaged count does not allocate.
   size_t count();
   bool failed() const { return failed_; }
+  void fail() { failed_ = true; }
   bool at_end() const { return at_ == from_.size(); }
   Result<void> result() const;
 

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/sql/aggregate_column.h"
+
+#include <cmath>
+#include <limits>
+
+#include "engine/sql/evaluate_steps.h"
+
+namespace suiro::sql {
+namespace {
+
+using Fast = BoundAggregate::Fast;
+using Sum = __int128;
+
+constexpr size_t kAccumulatorBytes = 64;  // the object, its slot, the allocator
+
+class CountColumn final : public AggregateColumn {
+ public:
+  explicit CountColumn(Fast kind) : kind_(kind) {}
+  void resize(size_t groups) override { counts_.resize(groups); }
+  void add(const GroupedRows& in, std::span<const Vector* const> args,
+           std::vector<RowError>&) override {
+    const Vector* nulls = kind_ == Fast::kCount && !args[0]->nulls.empty() ? args[0] : nullptr;
+    for (size_t i = 0; i < in.rows.size(); ++i) {
+      if (nulls != nullptr && nulls->nulls[in.rows[i]] != 0) continue;
+      ++counts_[in.groups[i]];
+    }
+  }
+  Vector results(Arena&, std::vector<RowError>&) const override {
+    Vector out;
+    out.integers = counts_;
+    return out;
+  }
+  void clear() override { counts_.clear(); }
+  size_t bytes() const override { return counts_.size() * bytes_per_group(); }
+  size_t bytes_per_group() const override { return sizeof(int64_t); }
+  void encode(StateWriter& to) const override {
+    for (int64_t count : counts_) to.integer(count);
+  }
+  void decode(StateReader& from) override {
+    for (int64_t& count : counts_) count = from.integer();
+  }
+
+ private:
+  Fast kind_;
+  std::vector<int64_t> counts_;
+};
+
+// SUM, AVG, MIN, MAX over one lane. T: the column's type; S: that of the sum.
+template <class T, class S>
+class NumberColumn final : public AggregateColumn {
+ public:
+  NumberColumn(Fast kind, Type type) : kind_(kind), type_(std::move(type)) {}
+  void resize(size_t groups) override { cells_.resize(groups); }
+
+  void add(const GroupedRows& in, std::span<const Vector* const> args,
+           std::vector<RowError>&) override {
+    const Vector& column = *args[0];
+    const T* values = nullptr;
+    if constexpr (std::is_same_v<T, double>) {
+      values = column.reals.data();
+    } else {
+      values = column.integers.data();
+    }
+    auto loop = [&](auto update) {
+      for (size_t i = 0; i < in.rows.size(); ++i) {
+        const uint32_t row = in.rows[i];
+        if (!column.nulls.empty() && column.nulls[row] != 0) continue;
+        Cell& cell = cells_[in.groups[i]];
+        update(cell, values[row]);
+        ++cell.count;
+      }
+    };
+    if (kind_ == Fast::kMin) {
+      loop([](Cell& cell, T value) {
+        if (cell.count == 0 || below(value, cell.held())) cell.hold(value);
+      });
+    } else if (kind_ == Fast::kMax) {
+      loop([](Cell& cell, T value) {
+        if (cell.count == 0 || below(cell.held(), value)) cell.hold(value);
+      });
+    } else {
+      loop([](Cell& cell, T value) { cell.sum += value; });
+    }
+  }
+
+  Vector results(Arena&, std::vector<RowError>& errors) const override {
+    Vector out;
+    out.lane = type_.lane();
+    reset(out, cells_.size());
+    for (size_t g = 0; g < cells_.size(); ++g) {
+      const Cell& cell = cells_[g];
+      if (cell.count == 0) {
+        set_null(out, g);
+        continue;
+      }
+      S value = kind_ == Fast::kAvg ? S(cell.sum / S(cell.count)) : cell.sum;
+      if constexpr (std::is_same_v<S, double>) {
+        out.reals[g] = value;
+        if (!std::isfinite(value) && kind_ != Fast::kMin && kind_ != Fast::kMax) {
+          overflow(out, g, errors);
+        }
+      } else {
+        out.integers[g] = static_cast<int64_t>(value);
+        if (value < std::numeric_limits<int64_t>::min() ||
+            value > std::numeric_limits<int64_t>::max()) {
+          overflow(out, g, errors);
+        }
+      }
+    }
+    return out;
+  }
+
+  void clear() override { cells_.clear(); }
+  size_t bytes() const override { return cells_.size() * sizeof(Cell); }
+  size_t bytes_per_group() const override { return sizeof(Cell); }
+
+  void encode(StateWriter& to) const override {
+    for (const Cell& cell : cells_) {
+      to.integer(cell.count);
+      if constexpr (std::is_same_v<S, double>) {
+        to.real(cell.sum);
+      } else {
+        const Sum wide = cell.sum;
+        to.integer(static_cast<int64_t>(wide >> 64));
+        to.number(static_cast<uint64_t>(wide));
+      }
+    }
+  }
+  void decode(StateReader& from) override {
+    for (Cell& cell : cells_) {
+      cell.count = from.integer();
+      if constexpr (std::is_same_v<S, double>) {
+        cell.sum = from.real();
+      } else {
+        auto high = static_cast<unsigned __int128>(static_cast<Sum>(from.integer()));
+        cell.sum = static_cast<S>(high << 64 | from.number());
+      }
+    }
+  }
+
+ private:
+  struct Cell {
+    S sum = 0;  // MIN, MAX: the value
+    int64_t count = 0;
+    T held() const { return static_cast<T>(sum); }
+    void hold(T value) { sum = value; }
+  };
+
+  // NaN is above everything.
+  static bool below(T a, T b) {
+    if constexpr (std::is_same_v<T, double>) {
+      return std::isnan(b) ? !std::isnan(a) : a < b;
+    } else {
+      return a < b;
+    }
+  }
+
+  static void overflow(Vector& out, size_t group, std::vector<RowError>& errors) {
+    set_null(out, group);
+    errors.push_back({static_cast<uint32_t>(group),
+                      Error{errors::kNumericOverflow, "a sum does not fit its type", {}, {}}});
+  }
+
+  Fast kind_;
+  Type type_;
+  std::vector<Cell> cells_;
+};
+
+class AccumulatorColumn final : public AggregateColumn {
+ public:
+  explicit AccumulatorColumn(const Aggregate& aggregate) : aggregate_(aggregate) {}
+
+  void resize(size_t groups) override {
+    while (cells_.size() < groups) cells_.push_back(aggregate_.function.create());
+    while (cells_.size() > groups) cells_.pop_back();
+  }
+
+  void add(const GroupedRows& in, std::span<const Vector* const> args,
+           std::vector<RowError>& errors) override {
+    std::vector<Value> values(args.size());
+    for (size_t i = 0; i < in.rows.size(); ++i) {
+      const uint32_t row = in.rows[i];
+      for (size_t a = 0; a < args.size(); ++a) values[a] = value_at(*args[a], row);
+      Accumulator& cell = *cells_[in.groups[i]];
+      const size_t before = cell.size_bytes();
+      auto done = cell.add(values, in.rowtimes_ms[row]);
+      if (!done) errors.push_back({row, std::move(done).error()});
+      bytes_ += cell.size_bytes() - before;
+    }
+  }
+
+  Vector results(Arena& arena, std::vector<RowError>& errors) const override {
+    Vector out;
+    out.lane = aggregate_.function.type.lane();
+    for (size_t g = 0; g < cells_.size(); ++g) {
+      auto value = cells_[g]->result(arena);
+      if (!value) errors.push_back({static_cast<uint32_t>(g), value.error()});
+      if (value && !value->null && out.lane == Lane::kText) value->text = arena.keep(value->text);
+      out.push(value ? *value : Value{});
+    }
+    return out;
+  }
+
+  void clear() override {
+    cells_.clear();
+    bytes_ = 0;
+  }
+  size_t bytes() const override { return bytes_ + cells_.size() * kAccumulatorBytes; }
+  size_t bytes_per_group() const override { return kAccumulatorBytes; }
+
+  void encode(StateWriter& to) const override {
+    to.number(bytes_);
+    for (const auto& cell : cells_) {
+      Bytes state;
+      cell->encode(state);
+      to.text(state);
+    }
+  }
+  void decode(StateReader& from) override {
+    bytes_ = from.number();
+    for (auto& cell : cells_) {
+      if (!cell->decode(from.text())) from.fail();
+    }
+  }
+
+ private:
+  const Aggregate& aggregate_;
+  std::vector<std::unique_ptr<Accumulator>> cells_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<AggregateColumn> make_aggregate_column(const Aggregate& aggregate) {
+  const Fast fast = aggregate.function.fast;
+  if (fast == Fast::kCountRows || fast == Fast::kCount) return std::make_unique<CountColumn>(fast);
+  if (fast == Fast::kOther || aggregate.args.size() != 1) {
+    return std::make_unique<AccumulatorColumn>(aggregate);
+  }
+  const Type& from = aggregate.args[0]->type;
+  const Type& to = aggregate.function.type;
+  const bool extreme = fast == Fast::kMin || fast == Fast::kMax;
+  if (from.lane() == Lane::kReal && to.lane() == Lane::kReal) {
+    return std::make_unique<NumberColumn<double, double>>(fast, to);
+  }
+  const bool whole = from.is_integer() && to.kind == TypeKind::kBigint;
+  if (whole || (extreme && from.lane() == Lane::kInteger && to.lane() == Lane::kInteger)) {
+    if (extreme) return std::make_unique<NumberColumn<int64_t, int64_t>>(fast, to);
+    return std::make_unique<NumberColumn<int64_t, Sum>>(fast, to);
+  }
+  return std::make_unique<AccumulatorColumn>(aggregate);
+}
+
+}  // namespace suiro::sql

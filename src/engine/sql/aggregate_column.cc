@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/sql/aggregate.h"
+#include "engine/sql/convert.h"
 #include "engine/sql/evaluate_steps.h"
 
 namespace suiro::sql {
@@ -34,10 +36,10 @@ class CountColumn final : public AggregateColumn {
   void clear() override { counts_.clear(); }
   size_t bytes() const override { return counts_.size() * bytes_per_group(); }
   size_t bytes_per_group() const override { return sizeof(int64_t); }
-  void encode(StateWriter& to) const override {
+  void encode(SnapshotWriter& to) const override {
     for (int64_t count : counts_) to.integer(count);
   }
-  void decode(StateReader& from) override {
+  void decode(SnapshotReader& from) override {
     for (int64_t& count : counts_) count = from.integer();
   }
 
@@ -46,8 +48,90 @@ class CountColumn final : public AggregateColumn {
   std::vector<int64_t> counts_;
 };
 
-// SUM, AVG, MIN, MAX over one lane. T: the column's type; S: that of the sum.
-template <class T, class S>
+bool in_range(Sum value, const Type& type) {
+  return value >= std::numeric_limits<int64_t>::min() &&
+         value <= std::numeric_limits<int64_t>::max() && fits(type, static_cast<int64_t>(value));
+}
+
+// What one group holds. T: of the column; add(), and a result for `count` values.
+struct ExactCell {
+  Sum sum = 0;
+  int64_t count = 0;
+  void add(int64_t value) { sum += value; }
+  void encode(SnapshotWriter& to) const {
+    to.integer(count);
+    to.integer(static_cast<int64_t>(sum >> 64));
+    to.number(static_cast<uint64_t>(sum));
+  }
+  void decode(SnapshotReader& from) {
+    count = from.integer();
+    auto high = static_cast<unsigned __int128>(static_cast<Sum>(from.integer()));
+    sum = static_cast<Sum>(high << 64 | from.number());
+  }
+};
+
+struct RealCell {
+  RealSum sum;
+  int64_t count = 0;
+  void add(double value) { sum.add(value); }
+  void encode(SnapshotWriter& to) const {
+    to.integer(count);
+    Bytes state;
+    StateWriter writer(state, kAggregateVersion);
+    sum.encode(writer);
+    to.text(state);
+  }
+  void decode(SnapshotReader& from) {
+    count = from.integer();
+    StateReader reader(from.text(), kAggregateVersion);
+    sum.decode(reader);
+    if (reader.bad()) from.fail();
+  }
+};
+
+template <class T>
+struct ExtremeCell {
+  T best = 0;
+  int64_t count = 0;
+  void encode(SnapshotWriter& to) const {
+    to.integer(count);
+    if constexpr (std::is_same_v<T, double>) {
+      to.real(best);
+    } else {
+      to.integer(best);
+    }
+  }
+  void decode(SnapshotReader& from) {
+    count = from.integer();
+    if constexpr (std::is_same_v<T, double>) {
+      best = from.real();
+    } else {
+      best = from.integer();
+    }
+  }
+};
+
+// NaN is above everything.
+template <class T>
+bool below(T a, T b) {
+  if constexpr (std::is_same_v<T, double>) {
+    return std::isnan(b) ? !std::isnan(a) : a < b;
+  } else {
+    return a < b;
+  }
+}
+
+template <class T>
+const T* values_of(const Vector& column) {
+  if constexpr (std::is_same_v<T, double>) {
+    return column.reals.data();
+  } else {
+    return column.integers.data();
+  }
+}
+
+// SUM, AVG, MIN, MAX over one lane.
+template <class T, class Cell>
 class NumberColumn final : public AggregateColumn {
  public:
   NumberColumn(Fast kind, Type type) : kind_(kind), type_(std::move(type)) {}
@@ -56,12 +140,7 @@ class NumberColumn final : public AggregateColumn {
   void add(const GroupedRows& in, std::span<const Vector* const> args,
            std::vector<RowError>&) override {
     const Vector& column = *args[0];
-    const T* values = nullptr;
-    if constexpr (std::is_same_v<T, double>) {
-      values = column.reals.data();
-    } else {
-      values = column.integers.data();
-    }
+    const T* values = values_of<T>(column);
     auto loop = [&](auto update) {
       for (size_t i = 0; i < in.rows.size(); ++i) {
         const uint32_t row = in.rows[i];
@@ -71,16 +150,18 @@ class NumberColumn final : public AggregateColumn {
         ++cell.count;
       }
     };
-    if (kind_ == Fast::kMin) {
-      loop([](Cell& cell, T value) {
-        if (cell.count == 0 || below(value, cell.held())) cell.hold(value);
-      });
-    } else if (kind_ == Fast::kMax) {
-      loop([](Cell& cell, T value) {
-        if (cell.count == 0 || below(cell.held(), value)) cell.hold(value);
-      });
+    if constexpr (requires(Cell cell) { cell.best; }) {
+      if (kind_ == Fast::kMin) {
+        loop([](Cell& cell, T value) {
+          if (cell.count == 0 || below(value, cell.best)) cell.best = value;
+        });
+      } else {
+        loop([](Cell& cell, T value) {
+          if (cell.count == 0 || below(cell.best, value)) cell.best = value;
+        });
+      }
     } else {
-      loop([](Cell& cell, T value) { cell.sum += value; });
+      loop([](Cell& cell, T value) { cell.add(value); });
     }
   }
 
@@ -92,20 +173,17 @@ class NumberColumn final : public AggregateColumn {
       const Cell& cell = cells_[g];
       if (cell.count == 0) {
         set_null(out, g);
-        continue;
-      }
-      S value = kind_ == Fast::kAvg ? S(cell.sum / S(cell.count)) : cell.sum;
-      if constexpr (std::is_same_v<S, double>) {
-        out.reals[g] = value;
-        if (!std::isfinite(value) && kind_ != Fast::kMin && kind_ != Fast::kMax) {
-          overflow(out, g, errors);
-        }
-      } else {
+      } else if constexpr (std::is_same_v<Cell, ExactCell>) {
+        const Sum value = kind_ == Fast::kAvg ? cell.sum / cell.count : cell.sum;
         out.integers[g] = static_cast<int64_t>(value);
-        if (value < std::numeric_limits<int64_t>::min() ||
-            value > std::numeric_limits<int64_t>::max()) {
-          overflow(out, g, errors);
-        }
+        if (!in_range(value, type_)) overflow(out, g, errors);
+      } else if constexpr (std::is_same_v<Cell, RealCell>) {
+        const double sum = cell.sum.result();
+        out.reals[g] = kind_ == Fast::kAvg ? sum / static_cast<double>(cell.count) : sum;
+      } else if constexpr (std::is_same_v<T, double>) {
+        out.reals[g] = cell.best;
+      } else {
+        out.integers[g] = cell.best;
       }
     }
     return out;
@@ -114,52 +192,19 @@ class NumberColumn final : public AggregateColumn {
   void clear() override { cells_.clear(); }
   size_t bytes() const override { return cells_.size() * sizeof(Cell); }
   size_t bytes_per_group() const override { return sizeof(Cell); }
-
-  void encode(StateWriter& to) const override {
-    for (const Cell& cell : cells_) {
-      to.integer(cell.count);
-      if constexpr (std::is_same_v<S, double>) {
-        to.real(cell.sum);
-      } else {
-        const Sum wide = cell.sum;
-        to.integer(static_cast<int64_t>(wide >> 64));
-        to.number(static_cast<uint64_t>(wide));
-      }
-    }
+  void encode(SnapshotWriter& to) const override {
+    for (const Cell& cell : cells_) cell.encode(to);
   }
-  void decode(StateReader& from) override {
-    for (Cell& cell : cells_) {
-      cell.count = from.integer();
-      if constexpr (std::is_same_v<S, double>) {
-        cell.sum = from.real();
-      } else {
-        auto high = static_cast<unsigned __int128>(static_cast<Sum>(from.integer()));
-        cell.sum = static_cast<S>(high << 64 | from.number());
-      }
-    }
+  void decode(SnapshotReader& from) override {
+    for (Cell& cell : cells_) cell.decode(from);
   }
 
  private:
-  struct Cell {
-    S sum = 0;  // MIN, MAX: the value
-    int64_t count = 0;
-    T held() const { return static_cast<T>(sum); }
-    void hold(T value) { sum = value; }
-  };
-
-  // NaN is above everything.
-  static bool below(T a, T b) {
-    if constexpr (std::is_same_v<T, double>) {
-      return std::isnan(b) ? !std::isnan(a) : a < b;
-    } else {
-      return a < b;
-    }
-  }
-
-  static void overflow(Vector& out, size_t group, std::vector<RowError>& errors) {
+  void overflow(Vector& out, size_t group, std::vector<RowError>& failed) const {
     set_null(out, group);
-    errors.push_back({static_cast<uint32_t>(group),
-                      Error{errors::kNumericOverflow, "a sum does not fit its type", {}, {}}});
+    failed.push_back(
+        {static_cast<uint32_t>(group),
+         Error{errors::kNumericOverflow, "the sum is outside " + type_.text(), Retry::kNever, {}}});
   }
 
   Fast kind_;
@@ -209,7 +254,7 @@ class AccumulatorColumn final : public AggregateColumn {
   size_t bytes() const override { return bytes_ + cells_.size() * kAccumulatorBytes; }
   size_t bytes_per_group() const override { return kAccumulatorBytes; }
 
-  void encode(StateWriter& to) const override {
+  void encode(SnapshotWriter& to) const override {
     to.number(bytes_);
     for (const auto& cell : cells_) {
       Bytes state;
@@ -217,7 +262,7 @@ class AccumulatorColumn final : public AggregateColumn {
       to.text(state);
     }
   }
-  void decode(StateReader& from) override {
+  void decode(SnapshotReader& from) override {
     bytes_ = from.number();
     for (auto& cell : cells_) {
       if (!cell->decode(from.text())) from.fail();
@@ -240,14 +285,15 @@ std::unique_ptr<AggregateColumn> make_aggregate_column(const Aggregate& aggregat
   }
   const Type& from = aggregate.args[0]->type;
   const Type& to = aggregate.function.type;
+  if (from.lane() != to.lane()) return std::make_unique<AccumulatorColumn>(aggregate);
   const bool extreme = fast == Fast::kMin || fast == Fast::kMax;
-  if (from.lane() == Lane::kReal && to.lane() == Lane::kReal) {
-    return std::make_unique<NumberColumn<double, double>>(fast, to);
+  if (from.lane() == Lane::kReal) {
+    if (extreme) return std::make_unique<NumberColumn<double, ExtremeCell<double>>>(fast, to);
+    return std::make_unique<NumberColumn<double, RealCell>>(fast, to);
   }
-  const bool whole = from.is_integer() && to.kind == TypeKind::kBigint;
-  if (whole || (extreme && from.lane() == Lane::kInteger && to.lane() == Lane::kInteger)) {
-    if (extreme) return std::make_unique<NumberColumn<int64_t, int64_t>>(fast, to);
-    return std::make_unique<NumberColumn<int64_t, Sum>>(fast, to);
+  if (from.lane() == Lane::kInteger) {
+    if (extreme) return std::make_unique<NumberColumn<int64_t, ExtremeCell<int64_t>>>(fast, to);
+    return std::make_unique<NumberColumn<int64_t, ExactCell>>(fast, to);
   }
   return std::make_unique<AccumulatorColumn>(aggregate);
 }

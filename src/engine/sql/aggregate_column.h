@@ -34,8 +34,8 @@ class AggregateColumn {
   virtual void clear() = 0;
   virtual size_t bytes() const = 0;
   virtual size_t bytes_per_group() const = 0;
-  virtual void encode(StateWriter& to) const = 0;
-  virtual void decode(StateReader& from) = 0;
+  virtual void encode(SnapshotWriter& to) const = 0;
+  virtual void decode(SnapshotReader& from) = 0;
 };
 
 std::unique_ptr<AggregateColumn> make_aggregate_column(const Aggregate& aggregate);

@@ -50,8 +50,8 @@ class Operator {
   // No row earlier than this will leave.
   virtual int64_t bound() const = 0;
   virtual size_t bytes() const { return 0; }
-  virtual void encode(StateWriter& to) const = 0;
-  virtual void decode(StateReader& from) = 0;
+  virtual void encode(SnapshotWriter& to) const = 0;
+  virtual void decode(SnapshotReader& from) = 0;
   // Lookups: the relation of input 1. Errors: "LimitExceeded".
   virtual Result<void> load(const Rows& relation);
 };
@@ -61,8 +61,8 @@ class PassingOperator : public Operator {
  public:
   void advance(size_t input, int64_t bound_ms, int64_t now_ms, Sink& sink) override;
   int64_t bound() const override { return bound_; }
-  void encode(StateWriter& to) const override { to.integer(bound_); }
-  void decode(StateReader& from) override { bound_ = from.integer(); }
+  void encode(SnapshotWriter& to) const override { to.integer(bound_); }
+  void decode(SnapshotReader& from) override { bound_ = from.integer(); }
 
  protected:
   int64_t bound_ = kBoundNone;

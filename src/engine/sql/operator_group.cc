@@ -55,7 +55,7 @@ class GroupOperator final : public Operator {
   }
 
   void advance(size_t, int64_t bound_ms, int64_t, Sink& sink) override {
-    const bool stepped = node_.steps.width_ms > 0 && over_stream();
+    const bool stepped = node_.width_ms > 0 && over_stream();
     if (open() && (bound_ms == kBoundEnd || (stepped && bound_ms >= window_end_ms_))) {
       close(std::max(last_ms_, bound_ms_), sink);
     }
@@ -65,9 +65,9 @@ class GroupOperator final : public Operator {
   int64_t bound() const override {
     if (bound_ms_ == kBoundNone || bound_ms_ == kBoundEnd) return bound_ms_;
     const bool at_start = options_.group_rowtime == EngineOptions::GroupRowtime::kWindowStart;
-    if (node_.steps.width_ms == 0) return at_start && open() ? first_ms_ : bound_ms_;
+    if (node_.width_ms == 0) return at_start && open() ? first_ms_ : bound_ms_;
     const int64_t start = window_start(open() && at_start ? first_ms_ : bound_ms_);
-    return at_start ? start : add_time(start, node_.steps.width_ms);
+    return at_start ? start : add_time(start, node_.width_ms);
   }
 
   size_t bytes() const override {
@@ -76,7 +76,7 @@ class GroupOperator final : public Operator {
     return bytes;
   }
 
-  void encode(StateWriter& to) const override {
+  void encode(SnapshotWriter& to) const override {
     to.integer(bound_ms_);
     to.integer(first_ms_);
     to.integer(last_ms_);
@@ -91,7 +91,7 @@ class GroupOperator final : public Operator {
     for (const auto& column : aggregates_) column->encode(to);
   }
 
-  void decode(StateReader& from) override {
+  void decode(SnapshotReader& from) override {
     bound_ms_ = from.integer();
     first_ms_ = from.integer();
     last_ms_ = from.integer();
@@ -140,8 +140,8 @@ class GroupOperator final : public Operator {
   }
 
   int64_t window_start(int64_t time_ms) const {
-    const int64_t from = time_ms - node_.steps.offset_ms;
-    return time_ms - floor_modulo(from, node_.steps.width_ms);
+    const int64_t from = time_ms - node_.offset_ms;
+    return time_ms - floor_modulo(from, node_.width_ms);
   }
 
   void keep_key(const Value& key) {
@@ -174,9 +174,8 @@ class GroupOperator final : public Operator {
     if (!open()) {
       keep_key(value_at(column, first));
       first_ms_ = time_ms;
-      window_end_ms_ = node_.steps.width_ms > 0
-                           ? add_time(window_start(time_ms), node_.steps.width_ms)
-                           : kBoundEnd;
+      window_end_ms_ =
+          node_.width_ms > 0 ? add_time(window_start(time_ms), node_.width_ms) : kBoundEnd;
     }
     size_t end = begin + 1;
     while (end < selection.size() && inside(selection[end])) ++end;
@@ -263,7 +262,7 @@ class GroupOperator final : public Operator {
   int64_t rowtime(int64_t time_ms) const {
     if (!over_stream()) return options_.query_start_ms;
     const bool at_start = options_.group_rowtime == EngineOptions::GroupRowtime::kWindowStart;
-    if (node_.steps.width_ms > 0) return at_start ? window_start(first_ms_) : window_end_ms_;
+    if (node_.width_ms > 0) return at_start ? window_start(first_ms_) : window_end_ms_;
     return at_start ? first_ms_ : time_ms;
   }
 

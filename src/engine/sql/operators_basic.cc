@@ -91,11 +91,11 @@ class ProjectOperator final : public Operator {
   }
 
   int64_t bound() const override { return bound_; }
-  void encode(StateWriter& to) const override {
+  void encode(SnapshotWriter& to) const override {
     to.integer(bound_);
     to.integer(last_ms_);
   }
-  void decode(StateReader& from) override {
+  void decode(SnapshotReader& from) override {
     bound_ = from.integer();
     last_ms_ = from.integer();
   }
@@ -197,13 +197,13 @@ class TableFunctionOperator final : public Operator {
 
   int64_t bound() const override { return bound_; }
   size_t bytes() const override { return function_->size_bytes(); }
-  void encode(StateWriter& to) const override {
+  void encode(SnapshotWriter& to) const override {
     Bytes state;
     function_->encode(state);
     to.text(state);
     to.integer(bound_);
   }
-  void decode(StateReader& from) override {
+  void decode(SnapshotReader& from) override {
     auto done = function_->decode(from.text());
     if (!done) from.fail();
     bound_ = from.integer();

@@ -25,7 +25,7 @@ void append_raw(Bytes& to, uint64_t bits) {
 
 }  // namespace
 
-void StateWriter::number(uint64_t value) {
+void SnapshotWriter::number(uint64_t value) {
   while (value >= 0x80) {
     to_.push_back(static_cast<char>(value | 0x80));
     value >>= 7;
@@ -33,20 +33,20 @@ void StateWriter::number(uint64_t value) {
   to_.push_back(static_cast<char>(value));
 }
 
-void StateWriter::integer(int64_t value) {
+void SnapshotWriter::integer(int64_t value) {
   number(static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63));
 }
 
-void StateWriter::real(double value) {
+void SnapshotWriter::real(double value) {
   append_be64(to_, std::bit_cast<uint64_t>(value));
 }
 
-void StateWriter::text(ByteView bytes) {
+void SnapshotWriter::text(ByteView bytes) {
   number(bytes.size());
   to_.append(bytes);
 }
 
-void StateWriter::value(Lane lane, const Value& value) {
+void SnapshotWriter::value(Lane lane, const Value& value) {
   to_.push_back(value.null ? 0 : 1);
   if (value.null) return;
   if (lane == Lane::kInteger) integer(value.integer);
@@ -54,7 +54,7 @@ void StateWriter::value(Lane lane, const Value& value) {
   if (lane == Lane::kText) text(value.text);
 }
 
-void StateWriter::rows(const Rows& rows) {
+void SnapshotWriter::rows(const Rows& rows) {
   number(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     integer(rows.rowtimes_ms[i]);
@@ -62,7 +62,7 @@ void StateWriter::rows(const Rows& rows) {
   }
 }
 
-uint64_t StateReader::number() {
+uint64_t SnapshotReader::number() {
   uint64_t value = 0;
   for (int shift = 0; shift < 64; shift += 7) {
     if (at_ >= from_.size()) break;
@@ -75,12 +75,12 @@ uint64_t StateReader::number() {
   return 0;
 }
 
-int64_t StateReader::integer() {
+int64_t SnapshotReader::integer() {
   uint64_t raw = number();
   return static_cast<int64_t>(raw >> 1) ^ -static_cast<int64_t>(raw & 1);
 }
 
-double StateReader::real() {
+double SnapshotReader::real() {
   if (from_.size() - at_ < 8) {
     failed_ = true;
     at_ = from_.size();
@@ -91,14 +91,14 @@ double StateReader::real() {
   return value;
 }
 
-ByteView StateReader::text() {
+ByteView SnapshotReader::text() {
   size_t size = count();
   ByteView bytes = from_.substr(at_, size);
   at_ += size;
   return bytes;
 }
 
-size_t StateReader::count() {
+size_t SnapshotReader::count() {
   uint64_t count = number();
   if (count > from_.size() - at_) {
     failed_ = true;
@@ -108,7 +108,7 @@ size_t StateReader::count() {
   return count;
 }
 
-Value StateReader::value(Lane lane) {
+Value SnapshotReader::value(Lane lane) {
   if (number() == 0) return {};
   if (lane == Lane::kInteger) return Value::of_integer(integer());
   if (lane == Lane::kReal) return Value::of_real(real());
@@ -116,7 +116,7 @@ Value StateReader::value(Lane lane) {
   return {};
 }
 
-Rows StateReader::rows(std::span<const Lane> lanes) {
+Rows SnapshotReader::rows(std::span<const Lane> lanes) {
   RowBuffer buffer(std::vector<Lane>(lanes.begin(), lanes.end()));
   size_t size = count();
   std::vector<Value> values(lanes.size());
@@ -128,7 +128,7 @@ Rows StateReader::rows(std::span<const Lane> lanes) {
   return buffer.take();
 }
 
-Result<void> StateReader::result() const {
+Result<void> SnapshotReader::result() const {
   if (failed_) return suiro::fail(codes::kCorrupt, "the state of the SQL program is damaged");
   return ok();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows as bytes: StateWriter and StateReader for checkpoints, RowCodec for rows that operators keep
-// one by one, and helpers over Rows.
+// Rows as bytes: SnapshotWriter and SnapshotReader for checkpoints, RowCodec for rows that
+// operators keep one by one, and helpers over Rows.
 //
 // Invariants: 1. decode(encode(row)) is the row, NULLs and the bits of reals included. 2. A reader
 // never reads past its bytes: damaged ones give an error, not a crash.
@@ -18,9 +18,9 @@
 
 namespace suiro::sql {
 
-class StateWriter {
+class SnapshotWriter {
  public:
-  explicit StateWriter(Bytes& to) : to_(to) {}
+  explicit SnapshotWriter(Bytes& to) : to_(to) {}
   void number(uint64_t value);  // LEB128
   void integer(int64_t value);  // zigzag
   void real(double value);
@@ -32,9 +32,9 @@ class StateWriter {
   Bytes& to_;
 };
 
-class StateReader {
+class SnapshotReader {
  public:
-  explicit StateReader(ByteView from) : from_(from) {}
+  explicit SnapshotReader(ByteView from) : from_(from) {}
   uint64_t number();
   int64_t integer();
   double real();

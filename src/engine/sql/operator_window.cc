@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sliding windows: one output row for each input row, at once. A frame holds the rows of its
+// partition that came before the current one, and it: rows of one ROWTIME see only those before
+// them. What leaves a frame makes no output.
+#include <algorithm>
+#include <map>
+
+#include "engine/sql/operator.h"
+
+namespace suiro::sql {
+namespace {
+
+constexpr size_t kEntryBytes = 64;
+constexpr size_t kPartitionBytes = 192;
+constexpr int64_t kUnbounded = kBoundEnd / 4;  // frames of at least this keep no rows
+
+struct Entry {
+  int64_t time_ms = 0;
+  Bytes args;
+};
+
+// Rows of a frame, oldest first.
+class Frames {
+ public:
+  void push(Entry entry) { entries_.push_back(std::move(entry)); }
+  void pop_front() {
+    ++head_;
+    if (head_ * 2 > entries_.size() && head_ >= kCompact) {
+      entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
+    }
+  }
+  void pop_back() { entries_.pop_back(); }
+  size_t size() const { return entries_.size() - head_; }
+  const Entry& operator[](size_t i) const { return entries_[head_ + i]; }
+
+ private:
+  static constexpr size_t kCompact = 16;
+  std::vector<Entry> entries_;
+  size_t head_ = 0;
+};
+
+struct Partition {
+  Frames frame;
+  std::vector<std::unique_ptr<Accumulator>> calls;
+};
+
+// One window of the node, with its partitions.
+class WindowState {
+ public:
+  WindowState(const WindowNode::Window& window, size_t first_root)
+      : window_(window), first_root_(first_root) {
+    std::vector<Lane> keys, args;
+    for (const ExprPtr& key : window.partition) keys.push_back(key->type.lane());
+    for (const Aggregate& call : window.calls) {
+      for (const ExprPtr& arg : call.args) args.push_back(arg->type.lane());
+      removable_ &= static_cast<unsigned>(call.function.removable);
+    }
+    keys_ = RowCodec(std::move(keys));
+    args_ = RowCodec(std::move(args));
+  }
+
+  void bind(const Evaluator& evaluator) {
+    key_columns_.clear();
+    arg_columns_.clear();
+    size_t at = first_root_;
+    for (size_t i = 0; i < keys_.lanes().size(); ++i)
+      key_columns_.push_back(&evaluator.result(at++));
+    for (size_t i = 0; i < args_.lanes().size(); ++i)
+      arg_columns_.push_back(&evaluator.result(at++));
+  }
+
+  size_t bytes() const { return bytes_; }
+
+  // Takes the row into its partition's frame and gives the calls' results.
+  Result<void> add(uint32_t row, int64_t time_ms, size_t bytes_left, Arena& arena,
+                   std::vector<Value>& results) {
+    sweep(time_ms);
+    Bytes key = keys_.encode(key_columns_, row);
+    Entry entry{time_ms, args_.encode(arg_columns_, row)};
+    auto found = partitions_.find(key);
+    const size_t more =
+        entry.args.size() + kEntryBytes + (found == partitions_.end() ? partition_bytes(key) : 0);
+    if (more > bytes_left) return fail(limit_error("OVER", bytes_left + bytes_));
+    if (found == partitions_.end()) {
+      bytes_ += partition_bytes(key);
+      found = partitions_.emplace(std::move(key), Partition{}).first;
+      found->second.calls = fresh_calls();
+    }
+    Partition& partition = found->second;
+    last_ = &partition;
+    TRY_VOID(evict(partition, time_ms));
+    bytes_ += entry.args.size() + kEntryBytes;
+    partition.frame.push(std::move(entry));
+    TRY_VOID(apply(partition));
+    for (const auto& call : partition.calls) {
+      TRY(Value value, call->result(arena));
+      if (!value.null) value.text = arena.keep(value.text);
+      results.push_back(value);
+    }
+    if (unbounded()) drop(partition, Side::kBack);
+    return ok();
+  }
+
+  // Takes back the row that was added last, after it failed here or in another window.
+  void undo() {
+    if (last_ == nullptr || last_->frame.size() == 0) return;
+    drop(*last_, Side::kBack);
+    rebuild(*last_);
+  }
+  void forget_last() { last_ = nullptr; }
+
+  void encode(SnapshotWriter& to) const {
+    to.integer(next_sweep_ms_);
+    to.number(partitions_.size());
+    for (const auto& [key, partition] : partitions_) {
+      to.text(key);
+      to.number(partition.frame.size());
+      for (size_t i = 0; i < partition.frame.size(); ++i) {
+        to.integer(partition.frame[i].time_ms);
+        to.text(partition.frame[i].args);
+      }
+      for (const auto& call : partition.calls) {
+        Bytes state;
+        call->encode(state);
+        to.text(state);
+      }
+    }
+  }
+
+  void decode(SnapshotReader& from) {
+    next_sweep_ms_ = from.integer();
+    for (size_t left = from.count(); left > 0 && !from.failed(); --left) {
+      Bytes key(from.text());
+      bytes_ += partition_bytes(key);
+      Partition& partition = partitions_[key];
+      partition.calls = fresh_calls();
+      for (size_t rows = from.count(); rows > 0 && !from.failed(); --rows) {
+        const int64_t time_ms = from.integer();
+        partition.frame.push({time_ms, Bytes(from.text())});
+        bytes_ += partition.frame[partition.frame.size() - 1].args.size() + kEntryBytes;
+      }
+      for (auto& call : partition.calls) {
+        if (!call->decode(from.text())) from.fail();
+      }
+    }
+  }
+
+ private:
+  enum class Side { kFront, kBack };
+
+  bool by_rows() const { return window_.frame.kind == Frame::Kind::kRows; }
+  bool unbounded() const { return window_.frame.preceding >= kUnbounded; }
+  size_t partition_bytes(const Bytes& key) const {
+    return key.size() + kPartitionBytes + window_.calls.size() * kEntryBytes;
+  }
+
+  std::vector<std::unique_ptr<Accumulator>> fresh_calls() const {
+    std::vector<std::unique_ptr<Accumulator>> calls;
+    for (const Aggregate& call : window_.calls) calls.push_back(call.function.create());
+    return calls;
+  }
+
+  void drop(Partition& partition, Side side) {
+    const size_t at = side == Side::kFront ? 0 : partition.frame.size() - 1;
+    bytes_ -= partition.frame[at].args.size() + kEntryBytes;
+    side == Side::kFront ? partition.frame.pop_front() : partition.frame.pop_back();
+  }
+
+  bool expired(const Partition& partition, int64_t time_ms) const {
+    if (partition.frame.size() == 0 || unbounded()) return false;
+    if (by_rows()) return partition.frame.size() > static_cast<size_t>(window_.frame.preceding);
+    return partition.frame[0].time_ms < add_time(time_ms, -window_.frame.preceding);
+  }
+
+  // Before a row of `time_ms` comes in.
+  Result<void> evict(Partition& partition, int64_t time_ms) {
+    while (expired(partition, time_ms)) {
+      if (removable_ != 0) TRY_VOID(each_call(partition, 0, Step::kRemove));
+      drop(partition, Side::kFront);
+    }
+    return ok();
+  }
+
+  Result<void> apply(Partition& partition) {
+    if (removable_ != 0 || unbounded()) {
+      return each_call(partition, partition.frame.size() - 1, Step::kAdd);
+    }
+    partition.calls = fresh_calls();
+    for (size_t i = 0; i < partition.frame.size(); ++i) {
+      TRY_VOID(each_call(partition, i, Step::kAdd));
+    }
+    return ok();
+  }
+
+  void rebuild(Partition& partition) {
+    partition.calls = fresh_calls();
+    for (size_t i = 0; i < partition.frame.size(); ++i) {
+      (void)each_call(partition, i, Step::kAdd);
+    }
+  }
+
+  enum class Step { kAdd, kRemove };
+  Result<void> each_call(Partition& partition, size_t index, Step step) {
+    const Entry& entry = partition.frame[index];
+    args_.decode(entry.args, values_);
+    std::span<const Value> args(values_);
+    for (size_t i = 0; i < partition.calls.size(); ++i) {
+      const size_t count = window_.calls[i].args.size();
+      Accumulator& call = *partition.calls[i];
+      TRY_VOID(step == Step::kAdd ? call.add(args.first(count), entry.time_ms)
+                                  : call.remove(args.first(count), entry.time_ms));
+      args = args.subspan(count);
+    }
+    return ok();
+  }
+
+  // Partitions that see no more rows go, once a frame's length.
+  void sweep(int64_t time_ms) {
+    if (by_rows() || unbounded() || time_ms < next_sweep_ms_) return;
+    next_sweep_ms_ = add_time(time_ms, std::max<int64_t>(window_.frame.preceding, 1));
+    for (auto it = partitions_.begin(); it != partitions_.end();) {
+      while (expired(it->second, time_ms)) {
+        if (removable_ != 0) (void)each_call(it->second, 0, Step::kRemove);
+        drop(it->second, Side::kFront);
+      }
+      if (it->second.frame.size() > 0) {
+        ++it;
+        continue;
+      }
+      bytes_ -= partition_bytes(it->first);
+      it = partitions_.erase(it);
+    }
+  }
+
+  const WindowNode::Window& window_;
+  size_t first_root_;
+  RowCodec keys_, args_;
+  unsigned removable_ = 1;
+  std::map<Bytes, Partition> partitions_;
+  Partition* last_ = nullptr;
+  int64_t next_sweep_ms_ = kBoundNone;
+  size_t bytes_ = 0;
+  std::vector<const Vector*> key_columns_, arg_columns_;
+  std::vector<Value> values_;
+};
+
+std::vector<ExprPtr> window_roots(const WindowNode& node) {
+  std::vector<ExprPtr> roots;
+  for (const auto& window : node.windows) {
+    roots.insert(roots.end(), window.partition.begin(), window.partition.end());
+    for (const Aggregate& call : window.calls) {
+      roots.insert(roots.end(), call.args.begin(), call.args.end());
+    }
+  }
+  return roots;
+}
+
+class WindowOperator final : public PassingOperator {
+ public:
+  WindowOperator(const Node& node, const OperatorOptions& options)
+      : node_(std::get<WindowNode>(node.what)),
+        options_(options),
+        lanes_(lanes_of(node.schema)),
+        evaluator_(window_roots(node_), options.query_start_ms) {
+    size_t root = 0;
+    for (const auto& window : node_.windows) {
+      states_.emplace_back(window, root);
+      root += window.partition.size();
+      for (const Aggregate& call : window.calls) root += call.args.size();
+    }
+  }
+
+  void push(size_t, Rows rows, Sink& sink) override {
+    std::vector<uint32_t> selection = all_rows(rows.size());
+    arena_.clear();
+    evaluator_.run(rows, selection, arena_);
+    for (const RowError& error : evaluator_.errors()) sink.error(rows, error.row, error.error);
+    for (WindowState& state : states_) state.bind(evaluator_);
+    auto arena = std::make_shared<Arena>();
+    std::vector<uint32_t> kept;
+    std::vector<Vector> added;
+    for (size_t c = rows.columns.size(); c < lanes_.size(); ++c)
+      added.push_back({.lane = lanes_[c]});
+    std::vector<Value> results;
+    for (uint32_t row : selection) {
+      results.clear();
+      auto done = add(row, rows.rowtimes_ms[row], *arena, results);
+      if (!done) {
+        sink.error(rows, row, done.error());
+        continue;
+      }
+      kept.push_back(row);
+      for (size_t c = 0; c < added.size(); ++c) added[c].push(results[c]);
+    }
+    if (kept.empty()) return;
+    Rows out = kept.size() == rows.size() ? std::move(rows) : gather(rows, kept);
+    for (Vector& column : added) out.columns.push_back(std::move(column));
+    if (arena->size_bytes() > 0) add_owner(out, arena);
+    sink.rows(std::move(out));
+  }
+
+  size_t bytes() const override {
+    size_t bytes = 0;
+    for (const WindowState& state : states_) bytes += state.bytes();
+    return bytes;
+  }
+  void encode(SnapshotWriter& to) const override {
+    PassingOperator::encode(to);
+    for (const WindowState& state : states_) state.encode(to);
+  }
+  void decode(SnapshotReader& from) override {
+    PassingOperator::decode(from);
+    for (WindowState& state : states_) state.decode(from);
+  }
+
+ private:
+  // In all windows, or in none.
+  Result<void> add(uint32_t row, int64_t time_ms, Arena& arena, std::vector<Value>& results) {
+    for (WindowState& state : states_) state.forget_last();
+    for (size_t i = 0; i < states_.size(); ++i) {
+      const size_t used = bytes();
+      const size_t left = used < options_.bytes_max ? options_.bytes_max - used : 0;
+      auto done = states_[i].add(row, time_ms, left, arena, results);
+      if (done) continue;
+      for (size_t k = 0; k <= i; ++k) {
+        if (k < i || done.error().code != errors::kLimit) states_[k].undo();
+      }
+      return done;
+    }
+    return ok();
+  }
+
+  const WindowNode& node_;
+  OperatorOptions options_;
+  std::vector<Lane> lanes_;
+  Evaluator evaluator_;
+  Arena arena_;
+  std::vector<WindowState> states_;
+};
+
+}  // namespace
+
+OperatorPtr make_window(const Node& node, const OperatorOptions& options) {
+  return std::make_unique<WindowOperator>(node, options);
+}
+
+}  // namespace suiro::sql

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows as the bytes of outputs: docs/decisions/143-sql-output-layout.md.
+#include <cmath>
+
+#include "base/bytes.h"
+#include "engine/sql/convert.h"
+#include "engine/sql/input_mapper.h"
+#include "engine/sql/row_codec.h"
+
+namespace suiro::sql {
+namespace {
+
+constexpr char kHexDigits[] = "0123456789abcdef";
+
+void append_json_text(std::string_view text, Bytes& to) {
+  to += '"';
+  for (char c : text) {
+    switch (c) {
+      case '"':
+        to += "\\\"";
+        break;
+      case '\\':
+        to += "\\\\";
+        break;
+      case '\n':
+        to += "\\n";
+        break;
+      case '\r':
+        to += "\\r";
+        break;
+      case '\t':
+        to += "\\t";
+        break;
+      case '\b':
+        to += "\\b";
+        break;
+      case '\f':
+        to += "\\f";
+        break;
+      default:
+        if (static_cast<uint8_t>(c) < 0x20) {
+          to += "\\u00";
+          to += {kHexDigits[static_cast<uint8_t>(c) >> 4], kHexDigits[c & 15]};
+        } else {
+          to += c;
+        }
+    }
+  }
+  to += '"';
+}
+
+void append_json(const Type& type, const Value& value, Bytes& to) {
+  if (value.null) {
+    to += "null";
+  } else if (type.kind == TypeKind::kBoolean) {
+    to += value.integer != 0 ? "true" : "false";
+  } else if (type.lane() == Lane::kReal && !std::isfinite(value.real)) {
+    to += "null";
+  } else if (type.is_numeric()) {
+    append_text(to, type, value);
+  } else if (type.is_binary()) {
+    append_json_text(base64_encode(value.text), to);
+  } else if (type.is_text()) {
+    append_json_text(value.text, to);
+  } else {
+    append_json_text(text_of(type, value), to);
+  }
+}
+
+void append_csv(const Type& type, const Value& value, Bytes& to) {
+  if (value.null) return;
+  std::string text = type.is_binary() ? base64_encode(value.text) : text_of(type, value);
+  if (!text.empty() && text.find_first_of(",\"\r\n") == std::string::npos) {
+    to += text;
+    return;
+  }
+  to += '"';
+  for (char c : text) {
+    if (c == '"') to += '"';
+    to += c;
+  }
+  to += '"';
+}
+
+}  // namespace
+
+void format_row(const Schema& schema, const Rows& rows, size_t row, OutputFormat format,
+                Bytes& to) {
+  if (format == OutputFormat::kJson) to += '{';
+  for (size_t c = 0; c < schema.size(); ++c) {
+    if (c > 0) to += ',';
+    const Value value = value_at(rows.columns[c], row);
+    if (format == OutputFormat::kCsv) {
+      append_csv(schema[c].type, value, to);
+      continue;
+    }
+    append_json_text(schema[c].name, to);
+    to += ':';
+    append_json(schema[c].type, value, to);
+  }
+  if (format == OutputFormat::kJson) to += '}';
+}
+
+void append_value_text(const Type& type, const Value& value, Bytes& to) {
+  append_text(to, type, value);
+}
+
+}  // namespace suiro::sql

@@ -94,6 +94,9 @@ class System:
                 pass
         return total
 
+    def while_filling(self, fill):
+        fill()
+
     def stop(self):
         if self.process:
             try:
@@ -135,11 +138,23 @@ class Redis(System):
 
 class Beanstalkd(System):
     program = "beanstalkd"
+    SYNC = "-f0"
+    sync = SYNC
 
     def command(self):
         (self.directory / "log.d").mkdir(exist_ok=True)
         return [self.program, "-l", "127.0.0.1", "-p", str(self.port), "-b",
-                str(self.directory / "log.d"), "-f0", "-z", "1048576"]
+                str(self.directory / "log.d"), self.sync, "-z", "1048576"]
+
+    def while_filling(self, fill):
+        """It syncs every job by itself: it is filled without, and started again as measured."""
+        self.stop()
+        self.sync = "-F"
+        self.start()
+        fill()
+        self.stop()
+        self.sync = self.SYNC
+        self.start()
 
 
 class Rabbitmq(System):

@@ -6,6 +6,7 @@ medians and Suiro's ratio to each. Absolute figures belong to the machine; ratio
 Bounded in time: each load runs --milliseconds and stops by itself. Loopback only.
 """
 import argparse
+import io
 import json
 import os
 import pathlib
@@ -16,13 +17,23 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 
 import rivals
 
 ROOT = rivals.ROOT
 LOAD = ROOT / "build" / "release" / "bench" / "suiro-load"
 BODY_BYTES = 256
+ACCOUNT = "000000000000"
+CONNECTIONS = (1, 64)
 KEYS = 4  # of each connection: few enough that one short run of puts covers the gets
+
+
+def zipped(name, text):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(name, text)
+    return out.getvalue()
 
 
 class Bench:
@@ -85,7 +96,8 @@ class Bench:
                 "disk_bytes_per_payload_byte": round(statistics.median(written[name]), 2),
                 "suiro_ratio": round(ours / rate, 2) if rate else None})
 
-    def queues(self, depth, connections):
+    def queues(self, depth):
+        """Each system is filled once; one and 64 connections are measured on what it holds."""
         systems = {"suiro": (rivals.Suiro, "sqs"), "redis": (rivals.Redis, "redis"),
                    "rabbitmq": (rivals.Rabbitmq, "rabbitmq"),
                    "beanstalkd": (rivals.Beanstalkd, "beanstalkd")}
@@ -100,30 +112,51 @@ class Bench:
                 running.append(system)
                 queue = self.make_queue(system) if name == "suiro" else "bench"
                 arguments = ("--queue", queue, "--body", BODY_BYTES)
-                self.fill(system, name, load, arguments, depth)
-                sides[name] = (system, load, (*arguments, "--connections", connections))
-            self.compare(f"queue cycle, depth {depth}, {connections} connections", sides,
-                         BODY_BYTES)
+                try:
+                    system.while_filling(lambda: self.fill(system, name, load, arguments, depth))
+                except RuntimeError as error:
+                    if name == "suiro":
+                        raise
+                    self.say(f"queue cycle, depth {depth}: {name} is left out: {error}")
+                    continue
+                sides[name] = (system, load, arguments)
+            for connections in CONNECTIONS:
+                self.compare(f"queue cycle, depth {depth}, {connections} connections",
+                             {name: (system, load, (*arguments, "--connections", connections))
+                              for name, (system, load, arguments) in sides.items()}, BODY_BYTES)
         finally:
             for system in running:
                 system.stop()
+
+    def depths(self):
+        """What depth costs: Suiro's cycles at each, beside those at the first."""
+        for connections in CONNECTIONS:
+            found = [(int(match[1]), row) for row in self.rows if row["system"] == "suiro" and (
+                match := re.match(rf"queue cycle, depth (\d+), {connections} connections",
+                                  row["comparison"]))]
+            for depth, row in found[1:]:
+                self.rows.append({**row, "comparison": f"suiro's cycle, {connections} connections",
+                                  "system": f"depth {depth} : {found[0][0]}",
+                                  "suiro_ratio": round(row["per_second"] /
+                                                       found[0][1]["per_second"], 2)})
 
     def make_queue(self, system):
         return system.server.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
 
     def fill(self, system, name, load, arguments, depth):
-        sent, began = 0, time.monotonic()
-        while sent < depth:
-            # Stops by itself after each slice; the last one overshoots by less than a slice.
-            result = self.load(system, load, *arguments, "--connections", 64, "--send-only",
-                               milliseconds=500 if depth < 100_000 else 5000)
-            sent += result["cycles"]
-            self.say(f"{name}: {min(sent, depth)} of {depth} messages filled "
-                     f"after {time.monotonic() - began:.0f} s")
-            if time.monotonic() - began > self.options.fill_seconds_max:
-                self.say(f"{name}: filling stopped at {sent} messages "
-                         f"({self.options.fill_seconds_max} s)")
-                break
+        """In batches; ends at the depth, which it may pass by a batch of each connection."""
+        if depth == 0:
+            return
+        connections = max(1, min(64, depth // 2000))
+        began = time.monotonic()
+        result = self.load(system, load, *arguments, "--connections", connections, "--send-only",
+                           "--messages", depth,
+                           milliseconds=self.options.fill_seconds_max * 1000)
+        self.say(f"{name}: {result['messages']} messages filled in "
+                 f"{time.monotonic() - began:.0f} s")
+        if result["messages"] < depth:
+            raise RuntimeError(f"{name} took only {result['messages']} of {depth} messages in "
+                               f"{self.options.fill_seconds_max} s: its depth would be another")
 
     def objects(self, size, connections):
         suiro, nginx, moto = map(self.start, (rivals.Suiro, rivals.Nginx, rivals.Moto))
@@ -140,6 +173,10 @@ class Bench:
                 if moto:
                     moto.make_bucket("bench")
                     sides["moto (memory)"] = (moto, f"s3-{verb}", arguments)
+                if verb == "get":  # short runs of puts may have left keys out
+                    for system, load, _ in sides.values():
+                        self.load(system, load.replace("get", "put"), *arguments, "--messages",
+                                  4 * KEYS * connections, milliseconds=20_000)
                 self.compare(f"{verb.upper()} {size} B, {connections} connections", sides, size)
         finally:
             for system in filter(None, (suiro, nginx, moto)):
@@ -165,7 +202,52 @@ class Bench:
     def sandboxes(self):
         """Cold starts and warm invocations of functions, beside the process's own round trip."""
         program = ROOT / "build" / "release" / "bench" / "sandbox_bench"
-        print(subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout)
+        cold, warm = 4 * self.options.runs, min(2000, self.options.milliseconds)
+        print(subprocess.run([str(program), str(cold), str(warm)], check=True,
+                             capture_output=True, text=True).stdout, flush=True)
+
+    def invocations(self):
+        """Invoke over the wire, signed: nothing is subtracted; the function's own time, of its
+        REPORT lines, stands beside it."""
+        system = self.start(rivals.Suiro)
+        try:
+            client = system.server.client("lambda")
+            client.create_function(
+                FunctionName="bench", Runtime="python3.11", Handler="main.handler", MemorySize=128,
+                Role=f"arn:aws:iam::{ACCOUNT}:role/bench", Code={"ZipFile": zipped(
+                    "main.py", "def handler(event, context):\n    return event\n")})
+            cold, warm = [], []
+            for repetition in range(self.options.runs):
+                client.update_function_configuration(
+                    FunctionName="bench", Environment={"Variables": {"RUN": str(repetition)}})
+                cold.append(self.load(system, "invoke", "--bucket", "bench", "--messages", 1,
+                                      milliseconds=30_000)["p50_ms"])
+                warm.append(self.load(system, "invoke", "--bucket", "bench"))
+                self.say(f"invoke: run {repetition + 1} of {self.options.runs}")
+            median = statistics.median
+            self.invoke_row("Invoke, cold", "suiro, python3.11", median(cold), max(cold))
+            self.invoke_row("Invoke, warm, 1 connection", "suiro, python3.11",
+                            median(r["p50_ms"] for r in warm), median(r["p99_ms"] for r in warm),
+                            median(r["per_second"] for r in warm))
+            own = self.own_times(system)
+            self.invoke_row("Invoke, warm, 1 connection", "function's own",
+                            median(own), own[len(own) * 99 // 100])
+        finally:
+            system.stop()
+
+    def own_times(self, system):
+        """Milliseconds of warm invocations, as the newest REPORT lines tell; sorted."""
+        events = system.server.client("logs").get_paginator("filter_log_events").paginate(
+            logGroupName="/aws/lambda/bench", filterPattern="REPORT -Init",
+            PaginationConfig={"MaxItems": 20_000})
+        found = (re.search(r"\bDuration: ([\d.]+) ms", event["message"])
+                 for page in events for event in page["events"])
+        return sorted(float(match[1]) for match in found if match)
+
+    def invoke_row(self, comparison, system, p50, p99, per_second=0):
+        self.rows.append({"comparison": comparison, "system": system, "per_second": per_second,
+                          "p50_ms": p50, "p99_ms": p99, "disk_bytes_per_payload_byte": 0,
+                          "suiro_ratio": None})
 
     def start_up(self):
         """From exec to the first answered request, and resident memory when idle."""
@@ -223,16 +305,17 @@ def main():
             bench.start_up()
         if "objects" in parts:
             for size in (4096, 1 << 20):
-                for connections in (1, 64):
+                for connections in CONNECTIONS:
                     bench.objects(size, connections)
         if "store" in parts:
             bench.store()
         if "lambda" in parts:
             bench.sandboxes()
+            bench.invocations()
         if "queues" in parts:
             for depth in map(int, options.depths.split(",")):
-                for connections in (1, 64):
-                    bench.queues(depth, connections)
+                bench.queues(depth)
+            bench.depths()
     finally:
         shutil.rmtree(bench.directory, ignore_errors=True)
     bench.table()

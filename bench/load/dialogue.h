@@ -20,7 +20,8 @@ class Dialogue {
   virtual ~Dialogue() = default;
   // Appends the first request.
   virtual void begin(std::string& out) = 0;
-  enum class Step { kIncomplete, kContinue, kCycle, kFailed };
+  // kCycleClosed: a cycle, after which the server closes; the next request needs a connection anew.
+  enum class Step { kIncomplete, kContinue, kCycle, kCycleClosed, kFailed };
   // Looks at what has arrived. A whole reply is removed from `in`, and the next request appended to
   // `out`. On kFailed, error() tells why.
   virtual Step reply(std::string& in, std::string& out) = 0;
@@ -38,6 +39,7 @@ struct LoadOptions {
   size_t connections = 1;
   std::chrono::milliseconds warm_up{300};
   std::chrono::milliseconds duration{3000};
+  uint64_t cycles_max = UINT64_MAX;  // the run ends when so many are counted
 };
 
 struct LoadResult {

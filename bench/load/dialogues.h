@@ -30,11 +30,18 @@ MakeDialogue s3_dialogue(AwsTarget target, ObjectLoad load);
 // The same requests without a signature: nginx's DAV module.
 MakeDialogue dav_dialogue(std::string host, ObjectLoad load);
 
+// Invokes a function and waits for its result; signed.
+MakeDialogue invoke_dialogue(AwsTarget target, std::string function);
+
 struct QueueLoad {
   std::string queue;  // URL, list or tube name
   size_t body_bytes = 256;
-  bool send_only = false;  // fills a queue
+  bool send_only = false;  // fills a queue: a cycle is a batch
 };
+
+// Messages of one cycle with send_only: SQS's largest batch; elsewhere what goes out in one piece.
+inline constexpr size_t kSqsBatch = 10;
+inline constexpr size_t kPipelined = 100;
 
 MakeDialogue sqs_dialogue(AwsTarget target, QueueLoad load);
 // LPUSH; LMOVE to a processing list; LREM from it.

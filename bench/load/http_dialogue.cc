@@ -70,10 +70,11 @@ class ObjectDialogue final : public Dialogue {
       error_ = fmt::format("HTTP {}: {}", reply->status, reply->body.substr(0, 300));
       return Step::kFailed;
     }
+    const Step step = reply->closes ? Step::kCycleClosed : Step::kCycle;
     in.erase(0, reply->bytes);
     next_ = (next_ + 1) % requests_.size();
     out += requests_[next_];
-    return Step::kCycle;
+    return step;
   }
 
  private:
@@ -87,8 +88,10 @@ class SqsDialogue final : public Dialogue {
       : signed_(target, "sqs", aws::PathStyle::kTwice),
         url_(load.queue),
         only_send_(load.send_only) {
-    send_ = call("SendMessage", fmt::format(R"({{"QueueUrl":"{}","MessageBody":"{}"}})", url_,
-                                            body_of_size(load.body_bytes)));
+    send_ = only_send_
+                ? batch(body_of_size(load.body_bytes))
+                : call("SendMessage", fmt::format(R"({{"QueueUrl":"{}","MessageBody":"{}"}})", url_,
+                                                  body_of_size(load.body_bytes)));
     receive_ = call("ReceiveMessage", fmt::format(R"({{"QueueUrl":"{}"}})", url_));
   }
   void begin(std::string& out) override { out += send_; }
@@ -115,7 +118,19 @@ class SqsDialogue final : public Dialogue {
                            hex_encode(sha256(json)), json);
   }
 
+  std::string batch(const std::string& body) const {
+    std::string json = fmt::format(R"({{"QueueUrl":"{}","Entries":[)", url_);
+    for (size_t i = 0; i < kSqsBatch; ++i) {
+      json += fmt::format(R"({}{{"Id":"{}","MessageBody":"{}"}})", i == 0 ? "" : ",", i, body);
+    }
+    return call("SendMessageBatch", json + "]}");
+  }
+
   Step next(std::string_view body, std::string& out) {
+    if (only_send_ && body.find("\"Failed\":[{") != body.npos) {
+      error_ = body.substr(0, 300);
+      return Step::kFailed;
+    }
     if (state_ == State::kSending && !only_send_) {
       state_ = State::kReceiving;
       out += receive_;
@@ -163,9 +178,13 @@ std::optional<HttpReply> read_http_reply(std::string_view in) {
   for (size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
     std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
     size_t colon = line.find(':');
-    if (colon == line.npos || !equal_ignore_case(line.substr(0, colon), "content-length")) continue;
+    if (colon == line.npos) continue;
     std::string_view value = trim(line.substr(colon + 1));
-    std::from_chars(value.data(), value.data() + value.size(), length);
+    if (equal_ignore_case(line.substr(0, colon), "content-length")) {
+      std::from_chars(value.data(), value.data() + value.size(), length);
+    } else if (equal_ignore_case(line.substr(0, colon), "connection")) {
+      reply.closes = equal_ignore_case(value, "close");
+    }
   }
   if (in.size() < end + 4 + length) return std::nullopt;
   reply.body = in.substr(end + 4, length);
@@ -197,6 +216,16 @@ MakeDialogue dav_dialogue(std::string host, ObjectLoad load) {
                       verb_name(load.verb), load.bucket, connection, i, host, body.size()) +
           body);
     }
+    return std::make_unique<ObjectDialogue>(std::move(made));
+  };
+}
+
+MakeDialogue invoke_dialogue(AwsTarget target, std::string function) {
+  return [=](size_t) {
+    SignedRequests requests(target, "lambda", aws::PathStyle::kTwice);
+    const std::string path = fmt::format("/2015-03-31/functions/{}/invocations", function);
+    std::vector<std::string> made = {
+        requests.request("POST", path, {}, hex_encode(sha256("{}")), "{}")};
     return std::make_unique<ObjectDialogue>(std::move(made));
   };
 }

@@ -12,6 +12,7 @@ struct HttpReply {
   int status = 0;
   std::string_view body;  // within the input
   size_t bytes = 0;       // head and body
+  bool closes = false;    // "Connection: close"
 };
 
 // nullopt: not all of it is there yet. Status 0: it cannot be read.

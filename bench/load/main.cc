@@ -23,10 +23,16 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
   if (system.ends_with("-get")) objects.verb = ObjectVerb::kGet;
   if (system.starts_with("s3-")) return s3_dialogue(target, objects);
   if (system.starts_with("dav-")) return dav_dialogue(host, objects);
+  if (system == "invoke") return invoke_dialogue(target, objects.bucket);
   if (system == "sqs") return sqs_dialogue(target, queue);
   if (system == "redis") return redis_dialogue(queue);
   if (system == "beanstalkd") return beanstalkd_dialogue(queue);
   return rabbitmq_dialogue(queue);
+}
+
+size_t messages_a_cycle(const std::string& system, const QueueLoad& queue) {
+  if (!queue.send_only) return 1;
+  return system == "sqs" ? kSqsBatch : kPipelined;
 }
 
 }  // namespace
@@ -38,28 +44,37 @@ int main(int argc, char** argv) {
   ObjectLoad objects;
   QueueLoad queue;
   long duration_ms = 3000;
+  uint64_t messages_max = 0;
   app.add_option("system", system)
       ->required()
-      ->check(CLI::IsMember(
-          {"s3-put", "s3-get", "dav-put", "dav-get", "sqs", "redis", "beanstalkd", "rabbitmq"}));
+      ->check(CLI::IsMember({"s3-put", "s3-get", "dav-put", "dav-get", "invoke", "sqs", "redis",
+                             "beanstalkd", "rabbitmq"}));
   app.add_option("--port", options.port)->required();
   app.add_option("--connections", options.connections);
   app.add_option("--milliseconds", duration_ms);
-  app.add_option("--bucket", objects.bucket, "Bucket, or first path segment");
+  app.add_option("--bucket", objects.bucket, "Bucket, first path segment, or function");
   app.add_option("--size", objects.size_bytes, "Bytes of an object");
   app.add_option("--keys", objects.keys, "Keys that each connection goes round");
   app.add_option("--queue", queue.queue, "Queue URL, list, tube or queue name");
   app.add_option("--body", queue.body_bytes, "Bytes of a message");
-  app.add_flag("--send-only", queue.send_only, "Fill the queue");
+  app.add_flag("--send-only", queue.send_only, "Fill the queue, in batches");
+  app.add_option("--messages", messages_max, "End when so many are counted; no warm-up then");
   CLI11_PARSE(app, argc, argv);
   options.duration = std::chrono::milliseconds(duration_ms);
+  const size_t messages = messages_a_cycle(system, queue);
+  if (messages_max != 0) {
+    options.warm_up = std::chrono::milliseconds(0);
+    options.cycles_max = (messages_max + messages - 1) / messages;
+  }
   LoadResult result = run_load(options, dialogue_of(system, options, objects, queue));
   if (!result.error.empty()) {
     fmt::print(stderr, "suiro-load {}: {}\n", system, result.error);
     return 1;
   }
-  fmt::print("{{\"cycles\": {}, \"per_second\": {:.1f}, \"p50_ms\": {:.3f}, \"p99_ms\": {:.3f}}}\n",
-             result.cycles, result.per_second(), result.percentile_ms(0.5),
-             result.percentile_ms(0.99));
+  fmt::print(
+      "{{\"cycles\": {}, \"messages\": {}, \"per_second\": {:.1f}, \"p50_ms\": {:.3f}, "
+      "\"p99_ms\": {:.3f}}}\n",
+      result.cycles, result.cycles * messages, result.per_second(), result.percentile_ms(0.5),
+      result.percentile_ms(0.99));
   return 0;
 }

@@ -2,6 +2,8 @@
 // AMQP 0-9-1 (www.amqp.org, "AMQP 0-9-1 specification") as far as the cycle needs it.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/bytes.h"
 #include "bench/load/dialogues.h"
 
@@ -106,7 +108,8 @@ class RabbitmqDialogue final : public Dialogue {
     if (in[0] == kBodyFrame) {  // the message is complete: acknowledge it, and begin again
       std::string tag;
       append_be64(tag, delivery_tag_);
-      out += method_frame(1, kAck, tag + '\0') + publish_;
+      out += method_frame(1, kAck, tag + '\0');
+      send(1, out);
       step = Step::kCycle;
     }
     in.erase(0, size);
@@ -132,16 +135,17 @@ class RabbitmqDialogue final : public Dialogue {
         out += method_frame(1, kConfirm, std::string(1, '\0'));
         break;
       case kConfirmOk:
-        out += publish_;
+        send(only_send_ ? kPipelined : 1, out);
         break;
       case kAck:
-        out += only_send_ ? publish_ : get_;
-        return only_send_ ? Step::kCycle : Step::kContinue;
+        if (confirmed(payload); only_send_) return next_batch(out);
+        out += get_;
+        break;
       case kGetEmpty:
         out += get_;
         break;
       case kNack:  // the queue has no leader yet: again
-        out += publish_;
+        send(confirmed(payload), out);
         break;
       case kGetOk:
         delivery_tag_ = read_be64(payload.substr(4));
@@ -153,10 +157,33 @@ class RabbitmqDialogue final : public Dialogue {
     return Step::kContinue;
   }
 
+  void send(size_t count, std::string& out) {
+    for (size_t i = 0; i < count; ++i) {
+      out += publish_;
+      unconfirmed_.insert(++published_);
+    }
+  }
+  // How many messages a confirm or a refusal is about: that of its tag, or all up to it.
+  size_t confirmed(std::string_view payload) {
+    const uint64_t tag = read_be64(payload.substr(4));
+    const bool all = payload.size() > 12 && (payload[12] & 1) != 0;
+    const size_t before = unconfirmed_.size();
+    const auto end = unconfirmed_.upper_bound(tag);
+    unconfirmed_.erase(all ? unconfirmed_.begin() : unconfirmed_.lower_bound(tag), end);
+    return before - unconfirmed_.size();
+  }
+  Step next_batch(std::string& out) {
+    if (!unconfirmed_.empty()) return Step::kContinue;
+    send(kPipelined, out);
+    return Step::kCycle;
+  }
+
   std::string queue_;
   bool only_send_;
   std::string publish_, get_;
   uint64_t delivery_tag_ = 0;
+  uint64_t published_ = 0;
+  std::set<uint64_t> unconfirmed_;
 };
 
 }  // namespace

@@ -43,7 +43,11 @@ class Load {
   ~Load() { ::close(epoll_); }
 
   LoadResult run() {
-    for (size_t i = 0; i < options_.connections && result_.error.empty(); ++i) open(i);
+    for (size_t i = 0; i < options_.connections && result_.error.empty(); ++i) {
+      connections_.push_back(std::make_unique<Connection>());
+      connections_.back()->dialogue = make_(i);
+      open(*connections_.back());
+    }
     auto began = SteadyClock::now();
     counted_from_ = began + options_.warm_up;
     auto end = counted_from_ + options_.duration;
@@ -53,7 +57,7 @@ class Load {
       flush(*connection);
     }
     auto now = began;
-    while (result_.error.empty() && now < end) {
+    while (result_.error.empty() && now < end && result_.cycles < options_.cycles_max) {
       wait(end - now);
       now = SteadyClock::now();
     }
@@ -63,7 +67,7 @@ class Load {
   }
 
  private:
-  void open(size_t index) {
+  void open(Connection& connection) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(options_.port);
@@ -72,18 +76,23 @@ class Load {
       result_.error = fmt::format("{} is not a loopback address", options_.host);
       return;
     }
-    auto connection = std::make_unique<Connection>();
-    connection->fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    connection.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
-    ::setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (::connect(connection->fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    ::setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (::connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
       result_.error = fmt::format("connect to port {}: {}", options_.port, std::strerror(errno));
       return;
     }
-    connection->dialogue = make_(index);
-    epoll_event event{.events = EPOLLIN, .data = {.ptr = connection.get()}};
-    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection->fd, &event);
-    connections_.push_back(std::move(connection));
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = &connection}};
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event);
+  }
+
+  // The server closes after each reply (HTTP's "Connection: close"): its clients pay for that.
+  void open_again(Connection& connection) {
+    ::close(connection.fd);
+    connection.in.clear();
+    connection.wants_write = false;
+    open(connection);
   }
 
   void wait(SteadyClock::duration left) {
@@ -135,8 +144,12 @@ class Load {
         return;
       }
       if (step == Dialogue::Step::kCycle) count(c);
+      if (step != Dialogue::Step::kCycleClosed) continue;
+      count(c);
+      open_again(c);
+      break;
     }
-    flush(c);
+    if (result_.error.empty()) flush(c);
   }
 
   void count(Connection& c) {

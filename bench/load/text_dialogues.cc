@@ -45,6 +45,13 @@ class RedisDialogue final : public Dialogue {
     body_ = fmt::format("{}-", connection);
     body_.resize(load.body_bytes, 'x');
     push_ = command({"LPUSH", list_, body_});
+    if (only_send_) {  // one command of many values
+      push_ =
+          fmt::format("*{}\r\n$5\r\nLPUSH\r\n${}\r\n{}\r\n", kPipelined + 2, list_.size(), list_);
+      for (size_t i = 0; i < kPipelined; ++i) {
+        push_ += fmt::format("${}\r\n{}\r\n", body_.size(), body_);
+      }
+    }
     move_ = command({"LMOVE", list_, processing_, "RIGHT", "LEFT"});
   }
   void begin(std::string& out) override { out += push_; }
@@ -85,8 +92,9 @@ class RedisDialogue final : public Dialogue {
 class BeanstalkdDialogue final : public Dialogue {
  public:
   explicit BeanstalkdDialogue(QueueLoad load) : tube_(load.queue), only_send_(load.send_only) {
-    put_ =
+    const std::string put =
         fmt::format("put 0 0 60 {}\r\n{}\r\n", load.body_bytes, std::string(load.body_bytes, 'x'));
+    for (size_t i = 0; i < (only_send_ ? kPipelined : 1); ++i) put_ += put;
   }
   void begin(std::string& out) override {
     out += fmt::format("use {}\r\nwatch {}\r\n", tube_, tube_);
@@ -104,6 +112,10 @@ class BeanstalkdDialogue final : public Dialogue {
       return Step::kContinue;
     }
     Step step = Step::kContinue;
+    if (only_send_ && head.starts_with("INSERTED") && ++inserted_ % kPipelined != 0) {
+      in.erase(0, size);
+      return step;
+    }
     if (head.starts_with("INSERTED") && !only_send_) {
       out += "reserve\r\n";
     } else if (head.starts_with("RESERVED ")) {
@@ -127,6 +139,7 @@ class BeanstalkdDialogue final : public Dialogue {
  private:
   std::string tube_, put_;
   bool only_send_;
+  size_t inserted_ = 0;
   int greetings_ = 0;
 };
 

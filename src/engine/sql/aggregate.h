@@ -26,6 +26,8 @@ class RealSum {
     if (negative_ > 0) return -HUGE_VAL;
     return high_ + low_;
   }
+  long double wide() const { return static_cast<long double>(high_) + low_; }
+  bool finite() const { return positive_ == 0 && negative_ == 0 && not_numbers_ == 0; }
   void encode(StateWriter& to) const;
   void decode(StateReader& from);
 
@@ -62,9 +64,10 @@ class OwnedValue {
   std::string text_;
 };
 
-// An aggregate over one argument's type, or a refusal.
-Result<void> expect_aggregate_args(const AggregateCall& call, size_t least, size_t most);
+// Passes each value on to `inner` once.
+std::unique_ptr<Accumulator> make_distinct(Lane lane, std::unique_ptr<Accumulator> inner);
 
-void add_basic_aggregates(Registry& to);
+// Errors: too few or too many arguments.
+Result<void> expect_aggregate_args(const AggregateCall& call, size_t least, size_t most);
 
 }  // namespace suiro::sql

@@ -287,6 +287,14 @@ class Distinct final : public Accumulator {
   std::map<Bytes, uint64_t> counts_;
 };
 
+}  // namespace
+
+std::unique_ptr<Accumulator> make_distinct(Lane lane, std::unique_ptr<Accumulator> inner) {
+  return std::make_unique<Distinct>(lane, std::move(inner));
+}
+
+namespace {
+
 Result<BoundAggregate> bind_count(const AggregateCall& call) {
   TRY_VOID(expect_aggregate_args(call, 0, 1));
   if (call.quantifier == AggregateCall::Quantifier::kDistinct) {
@@ -330,7 +338,7 @@ Registry::Aggregator sums(Mean mean) {
         sum = std::make_unique<ExactSum>(mean, to);
       }
       if (!distinct) return sum;
-      return std::make_unique<Distinct>(lane, std::move(sum));
+      return make_distinct(lane, std::move(sum));
     };
     if (!distinct) {
       out.fast = mean == Mean::kSum ? BoundAggregate::Fast::kSum : BoundAggregate::Fast::kAvg;

@@ -112,7 +112,9 @@ Result<Value> boolean_of(std::string_view text) {
   return fail(errors::kInvalidCast, fmt::format("'{}' is not a BOOLEAN", text));
 }
 
-Result<Value> parse_as(const Type& to, std::string_view text) {
+}  // namespace
+
+Result<Value> parse_value(const Type& to, std::string_view text) {
   int64_t value = 0;
   const auto word = trim(text);
   switch (to.kind) {
@@ -148,8 +150,10 @@ Result<Value> parse_as(const Type& to, std::string_view text) {
   return Value::of_integer(value);
 }
 
+namespace {
+
 Eval text_to_value(const Type& to) {
-  return [to](std::span<const Value> args, EvalContext&) { return parse_as(to, args[0].text); };
+  return [to](std::span<const Value> args, EvalContext&) { return parse_value(to, args[0].text); };
 }
 
 Eval identity() {

@@ -35,7 +35,17 @@ FunctionLibrary::FunctionLibrary(const FunctionOptions& options) : impl_(std::ma
   auto& registry = impl_->registry;
   add_arithmetic(registry);
   add_comparison(registry);
+  add_numbers(registry);
+  add_time(registry);
+  add_formats(registry);
+  add_texts(registry);
+  add_patterns(registry);
+  add_periods(registry);
+  add_regex_parsers(registry);
+  add_log_parsers(registry);
   add_basic_aggregates(registry);
+  add_window_aggregates(registry);
+  add_statistics(registry);
 }
 
 FunctionLibrary::~FunctionLibrary() = default;

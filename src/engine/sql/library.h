@@ -28,9 +28,31 @@ struct Registry {
 // One function a file of functions.
 void add_arithmetic(Registry& to);
 void add_comparison(Registry& to);
+void add_numbers(Registry& to);
+void add_time(Registry& to);
+void add_formats(Registry& to);
+void add_texts(Registry& to);
+void add_patterns(Registry& to);
+void add_periods(Registry& to);
+void add_regex_parsers(Registry& to);
+void add_log_parsers(Registry& to);
+void add_w3c_parser(Registry& to);
+void add_window_aggregates(Registry& to);
+void add_statistics(Registry& to);
+void add_item_tables(Registry& to);
+void add_group_rank(Registry& to);
+void add_random_cut_forest(Registry& to);
+void add_hotspots(Registry& to);
 void add_basic_aggregates(Registry& to);
 
+// SUBSTRING(s, regex).
+Result<BoundFunction> bind_regex_substring(Arguments args, const FunctionOptions& options);
 Result<BoundFunction> bind_cast(const Type& from, const Type& to);
+
+// A text as a value of a type that is no text, as CAST reads it.
+Result<Value> parse_value(const Type& to, std::string_view text);
+// Milliseconds since the epoch as a value of DATE, TIME or TIMESTAMP.
+int64_t cut_to(TypeKind kind, int64_t ms);
 
 // A refusal at binding.
 template <class... Args>

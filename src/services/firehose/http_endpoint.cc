@@ -58,6 +58,31 @@ Verdict verdict_of(const http_out::Reply& reply, const std::string& request_id) 
   return {};
 }
 
+// A header holds ASCII: what is not is escaped as JSON does.
+std::string ascii_json(const json::value& value) {
+  std::string out;
+  std::string text = json::serialize(value);
+  for (size_t i = 0; i < text.size();) {
+    auto lead = static_cast<uint8_t>(text[i]);
+    size_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (size == 1) {
+      out += text[i++];
+      continue;
+    }
+    uint32_t point = lead & (0xFFu >> (size + 1));
+    for (size_t k = 1; k < size && i + k < text.size(); ++k) {
+      point = (point << 6) | (static_cast<uint8_t>(text[i + k]) & 0x3Fu);
+    }
+    if (point >= 0x10000) {
+      out += fmt::format("\\u{:04x}", 0xD800 + ((point - 0x10000) >> 10));
+      point = 0xDC00 + ((point - 0x10000) & 0x3FF);
+    }
+    out += fmt::format("\\u{:04x}", point);
+    i += size;
+  }
+  return out;
+}
+
 class HttpEndpoint final : public Endpoint {
  public:
   explicit HttpEndpoint(Context& context) : context_(context) {}
@@ -105,7 +130,7 @@ class HttpEndpoint final : public Endpoint {
       json::object attributes;
       for (const auto& [name, value] : target.attributes) attributes[name] = value;
       json::object all{{"commonAttributes", std::move(attributes)}};
-      headers.emplace_back("X-Amz-Firehose-Common-Attributes", json::serialize(all));
+      headers.emplace_back("X-Amz-Firehose-Common-Attributes", ascii_json(all));
     }
     if (target.gzip) headers.emplace_back("Content-Encoding", "gzip");
     return headers;

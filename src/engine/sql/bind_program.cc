@@ -35,22 +35,6 @@ void scanned(const Node& node, std::set<size_t>& to) {
 
 }  // namespace
 
-// Weak: the engine's own, where it is linked.
-[[gnu::weak]] Schema error_stream_schema() {
-  Schema schema;
-  for (const auto& [name, type] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"ERROR_TIME", "TIMESTAMP"},
-           {"ERROR_LEVEL", "VARCHAR(10)"},
-           {"ERROR_NAME", "VARCHAR(32)"},
-           {"MESSAGE", "VARCHAR(4096)"},
-           {"DATA_ROWTIME", "TIMESTAMP"},
-           {"DATA_ROW", "VARCHAR(49152)"},
-           {"PUMP_NAME", "VARCHAR(128)"}}) {
-    schema.push_back({name, parse_type(type).value()});
-  }
-  return schema;
-}
-
 Result<std::shared_ptr<const Program>> compile(std::string_view text, const CompileInput& input,
                                                const FunctionLibrary& functions,
                                                const LanguageOptions& options) {

@@ -1,0 +1,3 @@
+CREATE OR REPLACE STREAM "D" (t VARCHAR(4));
+CREATE OR REPLACE PUMP "P" AS INSERT INTO "D"
+SELECT STREAM s.ticker_symbol FROM company c FULL JOIN "SOURCE_SQL_STREAM_001" s ON c.ticker = s.ticker_symbol;

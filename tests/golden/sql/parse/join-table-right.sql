@@ -1,0 +1,3 @@
+CREATE OR REPLACE STREAM "D" (t VARCHAR(4), c VARCHAR(64));
+CREATE OR REPLACE PUMP "P" AS INSERT INTO "D"
+SELECT STREAM s.ticker_symbol, c.company FROM company c RIGHT JOIN "SOURCE_SQL_STREAM_001" s ON c.ticker = s.ticker_symbol;

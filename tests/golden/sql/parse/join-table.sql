@@ -1,0 +1,3 @@
+CREATE OR REPLACE STREAM "D" (a INTEGER, s VARCHAR(16));
+CREATE OR REPLACE PUMP "P" AS INSERT INTO "D"
+SELECT STREAM c."article", s."segment" FROM CLICKS_001 AS c LEFT JOIN segments AS s ON c."user_id" = s."user_id";

@@ -1,0 +1,5 @@
+CREATE OR REPLACE STREAM "D" (a REAL);
+CREATE OR REPLACE PUMP "P" AS INSERT INTO "D"
+SELECT STREAM /* the price
+ over two lines */ price -- of a share
+FROM "SOURCE_SQL_STREAM_001";

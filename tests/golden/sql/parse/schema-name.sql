@@ -1,0 +1,1 @@
+CREATE STREAM sales.d (a REAL);

@@ -153,6 +153,7 @@ class Binder {
   Result<Bound> select(const AstQuery& query, RowtimeItems rowtimes);
   Result<void> check_mode(const Selected& state) const;
   Result<void> bind_where(Selected& state);
+  Result<NodePtr> filtered(NodePtr node, std::vector<ExprPtr> conditions);
   Result<void> bind_items(Selected& state);
   Result<void> bind_item(Selected& state, const AstItem& item, size_t index);
   Result<void> expand_star(Selected& state, const AstItem& item);

@@ -169,9 +169,6 @@ Result<ExprPtr> Binder::aggregate_call(const AstExpr& ast, const Place& place) {
 }
 
 Result<ExprPtr> Binder::analytic_call(const AstExpr& ast, const Place& place) {
-  if (!functions_.is_aggregate(ast.name)) {
-    return found_expected(ast.at, ast.name + " with OVER", "an aggregate or analytic function");
-  }
   if (place.analytics == nullptr) {
     return found_expected(ast.at,
                           fmt::format("the analytic function {} in {}", ast.name, place.clause),

@@ -99,14 +99,34 @@ Result<void> Binder::bind_where(Selected& state) {
   }
   state.scope = std::move(side.scope);
   state.node = std::move(side.node);
-  TRY(ExprPtr filter, both_of(std::move(conditions)));
-  if (filter) {
-    const Position at = filter->at;
-    state.node = make_node(state.scope.schema, {state.node}, at, FilterNode{std::move(filter)});
-  }
+  TRY(state.node, filtered(std::move(state.node), std::move(conditions)));
   for (const auto& [ast, match] : halves) TRY_VOID(semi_join(state, *ast, match));
   state.facts = state.scope.facts;
   return ok();
+}
+
+// What a lookup's stream alone decides is decided before the lookup.
+Result<NodePtr> Binder::filtered(NodePtr node, std::vector<ExprPtr> conditions) {
+  if (const auto* lookup = std::get_if<LookupNode>(&node->what)) {
+    const size_t left_columns = node->inputs[0]->schema.size();
+    std::vector<ExprPtr> below, rest;
+    for (auto& condition : conditions) {
+      std::set<size_t> columns;
+      columns_of(*condition, columns);
+      const bool left = columns.empty() || *columns.rbegin() < left_columns;
+      (left ? below : rest).push_back(std::move(condition));
+    }
+    conditions = std::move(rest);
+    if (!below.empty()) {
+      TRY(NodePtr input, filtered(node->inputs[0], std::move(below)));
+      node = make_node(node->schema, {std::move(input), node->inputs[1]}, node->at, *lookup);
+    }
+  }
+  TRY(ExprPtr filter, both_of(std::move(conditions)));
+  if (!filter) return node;
+  const Position at = filter->at;
+  Schema schema = node->schema;
+  return make_node(std::move(schema), {std::move(node)}, at, FilterNode{std::move(filter)});
 }
 
 Result<void> Binder::bind_items(Selected& state) {

@@ -224,11 +224,15 @@ bool Parser::at_unit() const {
 Result<Type> Parser::interval_qualifier() {
   if (!at_unit()) return expected("YEAR, MONTH, DAY, HOUR, MINUTE or SECOND");
   const Position at = now().at;
+  const auto first = unit_named(now().text);
   std::string text = now().text;
   step();
   TRY(const std::string leading, type_arguments());
   text += leading;
-  if (take_word("TO")) {
+  // FLOOR(x + INTERVAL '10' SECOND TO MINUTE): that TO belongs to FLOOR.
+  const auto next = ahead().kind == TokenKind::kWord ? unit_named(ahead().text) : std::nullopt;
+  if (at_word("TO") && (!next || *next > *first)) {
+    step();
     if (!at_unit()) return expected("MONTH, HOUR, MINUTE or SECOND");
     text += " TO " + now().text;
     step();

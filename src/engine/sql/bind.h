@@ -156,6 +156,7 @@ class Binder {
   Result<NodePtr> filtered(NodePtr node, std::vector<ExprPtr> conditions);
   Result<void> bind_items(Selected& state);
   Result<void> bind_item(Selected& state, const AstItem& item, size_t index);
+  Result<void> expand_row(Selected& state, const AstItem& item, const ExprPtr& row);
   Result<void> expand_star(Selected& state, const AstItem& item);
   void push_column(Selected& state, size_t column, Position at);
   Result<void> bind_orders(Selected& state);
@@ -219,7 +220,6 @@ class Binder {
   Result<ExprPtr> literal(const AstExpr& ast);
   Result<ExprPtr> name(const AstExpr& ast, const Place& place);
   Result<ExprPtr> simple_name(const Identifier& name, const Place& place);
-  Result<ExprPtr> row_field(ExprPtr row, const Identifier& field);
   Result<ExprPtr> column(const Scope& scope, size_t index, Position at);
   Result<ExprPtr> rowtime(const Place& place, const ScopeSource* source, Position at);
   std::unexpected<Error> unknown_column(const Identifier& name, const Scope& scope) const;

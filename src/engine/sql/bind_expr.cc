@@ -97,20 +97,18 @@ Result<ExprPtr> Binder::literal(const AstExpr& ast) {
   return made(std::move(out));
 }
 
-// column | source.column | column.field | source.column.field, ROWTIME in the place of a column
+// column | source.column, where a column may be a field of a row, "R.COLUMN1" (bind_item)
 Result<ExprPtr> Binder::name(const AstExpr& ast, const Place& place) {
   const auto& path = ast.path;
   if (path.size() == 1) return simple_name(path[0], place);
   const auto source = std::ranges::find_if(
       place.scope.sources, [&](const ScopeSource& s) { return s.alias == path[0].text; });
   if (source == place.scope.sources.end()) {
-    const bool column_exists = std::ranges::any_of(place.scope.sources, [&](const auto& s) {
-      return std::ranges::find(s.names, path[0].text) != s.names.end();
+    const std::string joined = path[0].text + "." + path[1].text;
+    const bool is_field = std::ranges::any_of(place.scope.sources, [&](const auto& s) {
+      return std::ranges::find(s.names, joined) != s.names.end();
     });
-    if (column_exists && path.size() == 2) {
-      TRY(ExprPtr row, simple_name(path[0], place));
-      return row_field(std::move(row), path[1]);
-    }
+    if (is_field && path.size() == 2) return simple_name({joined, path[0].at}, place);
     std::vector<std::string> aliases;
     for (const auto& s : place.scope.sources) aliases.push_back(s.alias);
     return found_expected(
@@ -121,15 +119,14 @@ Result<ExprPtr> Binder::name(const AstExpr& ast, const Place& place) {
     if (path.size() > 2) return found_expected(path[2].at, path[2].text, "no part after ROWTIME");
     return rowtime(place, &*source, ast.at);
   }
-  const auto found = std::ranges::find(source->names, path[1].text);
+  Identifier column_name = path[1];
+  for (const auto& part : std::span(path).subspan(2)) column_name.text += "." + part.text;
+  const auto found = std::ranges::find(source->names, column_name.text);
   if (found == source->names.end()) {
-    return unknown_column(path[1], Scope{.sources = {*source}});
+    return unknown_column(column_name, Scope{.sources = {*source}});
   }
   const size_t index = source->first + static_cast<size_t>(found - source->names.begin());
-  TRY(ExprPtr out, column(place.scope, index, ast.at));
-  if (path.size() == 2) return out;
-  if (path.size() > 3) return found_expected(path[3].at, path[3].text, "a name of three parts");
-  return row_field(std::move(out), path[2]);
+  return column(place.scope, index, ast.at);
 }
 
 Result<ExprPtr> Binder::simple_name(const Identifier& name, const Place& place) {
@@ -180,29 +177,6 @@ std::unexpected<Error> Binder::unknown_column(const Identifier& name, const Scop
 
 Result<ExprPtr> Binder::column(const Scope& scope, size_t index, Position at) {
   return column_of(scope.schema, index, scope.facts[index].monotonic, at);
-}
-
-Result<ExprPtr> Binder::row_field(ExprPtr row, const Identifier& field) {
-  if (row->type.kind != TypeKind::kRow || !row->type.fields) {
-    return found_expected(field.at, fmt::format("\"{}\" of a {}", field.text, row->type.text()),
-                          "a field of a row, as the log parsers give it");
-  }
-  const auto& fields = *row->type.fields;
-  const auto found = std::ranges::find(fields, field.text, &Field::name);
-  if (found == fields.end()) {
-    std::vector<std::string> names;
-    for (const auto& one : fields) names.push_back(one.name);
-    return found_expected(field.at, fmt::format("\"{}\"", field.text), "one of " + listed(names));
-  }
-  Expr out;
-  out.kind = Expr::Kind::kField;
-  out.at = field.at;
-  out.column = static_cast<size_t>(found - fields.begin());
-  out.name = field.text;
-  out.type = found->type;
-  out.type.nullable = true;
-  out.args = {std::move(row)};
-  return made(std::move(out));
 }
 
 // Qualified (`source`) or not.

@@ -150,7 +150,9 @@ Result<void> Binder::bind_item(Selected& state, const AstItem& item, size_t inde
   Selected::Item out;
   out.at = item.at;
   out.name = name_of(item, index);
+  if (item.alias) out.alias = item.alias->text;
   TRY(out.expr, expr(*item.expr, state.place("SELECT")));
+  if (out.expr->type.kind == TypeKind::kRow) return expand_row(state, item, out.expr);
   if (out.name == "ROWTIME") {
     if (state.scope.over == Over::kRelation) {
       return found_expected(item.at, "ROWTIME of a table", "another name");
@@ -164,6 +166,27 @@ Result<void> Binder::bind_item(Selected& state, const AstItem& item, size_t inde
     }
   }
   state.items.push_back(std::move(out));
+  return ok();
+}
+
+// What a log parser gives, as one column for each field: "R.COLUMN1", or "COLUMN1" without alias.
+Result<void> Binder::expand_row(Selected& state, const AstItem& item, const ExprPtr& row) {
+  const auto& fields = *row->type.fields;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    Expr field;
+    field.kind = Expr::Kind::kField;
+    field.at = item.at;
+    field.column = i;
+    field.name = fields[i].name;
+    field.type = fields[i].type;
+    field.type.nullable = true;
+    field.args = {row};
+    Selected::Item out;
+    out.at = item.at;
+    out.name = item.alias ? item.alias->text + "." + field.name : field.name;
+    TRY(out.expr, made(std::move(field)));
+    state.items.push_back(std::move(out));
+  }
   return ok();
 }
 
@@ -232,15 +255,9 @@ Result<ExprPtr> Binder::bind_order(Selected& state, const AstOrder& order) {
     }
     return state.items[static_cast<size_t>(ordinal) - 1].expr;
   }
-  if (ast.kind == AstExpr::Kind::kName && ast.path.size() == 1) {
-    for (size_t i = 0; i < state.ast.items.size() && i < state.items.size(); ++i) {
-      const auto& alias = state.ast.items[i].alias;
-      const bool star_before = std::ranges::any_of(std::span(state.ast.items).first(i),
-                                                   [](const AstItem& item) { return !item.expr; });
-      if (alias && !star_before && alias->text == ast.path[0].text && alias->text != "ROWTIME") {
-        return state.items[i].expr;
-      }
-    }
+  if (ast.kind == AstExpr::Kind::kName && ast.path.size() == 1 && ast.path[0].text != "ROWTIME") {
+    const auto named = std::ranges::find(state.items, ast.path[0].text, &Selected::Item::alias);
+    if (named != state.items.end()) return named->expr;
   }
   return expr(ast, state.place("ORDER BY"));
 }

@@ -4,13 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace suiro::sql {
 namespace {
 
-// Each between blanks.
-constexpr std::string_view kReserved =
-    " ABS ALL ALLOCATE ALLOW ALTER ANALYZE AND ANY APPROXIMATE_ARRIVAL_TIME ARE ARRAY AS"
+// In the order of their bytes, for the search.
+constexpr std::string_view kReservedText =
+    "ABS ALL ALLOCATE ALLOW ALTER ANALYZE AND ANY APPROXIMATE_ARRIVAL_TIME ARE ARRAY AS"
     " ASENSITIVE ASYMMETRIC AT ATOMIC AUTHORIZATION AVG BEGIN BETWEEN BIGINT BINARY BIT BLOB"
     " BOOLEAN BOTH BY CALL CALLED CARDINALITY CASCADED CASE CAST CEIL CEILING CHAR CHARACTER"
     " CHARACTER_LENGTH CHAR_LENGTH CHECK CHECKPOINT CLOB CLOSE CLUSTERED COALESCE COLLATE"
@@ -39,8 +40,19 @@ constexpr std::string_view kReserved =
     " TIME TIMESTAMP TIMEZONE_HOUR TIMEZONE_MINUTE TINYINT TO TRAILING TRANSLATE TRANSLATION"
     " TREAT TRIGGER TRIM TRUE TRUNCATE UESCAPE UNION UNIQUE UNKNOWN UNNEST UPDATE UPPER USER"
     " USING VALUE VALUES VARBINARY VARCHAR VARYING VAR_POP VAR_SAMP WHEN WHENEVER WHERE"
-    " WIDTH_BUCKET WINDOW WITH WITHIN WITHOUT YEAR"
-    " ";
+    " WIDTH_BUCKET WINDOW WITH WITHIN WITHOUT YEAR";
+
+constexpr auto kReserved = [] {
+  std::array<std::string_view, 1 + std::ranges::count(kReservedText, ' ')> words;
+  size_t count = 0;
+  for (size_t begin = 0; begin < kReservedText.size();) {
+    const size_t end = std::min(kReservedText.find(' ', begin), kReservedText.size());
+    words[count++] = kReservedText.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  return words;
+}();
+static_assert(std::ranges::is_sorted(kReserved));
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
@@ -340,7 +352,7 @@ Result<std::vector<Token>> lex(std::string_view text, const LanguageOptions& opt
 }
 
 bool is_reserved(std::string_view upper_case_word) {
-  return kReserved.contains(fmt::format(" {} ", upper_case_word));
+  return std::ranges::binary_search(kReserved, upper_case_word);
 }
 
 std::string shown(const Token& token) {

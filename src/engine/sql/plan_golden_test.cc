@@ -74,7 +74,7 @@ class PlanGolden : public testing::TestWithParam<File> {};
 
 TEST_P(PlanGolden, CompilesAsWritten) {
   const fs::path sql = GetParam().sql;
-  const FunctionLibrary functions;
+  static const FunctionLibrary functions;
   const auto program =
       compile(read_file(sql), read_inputs(folder() / "inputs.txt"), functions, LanguageOptions{});
   const std::string found = program ? explain(**program) : program.error().message + "\n";

@@ -20,6 +20,7 @@ struct Binder::Selected {
   struct Item {
     ExprPtr expr;
     std::string name;
+    std::optional<std::string> alias;  // as written: ORDER BY may name it
     enum class Role { kColumn, kRowtime } role = Role::kColumn;
     // kRowtime: `e AS ROWTIME`; otherwise ROWTIME as it is.
     enum class Sets { kNo, kYes } sets = Sets::kNo;

@@ -238,8 +238,8 @@ std::vector<Case> cases_in(std::string_view prefix) {
   return out;
 }
 
-Result<BoundFunction> bind(const FunctionLibrary& library, const Case& c,
-                           const std::vector<Literal>& args) {
+Result<BoundFunction> bind_case(const FunctionLibrary& library, const Case& c,
+                                const std::vector<Literal>& args) {
   const auto arguments = infos(args);
   if (c.name.starts_with("CAST ")) {
     TRY(const Type to, parse_type(c.name.substr(5)));
@@ -278,7 +278,7 @@ TEST(FunctionGolden, Scalars) {
   EXPECT_GT(cases.size(), 100U);
   for (const auto& c : cases) {
     const auto args = parse_literals(c.args, ';');
-    auto bound = bind(library, c, args);
+    auto bound = bind_case(library, c, args);
     if (!bound) {
       EXPECT_TRUE(c.expected.starts_with("REFUSED"))
           << c.file << ":" << c.line << ": " << bound.error().message;

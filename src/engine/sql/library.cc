@@ -46,6 +46,10 @@ FunctionLibrary::FunctionLibrary(const FunctionOptions& options) : impl_(std::ma
   add_basic_aggregates(registry);
   add_window_aggregates(registry);
   add_statistics(registry);
+  add_item_tables(registry);
+  add_group_rank(registry);
+  add_random_cut_forest(registry);
+  add_hotspots(registry);
 }
 
 FunctionLibrary::~FunctionLibrary() = default;

@@ -72,6 +72,9 @@ class Model:
                 order = shape.get("order") or list(shape["members"])
                 self.structures[name] = [Member(self, n, shape["members"][n], shape)
                                          for n in order]
+                for member in self.structures[name]:
+                    if member.name in choices.get("optionalMembers", {}).get(name, []):
+                        member.required = False
         self.add_empty_sides()
         self.box_cycles()
         self.order = self.declaration_order()

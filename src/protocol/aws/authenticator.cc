@@ -117,7 +117,8 @@ std::optional<Refusal> check_signed_headers(const Demand& demand, const SigningI
   auto is_signed = [&](std::string_view name) {
     return std::ranges::find(proof.signed_headers, name) != proof.signed_headers.end();
   };
-  if (!is_signed("host")) {
+  // HTTP/2 brings the host as a pseudo-header; where both are there they are the same.
+  if (!is_signed("host") && !is_signed(":authority")) {
     std::string_view text =
         "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
     if (demand.family == Family::kS3)

@@ -108,7 +108,6 @@ Task<bool> Connection::write_unsized(shapes::ByteSource& body) {
   bool chunked = parser_.head().version >= 11;
   // The head goes at once: the first piece may be long in coming.
   if (!co_await write(head_out_, {})) co_return false;
-  std::string_view separator;
   for (;;) {
     auto piece = co_await body.read(kPieceBytes);
     if (!piece) {
@@ -117,12 +116,15 @@ Task<bool> Connection::write_unsized(shapes::ByteSource& body) {
     }
     if (piece->empty()) break;
     std::string line;
-    if (chunked) line = fmt::format("{}{:x}\r\n", separator, piece->size());
-    separator = "\r\n";
+    if (chunked) {
+      line = fmt::format("{:x}\r\n", piece->size());
+      // At once: a reader waits for the chunk's end before it hands the chunk on.
+      *piece += "\r\n";
+    }
     if (!co_await write(line, *piece)) co_return false;
   }
   if (!chunked) co_return true;
-  co_return co_await write(separator, "0\r\n\r\n");
+  co_return co_await write("0\r\n\r\n", {});
 }
 
 Task<Connection::Step> Connection::respond(Response response) {

@@ -89,12 +89,12 @@ void Http2Session::on_header(Http2Stream& stream, std::string_view name, std::st
 
 void Http2Session::on_request(const StreamPtr& stream, Input input) {
   Request& request = stream->request;
-  if (const std::string* host = request.header("host")) {
-    request.host = *host;
-  } else {
-    request.host = stream->authority;
-    request.headers.emplace_back("host", stream->authority);
-  }
+  const std::string* host = request.header("host");
+  bool two_hosts = host && !stream->authority.empty() && *host != stream->authority;
+  request.host = host ? *host : stream->authority;
+  if (!host) request.headers.emplace_back("host", stream->authority);
+  // Clients may sign it by this name (the JavaScript SDK does).
+  request.headers.emplace_back(":authority", request.host);
   request.version = 20;
   request.peer_address = peer_.first;
   request.peer_port = peer_.second;
@@ -106,6 +106,7 @@ void Http2Session::on_request(const StreamPtr& stream, Input input) {
   stream->sent.request_bytes = stream->header_bytes;
   stream->input_state = input;
   if (stream->input_limit) return refuse(stream, 431, "The request's headers are too large.");
+  if (two_hosts) return refuse(stream, 400, "The request names two hosts.");
   auto length = content_length(request);
   if (length.value_or(0) > context_.settings.body_bytes_max)
     return refuse(stream, 413, "The request's body is too large.");

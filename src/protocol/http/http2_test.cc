@@ -229,6 +229,15 @@ TEST_F(Http2Test, RequestsOnOneConnection) {
   EXPECT_EQ(missing.body, "GET /nothing");
 }
 
+TEST_F(Http2Test, TwoHostsAreRefused) {
+  Client client(port);
+  EXPECT_EQ(
+      client.finish(client.begin("GET", "/", {}, {{"host", "suiro.test"}})).headers[":status"],
+      "404");
+  EXPECT_EQ(client.finish(client.begin("GET", "/", {}, {{"host", "other"}})).headers[":status"],
+            "400");
+}
+
 TEST_F(Http2Test, HeadSendsNoBody) {
   Client client(port);
   auto answer = client.finish(client.begin("HEAD", "/nothing"));

@@ -5,8 +5,9 @@
 // Invariants:
 //  1. Header names of a Request are lower case, values are trimmed and hold no control character
 //  but
-//     tab. A Request holds exactly one of `content` (the whole body, read before the handler runs)
-//     and `body` (a stream, where the body is long, chunked or awaited with 100-continue).
+//     tab. HTTP/2's `:authority` is among them, the same as `host`. A Request holds exactly one of
+//     `content` (the whole body, read before the handler runs) and `body` (a stream, where the body
+//     is long, chunked or awaited with 100-continue).
 //  2. A body stream of a Request lives until the response has been sent; it is read on the shard on
 //     which the handler was called.
 //  3. A header value of a Response cannot break the message: control characters are sent as spaces.

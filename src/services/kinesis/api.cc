@@ -178,6 +178,7 @@ void Api::add_operations(shapes::Registry& registry) {
   add_data(registry);
   add_shards(registry);
   add_settings(registry);
+  add_subscribing(registry);
 }
 
 }  // namespace suiro::kinesis

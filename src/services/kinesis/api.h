@@ -21,12 +21,14 @@ class Api {
   struct Data;
   struct Shards;
   struct Settings;
+  struct Subscribing;
   template <class Handlers, class Op>
   void add(shapes::Registry& registry);
   void add_streams(shapes::Registry& registry);
   void add_data(shapes::Registry& registry);
   void add_shards(shapes::Registry& registry);
   void add_settings(shapes::Registry& registry);
+  void add_subscribing(shapes::Registry& registry);
 
   // The stream that a request names, by name, ARN or both.
   template <class Input>
@@ -72,5 +74,7 @@ void Api::add(shapes::Registry& registry) {
 // The wire's form of a shard.
 shapes::kinesis::Shard shape_of(const ShardView& view);
 shapes::kinesis::HashKeyRange shape_of(const HashRange& range);
+std::vector<shapes::kinesis::Record> records_of(const Slice& slice, ShardIndex shard);
+std::vector<shapes::kinesis::ChildShard> child_shards_of(const Slice& slice);
 
 }  // namespace suiro::kinesis

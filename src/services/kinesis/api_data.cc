@@ -18,9 +18,10 @@ Result<std::optional<HashKey>> explicit_key(const std::optional<std::string>& te
   if (!text) return std::nullopt;
   auto key = parse_hash_key(*text);
   if (key) return key;
-  return invalid(fmt::format("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, "
-                             "2^128-1]. Specified value was {}",
-                             *text));
+  return invalid(
+      fmt::format("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, "
+                  "2^128-1]. Specified value was {}",
+                  *text));
 }
 
 // "GetShardIterator": which further members a type needs and allows.
@@ -46,11 +47,11 @@ Result<Logic::Start> start_of(const shape::GetShardIteratorInput& in, TimePoint 
   if (needs_time) {
     out.at = At::kTimestamp;
     if (out.timestamp > now) {
-      return invalid(fmt::format("The timestampInMillis parameter cannot be greater than the "
-                                 "currentTimestampInMillis. timestampInMillis: {}, "
-                                 "currentTimestampInMillis: {}",
-                                 out.timestamp.time_since_epoch().count(),
-                                 now.time_since_epoch().count()));
+      return invalid(
+          fmt::format("The timestampInMillis parameter cannot be greater than the "
+                      "currentTimestampInMillis. timestampInMillis: {}, "
+                      "currentTimestampInMillis: {}",
+                      out.timestamp.time_since_epoch().count(), now.time_since_epoch().count()));
     }
   }
   return out;
@@ -58,14 +59,39 @@ Result<Logic::Start> start_of(const shape::GetShardIteratorInput& in, TimePoint 
 
 }  // namespace
 
+std::vector<shape::Record> records_of(const Slice& slice, ShardIndex shard) {
+  std::vector<shape::Record> out;
+  out.reserve(slice.records.size());
+  SequenceFormat sequences(slice.created, shard);
+  for (const RecordView& record : slice.records) {
+    shape::Record& to = out.emplace_back();
+    to.sequence_number = sequences.of(record.offset);
+    to.approximate_arrival_timestamp = record.arrived;
+    to.data = record.data;
+    to.partition_key = record.partition_key;
+    if (slice.is_encrypted) to.encryption_type = kEncrypted;
+  }
+  return out;
+}
+
+std::vector<shape::ChildShard> child_shards_of(const Slice& slice) {
+  std::vector<shape::ChildShard> out;
+  for (const ShardView& view : slice.children) {
+    shape::ChildShard& child = out.emplace_back();
+    child.shard_id = shard_name(view.index);
+    for (ShardIndex parent : view.record.parents) child.parent_shards.push_back(shard_name(parent));
+    child.hash_key_range = shape_of(view.record.range);
+  }
+  return out;
+}
+
 struct Api::Data {
   static Task<Result<shape::PutRecordOutput>> run(Api& api, shape::PutRecordInput in) {
     CO_TRY(std::string name, api.stream_of(in));
     CO_TRY(auto key, explicit_key(in.explicit_hash_key));
     std::vector<NewRecord> records;
     records.push_back({in.data, in.partition_key, key});
-    CO_TRY(auto places, co_await api.logic_.put(name, std::move(records),
-                                                    Logic::Origin::kClient));
+    CO_TRY(auto places, co_await api.logic_.put(name, std::move(records), Logic::Origin::kClient));
     if (places.records[0].sequence_number.empty()) {
       co_return api.logic_.rate_exceeded(name, places.records[0].shard);
     }
@@ -89,8 +115,7 @@ struct Api::Data {
     if (bytes > kPutBytesMax) {
       co_return invalid(fmt::format("Records size exceeds {} MB limit", kPutBytesMax >> 20));
     }
-    CO_TRY(auto places, co_await api.logic_.put(name, std::move(records),
-                                                    Logic::Origin::kClient));
+    CO_TRY(auto places, co_await api.logic_.put(name, std::move(records), Logic::Origin::kClient));
     shape::PutRecordsOutput out;
     if (places.is_encrypted) out.encryption_type = kEncrypted;
     out.records.reserve(places.records.size());
@@ -147,33 +172,16 @@ struct Api::Data {
     ReadLimits limits;
     limits.records = static_cast<size_t>(in.limit.value_or(kGetRecordsMax));
     CO_TRY(Slice slice, co_await api.logic_.get({iterator->stream, iterator->shard, iterator->id},
-                                                 iterator->offset, limits));
+                                                iterator->offset, limits));
     co_return answer_of(*std::move(iterator), slice, now);
   }
 
   static shape::GetRecordsOutput answer_of(Iterator iterator, const Slice& slice, TimePoint now) {
     shape::GetRecordsOutput out;
-    out.records.reserve(slice.records.size());
-    SequenceFormat sequences(slice.created, iterator.shard);
-    for (const RecordView& record : slice.records) {
-      shape::Record& to = out.records.emplace_back();
-      to.sequence_number = sequences.of(record.offset);
-      to.approximate_arrival_timestamp = record.arrived;
-      to.data = record.data;
-      to.partition_key = record.partition_key;
-      if (slice.is_encrypted) to.encryption_type = kEncrypted;
-    }
+    out.records = records_of(slice, iterator.shard);
     out.millis_behind_latest = static_cast<int64_t>(slice.millis_behind);
     if (slice.ended) {
-      out.child_shards.emplace();
-      for (const ShardView& view : slice.children) {
-        shape::ChildShard& child = out.child_shards->emplace_back();
-        child.shard_id = shard_name(view.index);
-        for (ShardIndex parent : view.record.parents) {
-          child.parent_shards.push_back(shard_name(parent));
-        }
-        child.hash_key_range = shape_of(view.record.range);
-      }
+      out.child_shards = child_shards_of(slice);
       return out;
     }
     iterator.offset = slice.next;

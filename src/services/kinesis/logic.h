@@ -173,6 +173,9 @@ class Logic {
   Task<Result<ConsumerView>> consumer(ConsumerPlace place);
   // By name.
   Task<Result<std::vector<ConsumerView>>> consumers(std::string stream);
+  // Takes a shard for a consumer; an older subscription of it ends, where it is old enough.
+  // Errors: ResourceNotFoundException, ResourceInUseException.
+  Task<Result<std::shared_ptr<Subscription>>> subscribe(ConsumerPlace place, ShardIndex shard);
   Task<Result<void>> tag_consumer(ConsumerPlace place, Tags tags, std::vector<std::string> removed);
 
   // --- puts (logic_put.cc)

@@ -14,6 +14,12 @@ int64_t seconds_of(TimePoint time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
+void end_subscriptions(Stream& stream, const std::string& name) {
+  for (auto& [shard, subscription] : stream.consumers[name].subscriptions) {
+    subscription->ended = true;
+  }
+}
+
 }  // namespace
 
 ConsumerView Logic::view_of(const Stream& stream, const std::string& name,
@@ -46,8 +52,9 @@ Result<Logic::ConsumerPlace> Logic::consumer_of(std::string_view arn) const {
 
 Result<Consumer*> Logic::find(Stream& stream, const ConsumerPlace& place) const {
   auto found = stream.consumers.find(place.name);
-  bool is_there = found != stream.consumers.end() &&
-                  (!place.created_s || *place.created_s == seconds_of(found->second.record.created));
+  bool is_there =
+      found != stream.consumers.end() &&
+      (!place.created_s || *place.created_s == seconds_of(found->second.record.created));
   if (!is_there) return no_such_consumer(place.name);
   return &found->second;
 }
@@ -75,7 +82,7 @@ Task<Result<void>> Logic::save(StreamPtr stream, std::string name, ConsumerRecor
   store::Batch batch;
   batch.put(storage::consumer_key(stream->id(), name), storage::encode(record));
   CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
-  stream->consumers[std::move(name)] = {std::move(record)};
+  stream->consumers[std::move(name)].record = std::move(record);
   co_return ok();
 }
 
@@ -85,6 +92,7 @@ Task<Result<void>> Logic::deregister_consumer(ConsumerPlace place) {
     store::Batch batch;
     batch.erase(storage::consumer_key(stream->id(), place.name));
     CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
+    end_subscriptions(*stream, place.name);
     stream->consumers.erase(place.name);
     co_return ok();
   };
@@ -108,6 +116,27 @@ Task<Result<std::vector<ConsumerView>>> Logic::consumers(std::string stream) {
     co_return views;
   };
   co_return co_await on_stream(std::move(stream), run);
+}
+
+// "SubscribeToShard": a second call within five seconds is refused, a later one takes over.
+Task<Result<std::shared_ptr<Subscription>>> Logic::subscribe(ConsumerPlace place,
+                                                             ShardIndex shard) {
+  auto run = [&](StreamPtr stream) -> Task<Result<std::shared_ptr<Subscription>>> {
+    CO_TRY(Consumer * found, find(*stream, place));
+    if (stream->find(shard) == nullptr) co_return no_such_shard(place.stream, shard);
+    TimePoint now = kernel_.clock.now();
+    auto& held = found->subscriptions[shard];
+    if (held && !held->ended && now - held->began < kSubscriptionTakeOver) {
+      co_return fail(kResourceInUse,
+                     fmt::format("Another active subscription exists for this consumer: {}:{}:{}",
+                                 kernel_.account, place.stream, place.name));
+    }
+    if (held) held->ended = true;
+    held = std::make_shared<Subscription>();
+    held->began = now;
+    co_return held;
+  };
+  co_return co_await on_stream(place.stream, run);
 }
 
 Task<Result<void>> Logic::tag_consumer(ConsumerPlace place, Tags tags,

@@ -9,6 +9,7 @@
 // Thread: the owner shard's of the stream; ShardMap and Block are immutable and go anywhere.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 
@@ -31,7 +32,7 @@ struct ShardMap {
   uint64_t epoch = 0;
   size_t record_bytes_max = 0;
   bool is_encrypted = false;  // as it was asked for
-  std::vector<Open> open;  // by hash key; together they cover all
+  std::vector<Open> open;     // by hash key; together they cover all
 
   const Open& of(HashKey key) const;
 };
@@ -88,16 +89,20 @@ struct PutGroup {
   Signal committed;
 };
 
+// A consumer's hold on a shard. Threads: `ended` any; the rest is constant.
+struct Subscription {
+  TimePoint began;
+  std::atomic<bool> ended = false;  // its reader has gone, or another one took the shard over
+};
+
 struct Consumer {
   ConsumerRecord record;
+  std::map<ShardIndex, std::shared_ptr<Subscription>> subscriptions = {};
 };
 
 struct Stream {
   Stream(Executor executor, std::string name_, std::string arn_, StreamRecord record_)
-      : name(std::move(name_)),
-        arn(std::move(arn_)),
-        record(std::move(record_)),
-        idle(executor) {}
+      : name(std::move(name_)), arn(std::move(arn_)), record(std::move(record_)), idle(executor) {}
 
   std::string name;
   std::string arn;
@@ -108,7 +113,7 @@ struct Stream {
   std::deque<std::shared_ptr<PutGroup>> groups;  // that wait for their commit
   size_t pending_bytes = 0;
   bool draining = false;
-  Signal idle;  // drain() has ended
+  Signal idle;          // drain() has ended
   bool paused = false;  // while the shards change, puts wait
   bool deleted = false;
 

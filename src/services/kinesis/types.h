@@ -93,6 +93,11 @@ inline constexpr uint32_t kRecordKibMax = 10'240;
 inline constexpr uint32_t kRetentionHoursMin = 24;
 inline constexpr uint32_t kRetentionHoursMax = 8760;
 inline constexpr size_t kTagsMax = 50;
+// "SubscribeToShard": how long one lasts, when another may take over, and how often a reader hears
+// of a shard that brings nothing.
+inline constexpr Millis kSubscriptionTime = std::chrono::minutes(5);
+inline constexpr Millis kSubscriptionTakeOver = std::chrono::seconds(5);
+inline constexpr Millis kSubscriptionIdle = std::chrono::seconds(5);
 // "RegisterStreamConsumer".
 inline constexpr size_t kConsumersMax = 20;
 // Suiro's own. Open and closed shards of one stream, and the streams.

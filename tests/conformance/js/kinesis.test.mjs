@@ -26,8 +26,9 @@ test('the client speaks HTTP/2', () => {
 });
 
 test('records come back in order', async () => {
-  const put = await kinesis.send(new PutRecordsCommand({ StreamName, Records:
-    Array.from({ length: 100 }, (_, i) => ({ Data: Buffer.from(`record ${i}`), PartitionKey: 'k' })) }));
+  const Records = Array.from({ length: 100 },
+    (_, i) => ({ Data: Buffer.from(`record ${i}`), PartitionKey: 'k' }));
+  const put = await kinesis.send(new PutRecordsCommand({ StreamName, Records }));
   assert.equal(put.FailedRecordCount, 0);
   const { ShardIterator } = await kinesis.send(new GetShardIteratorCommand({
     StreamName, ShardId, ShardIteratorType: 'TRIM_HORIZON' }));
@@ -49,15 +50,14 @@ test('SubscribeToShard pushes', async () => {
   const { EventStream } = await kinesis.send(new SubscribeToShardCommand({
     ConsumerARN, ShardId, StartingPosition: { Type: 'LATEST' } }));
   const seen = [];
-  await kinesis.send(new PutRecordCommand({ StreamName, PartitionKey: 'k', Data: Buffer.from('0') }));
+  const put = (number) => kinesis.send(new PutRecordCommand({
+    StreamName, PartitionKey: 'k', Data: Buffer.from(`${number}`) }));
+  await put(0);
   for await (const { SubscribeToShardEvent: event } of EventStream) {
     seen.push(...event.Records.map(text));
     assert.ok(event.ContinuationSequenceNumber);
     if (seen.length === 3) break;
-    if (event.Records.length > 0) {
-      await kinesis.send(new PutRecordCommand({
-        StreamName, PartitionKey: 'k', Data: Buffer.from(`${seen.length}`) }));
-    }
+    if (event.Records.length > 0) await put(seen.length);
   }
   assert.deepEqual(seen, ['0', '1', '2']);
 });

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "server/command_sql.h"
 #include "server/commands.h"
 #include "server/settings.h"
 #include "server/up.h"
@@ -155,6 +156,8 @@ int run_command_line(int argc, char** argv) {
   backup->add_option("directory", directory, "New or empty directory on the server")->required();
   auto* restore = add("restore", "Make a data directory from a backup; the server must not run");
   restore->add_option("backup", directory, "Directory that `suiro backup` wrote")->required();
+  SqlCommand sql;
+  sql.add_to(app);
   auto* version = app.add_subcommand("version", "Print the version");
   try {
     app.parse(argc, argv);
@@ -168,6 +171,7 @@ int run_command_line(int argc, char** argv) {
   if (status->parsed()) return report(print_status(client.address()));
   if (backup->parsed()) return report(back_up(client.address(), directory));
   if (restore->parsed()) return report(restore_backup(client.address(), directory));
+  if (sql.parsed()) return report(sql.run());
   if (version->parsed()) print_version();
   return 0;
 }

@@ -26,7 +26,7 @@ std::string read_file(const fs::path& path) {
 }
 
 // The words of `options`, as on the command line.
-void apply(const std::string& words, FileRunOptions& to) {
+void read_options(const std::string& words, FileRunOptions& to) {
   std::istringstream in(words);
   std::string word, value;
   while (in >> word) {
@@ -85,7 +85,7 @@ FileRunOptions options_of(const fs::path& folder) {
       (input ? out.inputs : out.tables).push_back(pair);
     }
   }
-  apply(read_file(folder / "options"), out);
+  read_options(read_file(folder / "options"), out);
   return out;
 }
 

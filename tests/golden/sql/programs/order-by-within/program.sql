@@ -1,0 +1,4 @@
+-- Rows by their own time, as late as ten seconds; a later one is refused, one without is dropped.
+CREATE OR REPLACE STREAM DEST (ID INTEGER);
+CREATE OR REPLACE PUMP P AS INSERT INTO DEST
+SELECT STREAM TS AS ROWTIME, ID FROM SOURCE ORDER BY SOURCE.TS WITHIN INTERVAL '10' SECOND;

@@ -184,7 +184,8 @@ void FileRun::print_rows(const Output& output) {
     if (!wanted || outputs_.size() > 1) text += stream.name + "\t";
     if (arguments_.show_rowtime) {
       const auto time = Value::of_integer(output.rows.rowtimes_ms[i]);
-      text += text_of(timestamp, time) + "\t";
+      append_value_text(timestamp, time, text);
+      text += '\t';
     }
     format_row(stream.schema, output.rows, i, format, text);
     text += '\n';
@@ -215,12 +216,12 @@ Result<void> FileRun::run() {
   for (bool more = true; more;) {
     more = false;
     for (size_t i = 0; i < files.size(); ++i) {
-      MappedRows batch;
-      files[i].next(arguments_.batch_rows, batch);
-      if (batch.rows.size() == 0 && batch.rejected.empty()) {
+      if (files[i].at_end()) {
         if (!arguments_.open_end) engine->advance_input(i, kBoundEnd);
         continue;
       }
+      MappedRows batch;
+      files[i].next(arguments_.batch_rows, batch);
       more = true;
       since_restart += batch.rows.size();
       engine->push(i, std::move(batch.rows), batch.rejected);

@@ -27,8 +27,10 @@ class InputFile {
  public:
   static Result<InputFile> open(const std::string& path, const InputSchema& schema,
                                 const InputFileOptions& options);
-  // Up to `records_max` records; no rows and no rejections: the end.
+  // Up to `records_max` records, which may give no row.
   void next(size_t records_max, MappedRows& out);
+
+  bool at_end() const { return at_ >= text_->size() - kInputPaddingBytes; }
 
  private:
   InputFile() = default;

@@ -99,7 +99,7 @@ enum class OutputFormat { kJson, kCsv };
 // neither ends with a line break. Layout: docs/decisions.
 void format_row(const Schema& schema, const Rows& rows, size_t row, OutputFormat format, Bytes& to);
 
-// A value as text, as CAST to VARCHAR writes it: outputs, error rows.
+// A value as outputs write it: as CAST does, times with three digits of a fraction.
 void append_value_text(const Type& type, const Value& value, Bytes& to);
 
 }  // namespace suiro::sql

@@ -6,10 +6,19 @@
 namespace suiro::sql {
 namespace {
 
-std::vector<ExprPtr> roots(const std::vector<EquiKey>& keys, JoinKeys::Side side) {
+// The plan numbers the right side's columns behind the left's; here they stand alone.
+ExprPtr shifted(const ExprPtr& expr, size_t first) {
+  auto out = std::make_shared<Expr>(*expr);
+  if (out->kind == Expr::Kind::kColumn) out->column -= first;
+  for (ExprPtr& arg : out->args) arg = shifted(arg, first);
+  if (!out->literal.null && out->type.lane() == Lane::kText) out->literal.text = out->literal_text;
+  return out;
+}
+
+std::vector<ExprPtr> roots(const std::vector<EquiKey>& keys, JoinKeys::Side side, size_t first) {
   std::vector<ExprPtr> out;
   for (const EquiKey& key : keys) {
-    out.push_back(side == JoinKeys::Side::kLeft ? key.left : key.right);
+    out.push_back(side == JoinKeys::Side::kLeft ? key.left : shifted(key.right, first));
   }
   return out;
 }
@@ -20,8 +29,9 @@ uint32_t scale_of(const Type& type) {
 
 }  // namespace
 
-JoinKeys::JoinKeys(const std::vector<EquiKey>& keys, Side side, int64_t query_start_ms)
-    : evaluator_(roots(keys, side), query_start_ms) {
+JoinKeys::JoinKeys(const std::vector<EquiKey>& keys, Side side, size_t first_column,
+                   int64_t query_start_ms)
+    : evaluator_(roots(keys, side, first_column), query_start_ms) {
   for (const EquiKey& key : keys) {
     const Type& own = side == Side::kLeft ? key.left->type : key.right->type;
     const Type& other = side == Side::kLeft ? key.right->type : key.left->type;

@@ -16,7 +16,9 @@ namespace suiro::sql {
 class JoinKeys {
  public:
   enum class Side { kLeft, kRight };
-  JoinKeys(const std::vector<EquiKey>& keys, Side side, int64_t query_start_ms);
+  // `first_column`: how many columns the plan numbers before those of the right side.
+  JoinKeys(const std::vector<EquiKey>& keys, Side side, size_t first_column,
+           int64_t query_start_ms);
 
   const std::vector<const Vector*>& run(const Rows& rows, std::vector<uint32_t>& selection,
                                         Arena& arena);

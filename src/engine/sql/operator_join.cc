@@ -51,8 +51,9 @@ class JoinOperator final : public Operator {
   JoinOperator(const Node& node, const OperatorOptions& options)
       : node_(std::get<JoinNode>(node.what)),
         options_(options),
-        keys_{JoinKeys(node_.keys, JoinKeys::Side::kLeft, options.query_start_ms),
-              JoinKeys(node_.keys, JoinKeys::Side::kRight, options.query_start_ms)},
+        keys_{JoinKeys(node_.keys, JoinKeys::Side::kLeft, 0, options.query_start_ms),
+              JoinKeys(node_.keys, JoinKeys::Side::kRight, node.inputs[0]->schema.size(),
+                       options.query_start_ms)},
         key_codec_(keys_[0].lanes()),
         gate_({lanes_of(node.inputs[0]->schema), lanes_of(node.inputs[1]->schema)},
               options.bytes_max),

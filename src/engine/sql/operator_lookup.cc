@@ -18,8 +18,9 @@ class LookupOperator final : public PassingOperator {
       : node_(std::get<LookupNode>(node.what)),
         options_(options),
         right_lanes_(lanes_of(node.inputs[1]->schema)),
-        left_keys_(node_.keys, JoinKeys::Side::kLeft, options.query_start_ms),
-        right_keys_(node_.keys, JoinKeys::Side::kRight, options.query_start_ms),
+        left_keys_(node_.keys, JoinKeys::Side::kLeft, 0, options.query_start_ms),
+        right_keys_(node_.keys, JoinKeys::Side::kRight, node.inputs[0]->schema.size(),
+                    options.query_start_ms),
         table_(left_keys_.lanes()) {
     if (node_.condition != nullptr) {
       condition_ =

@@ -49,6 +49,16 @@ void append_json_text(std::string_view text, Bytes& to) {
   to += '"';
 }
 
+// As CAST writes it, but with three digits of a fraction always.
+std::string plain_text(const Type& type, const Value& value) {
+  std::string text = text_of(type, value);
+  if (type.kind != TypeKind::kTimestamp && type.kind != TypeKind::kTime) return text;
+  const size_t point = text.find('.');
+  if (point == std::string::npos) return text + ".000";
+  text.append(std::min<size_t>(3, 4 - std::min<size_t>(4, text.size() - point)), '0');
+  return text;
+}
+
 void append_json(const Type& type, const Value& value, Bytes& to) {
   if (value.null) {
     to += "null";
@@ -63,13 +73,13 @@ void append_json(const Type& type, const Value& value, Bytes& to) {
   } else if (type.is_text()) {
     append_json_text(value.text, to);
   } else {
-    append_json_text(text_of(type, value), to);
+    append_json_text(plain_text(type, value), to);
   }
 }
 
 void append_csv(const Type& type, const Value& value, Bytes& to) {
   if (value.null) return;
-  std::string text = type.is_binary() ? base64_encode(value.text) : text_of(type, value);
+  std::string text = type.is_binary() ? base64_encode(value.text) : plain_text(type, value);
   if (!text.empty() && text.find_first_of(",\"\r\n") == std::string::npos) {
     to += text;
     return;
@@ -102,7 +112,7 @@ void format_row(const Schema& schema, const Rows& rows, size_t row, OutputFormat
 }
 
 void append_value_text(const Type& type, const Value& value, Bytes& to) {
-  append_text(to, type, value);
+  to += plain_text(type, value);
 }
 
 }  // namespace suiro::sql

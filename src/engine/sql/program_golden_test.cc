@@ -95,7 +95,7 @@ struct Found {
 
 // Rows of several streams, stream by stream: between streams there is no order.
 std::string by_stream(const std::string& lines, size_t streams) {
-  if (streams == 1) return lines;
+  if (streams < 2) return lines;
   std::map<std::string, std::string> parts;
   std::istringstream in(lines);
   for (std::string line; std::getline(in, line);)

@@ -1,4 +1,6 @@
 -- Example 2: windows on both sides.
+-- Of the two rows of 10:00:45 that of the left side comes first (docs/decisions/140-sql-time-and-emission.md);
+-- the document has them the other way round.
 CREATE OR REPLACE STREAM "ORDERS_STREAM" ("orderid" int, "orderrowtime" timestamp);
 CREATE OR REPLACE PUMP "ORDERS_STREAM_PUMP" AS INSERT INTO "ORDERS_STREAM"
 SELECT STREAM "orderid", "ROWTIME" FROM "SOURCE_SQL_STREAM_001" WHERE "orders" = 1;

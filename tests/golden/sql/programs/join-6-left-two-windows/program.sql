@@ -1,4 +1,6 @@
 -- Example 6: LEFT JOIN with windows on both sides.
+-- Of the two rows of 10:00:45 that of the left side comes first (docs/decisions/140-sql-time-and-emission.md);
+-- the document has them the other way round.
 -- The document lists 104 and 100 once more, unmatched; they have matched, so they are not.
 CREATE OR REPLACE STREAM "ORDERS_STREAM" ("orderid" int, "orderrowtime" timestamp);
 CREATE OR REPLACE PUMP "ORDERS_STREAM_PUMP" AS INSERT INTO "ORDERS_STREAM"

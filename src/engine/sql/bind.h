@@ -82,6 +82,7 @@ struct Scope {
     size_t other = 0;
   };
   std::vector<Merged> merged;
+  size_t preferred = 0;  // sources whose names hide those of the others: of an inner query
   const std::map<std::string, ExprPtr>* parameters = nullptr;  // of a function
 };
 
@@ -122,6 +123,7 @@ class Binder {
          const LanguageOptions& options)
       : input_(input), functions_(functions), options_(options) {}
   Result<std::shared_ptr<const Program>> run(std::span<const AstStatement> statements);
+  struct Selected;  // a select that is being bound: selected.h
 
  private:
   // bind_program.cc
@@ -134,7 +136,7 @@ class Binder {
                                           const StreamDefinition& target) const;
   Result<Bound> pump_query(const AstPump& pump, size_t wanted);
   Result<void> map_columns(const AstPump& ast, Pump& pump, std::span<const int> columns);
-  Result<ExprPtr> coercion(const Node& node, size_t column, const Field& target, Position at);
+  Result<ExprPtr> coercion(const Node& node, size_t column, const Field& target);
   Result<void> refuse_cycle(const Pump& pump, Position at) const;
   std::optional<size_t> find_stream(std::string_view name) const;
   std::optional<size_t> find_table(std::string_view name) const;
@@ -149,7 +151,6 @@ class Binder {
   Result<void> check_sort(const std::vector<SortKey>& keys, const Scope& scope, Position at) const;
 
   // bind_select.cc
-  struct Selected;  // a select that is being bound
   Result<Bound> select(const AstQuery& query, RowtimeItems rowtimes);
   Result<void> check_mode(const Selected& state) const;
   Result<void> bind_where(Selected& state);
@@ -210,9 +211,20 @@ class Binder {
                                   Scope& both, JoinKind kind);
   Result<std::vector<EquiKey>> equi_keys(std::vector<ExprPtr>& conditions, size_t left_columns);
   Result<ExprPtr> both_of(std::vector<ExprPtr> conditions);
+
+  // bind_subquery.cc
+  struct Subquery {
+    NodePtr node;
+    // Over the outer query's columns, then the node's.
+    std::vector<ExprPtr> columns;
+    std::vector<ExprPtr> conditions;
+  };
   Result<void> semi_join(Selected& state, const AstExpr& ast, LookupNode::Match match);
-  Result<std::vector<ExprPtr>> membership(Selected& state, const AstExpr& in, const Bound& query,
-                                          LookupNode::Match match);
+  Result<Subquery> subquery(const Selected& state, const AstQuery& ast);
+  Result<Subquery> closed_subquery(const AstQuery& ast, size_t outer_columns);
+  std::unexpected<Error> no_stream(const AstQuery& ast) const;
+  Result<void> membership(const Selected& state, const AstExpr& in, const Subquery& query,
+                          LookupNode::Match match, std::vector<ExprPtr>& conditions);
 
   // bind_expr.cc
   Result<ExprPtr> expr(const AstExpr& ast, const Place& place);

@@ -11,6 +11,14 @@
 #include "engine/sql/selected.h"
 
 namespace suiro::sql {
+namespace {
+
+// ROWTIME under any name takes no part in the search for duplicates.
+bool is_rowtime(const Binder::Selected::Item& item) {
+  return item.expr->kind == Expr::Kind::kRowtime;
+}
+
+}  // namespace
 
 Result<Bound> Binder::project_distinct(Selected& state) {
   using Role = Selected::Item::Role;
@@ -23,7 +31,7 @@ Result<Bound> Binder::project_distinct(Selected& state) {
   DistinctNode distinct;
   for (size_t i = 0; i < state.items.size(); ++i) {
     const auto& item = state.items[i];
-    if (item.role == Role::kRowtime) {
+    if (item.role == Role::kRowtime || is_rowtime(item)) {
       rowtime = &item;
       if (item.sets == Selected::Item::Sets::kYes) project.rowtime = item.expr;
       continue;
@@ -87,30 +95,30 @@ Result<void> Binder::sort_distinct(Selected& state, Bound& bound, std::span<cons
 
 // The list as it was written: without what was added, with ROWTIME where it is a column.
 Result<Bound> Binder::finish_distinct(Selected& state, Bound bound, std::span<const size_t> items) {
-  const bool as_columns =
-      state.rowtimes == RowtimeItems::kColumns && items.size() < state.items.size();
-  if (!as_columns && bound.node->schema.size() == items.size()) return bound;
+  using Role = Selected::Item::Role;
+  const bool every_item = state.rowtimes == RowtimeItems::kColumns;
   ProjectNode project;
   Schema schema;
   std::vector<Facts> facts;
-  size_t next = 0;
+  size_t next = 0;  // column of the node
   for (const auto& item : state.items) {
-    if (item.role == Selected::Item::Role::kRowtime) {
-      if (!as_columns) continue;
-      Scope over;
-      over.over = bound.over;
-      TRY(ExprPtr time, rowtime(Place{over, "SELECT"}, nullptr, item.at));
-      schema.push_back({item.name, time->type});
-      facts.push_back({Monotonic::kIncreasing, kRowtimeSteps});
-      project.columns.push_back(std::move(time));
+    if (item.role != Role::kRowtime && !is_rowtime(item)) {
+      TRY(ExprPtr one, column_of(bound.node->schema, next, bound.facts[next].monotonic, item.at));
+      schema.push_back({item.name, one->type});
+      facts.push_back(bound.facts[next]);
+      project.columns.push_back(std::move(one));
+      ++next;
       continue;
     }
-    TRY(ExprPtr one, column_of(bound.node->schema, next, bound.facts[next].monotonic, item.at));
-    schema.push_back({item.name, one->type});
-    facts.push_back(bound.facts[next]);
-    project.columns.push_back(std::move(one));
-    ++next;
+    if (item.role == Role::kRowtime && !every_item) continue;
+    Scope over;
+    over.over = bound.over;
+    TRY(ExprPtr time, rowtime(Place{over, "SELECT"}, nullptr, item.at));
+    schema.push_back({item.name, time->type});
+    facts.push_back({Monotonic::kIncreasing, kRowtimeSteps});
+    project.columns.push_back(std::move(time));
   }
+  if (schema.size() == items.size() && bound.node->schema.size() == items.size()) return bound;
   bound.node = make_node(std::move(schema), {bound.node}, state.query.at, std::move(project));
   bound.facts = std::move(facts);
   return bound;

@@ -141,7 +141,9 @@ Result<ExprPtr> Binder::simple_name(const Identifier& name, const Place& place) 
     if (merged.name == name.text) return column(scope, merged.column, name.at);
   }
   std::optional<size_t> found;
-  for (const auto& source : scope.sources) {
+  for (size_t s = 0; s < scope.sources.size(); ++s) {
+    const auto& source = scope.sources[s];
+    if (found && s == scope.preferred) break;
     for (size_t i = 0; i < source.names.size(); ++i) {
       if (source.names[i] != name.text) continue;
       if (found) {

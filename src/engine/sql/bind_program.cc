@@ -247,7 +247,7 @@ Result<void> Binder::map_columns(const AstPump& ast, Pump& pump, std::span<const
     if (columns[i] < 0) continue;
     const auto index = static_cast<size_t>(columns[i]);
     pump.columns[index] = static_cast<int>(i);
-    TRY(pump.coercions[index], coercion(*pump.root, i, target.schema[index], ast.query->at));
+    TRY(pump.coercions[index], coercion(*pump.root, i, target.schema[index]));
   }
   for (size_t i = 0; i < target.schema.size(); ++i) {
     if (pump.columns[i] < 0 && !target.schema[i].type.nullable) {
@@ -260,7 +260,9 @@ Result<void> Binder::map_columns(const AstPump& ast, Pump& pump, std::span<const
 }
 
 // Null: the value goes in as it is.
-Result<ExprPtr> Binder::coercion(const Node& node, size_t index, const Field& target, Position at) {
+Result<ExprPtr> Binder::coercion(const Node& node, size_t index, const Field& target) {
+  const auto* project = std::get_if<ProjectNode>(&node.what);
+  const Position at = project != nullptr ? project->columns[index]->at : node.at;
   const Field& from = node.schema[index];
   if (!is_assignable(from.type, target.type)) {
     return found_expected(

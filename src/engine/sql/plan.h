@@ -38,8 +38,8 @@ enum class Monotonic : uint8_t { kNo, kConstant, kIncreasing, kDecreasing };
 struct Expr {
   enum class Kind {
     kColumn,   // `column`
-    kRowtime,  // ROWTIME of the input row. Not within joins: where `a.ROWTIME` of one side is
-               // asked for, a projection beneath the join makes a column of it
+    kRowtime,  // ROWTIME of the input row; lookups: of the stream's row. Not within joins of
+               // streams: a projection beneath makes a column of `a.ROWTIME`, if it is asked for
     kLiteral,  // `literal`
     kCall,     // function(args)
     kAnd,

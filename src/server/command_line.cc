@@ -55,8 +55,9 @@ struct UpOptions {
                       "Run functions even where the machine lacks protections");
     command->add_option("--sandbox-memory-mb", flags.sandbox_memory_mb,
                         "Memory of all running functions together (default: half the machine's)");
-    command->add_option("--kinesis-limits", flags.kinesis_limits,
-                        "Throughput of a stream's shard: none, or aws for that of AWS")
+    command
+        ->add_option("--kinesis-limits", flags.kinesis_limits,
+                     "Throughput of a stream's shard: none, or aws for that of AWS")
         ->check(CLI::IsMember({"none", "aws"}))
         ->default_str(flags.kinesis_limits);
     command->add_option("--access-log-bucket", flags.access_log_bucket,
@@ -151,6 +152,7 @@ int run_command_line(int argc, char** argv) {
   trace->add_option("id", id, "Trace id, request id or span id");
   trace->add_option("--newest", spans_max, "How many, without an id")->default_str("20");
   auto* usage = add("usage", "Print invocations, billed time and GB-seconds per function");
+  auto* relays = add("relays", "Print what each relay of the configuration sent, and its lag");
   auto* status = add("status", "Print whether the server runs and its store works");
   auto* backup = add("backup", "Copy everything, consistently, while the server runs");
   backup->add_option("directory", directory, "New or empty directory on the server")->required();
@@ -168,6 +170,7 @@ int run_command_line(int argc, char** argv) {
   if (env->parsed()) return report(print_environment(client.address()));
   if (trace->parsed()) return report(print_trace(client.address(), id, spans_max));
   if (usage->parsed()) return report(print_usage(client.address()));
+  if (relays->parsed()) return report(print_relays(client.address()));
   if (status->parsed()) return report(print_status(client.address()));
   if (backup->parsed()) return report(back_up(client.address(), directory));
   if (restore->parsed()) return report(restore_backup(client.address(), directory));

@@ -68,6 +68,18 @@ Result<void> print_usage(const ServerAddress& address) {
   return ok();
 }
 
+Result<void> print_relays(const ServerAddress& address) {
+  TRY(auto output, call<shape::op::ListRelays>(address, {}));
+  fmt::print("{:<20} {:>12} {:>14} {:>9} {:>12}  {}\n", "relay", "records", "bytes", "retries",
+             "behind ms", "to");
+  for (const auto& row : output.relays) {
+    fmt::print("{:<20} {:>12} {:>14} {:>9} {:>12}  {} {}\n", row.name, row.records, row.bytes,
+               row.retries, row.millis_behind, row.endpoint, row.stream_name);
+    if (row.last_error) fmt::print("    last error: {}\n", *row.last_error);
+  }
+  return ok();
+}
+
 Result<void> print_status(const ServerAddress& address) {
   TRY(auto output, call<shape::op::GetStatus>(address, {}));
   fmt::print("version {}\nup {} s\nstore {}\n", output.version, output.uptime_seconds,

@@ -20,6 +20,7 @@ inline constexpr std::string_view kVersion = SUIRO_VERSION;
 Result<void> print_environment(const ServerAddress& address);
 Result<void> print_trace(const ServerAddress& address, const std::string& id, size_t spans_max);
 Result<void> print_usage(const ServerAddress& address);
+Result<void> print_relays(const ServerAddress& address);
 Result<void> print_status(const ServerAddress& address);
 // `directory` is made by the server: absolute, or relative to where the command runs.
 Result<void> back_up(const ServerAddress& address, const std::string& directory);

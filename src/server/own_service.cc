@@ -125,6 +125,12 @@ void OwnService::add_operations(shapes::Registry& registry) {
         CO_TRY(output.functions, co_await rows());
         co_return output;
       });
+  registry.add<shape::op::ListRelays>(
+      [rows = relays](Call& call,
+                      shape::ListRelaysRequest) -> Task<Result<shape::ListRelaysResponse>> {
+        CO_TRY_VOID(only_root(call));
+        co_return shape::ListRelaysResponse{.relays = rows()};
+      });
   registry.add<shape::op::GetStatus>(
       [k, started](Call& call, shape::GetStatusRequest) -> Task<Result<shape::GetStatusResponse>> {
         CO_TRY_VOID(only_root(call));

@@ -17,6 +17,8 @@ struct OwnService {
   std::filesystem::path data;
   // Of services/lambda.
   std::function<Task<Result<std::vector<shapes::suiro::FunctionUsage>>>()> usage;
+  // Of services/relay.
+  std::function<std::vector<shapes::suiro::Relay>()> relays;
 
   // Only root may call. Errors of the operations: AccessDeniedException, ResourceNotFoundException,
   // ValidationException.

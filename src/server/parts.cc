@@ -77,7 +77,8 @@ App::Parts::Parts(const Options& o)
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
       firehose(o.kernel),
-      own{o.kernel, o.settings.data, [this] { return usage(); }},
+      relay(o.kernel, o.settings.relays),
+      own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); }},
       front_end(o.shards, o.clock, o.random, registry, identities, front_end_config(o.settings)),
       http(o.shards, o.clock, front_end, {}),
       access_log(o.shards, o.clock, access_log_config(o),
@@ -197,6 +198,23 @@ Task<Result<std::vector<shapes::suiro::FunctionUsage>>> App::Parts::usage() {
   co_return out;
 }
 
+std::vector<shapes::suiro::Relay> App::Parts::relays() const {
+  std::vector<shapes::suiro::Relay> out;
+  for (auto& status : relay.statuses()) {
+    shapes::suiro::Relay& row = out.emplace_back();
+    row.name = std::move(status.name);
+    row.source = std::move(status.source);
+    row.endpoint = std::move(status.endpoint);
+    row.stream_name = std::move(status.stream);
+    row.records = static_cast<int64_t>(status.records);
+    row.bytes = static_cast<int64_t>(status.bytes);
+    row.retries = static_cast<int64_t>(status.retries);
+    row.millis_behind = static_cast<int64_t>(status.millis_behind);
+    if (!status.last_error.empty()) row.last_error = std::move(status.last_error);
+  }
+  return out;
+}
+
 Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await logs.start());
   CO_TRY_VOID(co_await s3.start());
@@ -205,7 +223,8 @@ Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await sandboxes->start());
   report_protections();
   CO_TRY_VOID(co_await lambda->start());
-  co_return co_await firehose.start();
+  CO_TRY_VOID(co_await firehose.start());
+  co_return co_await relay.start();
 }
 
 void App::Parts::report_protections() const {
@@ -223,6 +242,7 @@ void App::Parts::report_protections() const {
 }
 
 Task<void> App::Parts::stop_services() {
+  co_await relay.stop();
   co_await firehose.stop();
   co_await lambda->stop();
   co_await kinesis.stop();

@@ -15,6 +15,7 @@
 #include "services/kinesis/service.h"
 #include "services/lambda/service.h"
 #include "services/logs/service.h"
+#include "services/relay/service.h"
 #include "services/s3/service.h"
 #include "services/sqs/service.h"
 
@@ -50,6 +51,7 @@ struct App::Parts {
   std::unique_ptr<sandbox::Host> sandboxes;
   std::unique_ptr<lambda::Service> lambda;
   firehose::Service firehose;
+  relay::Service relay;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;
@@ -66,6 +68,7 @@ struct App::Parts {
   Task<http::Response> health();
   Task<std::optional<aws::CorsAnswer>> cors(aws::CorsQuestion question);
   Task<Result<std::vector<shapes::suiro::FunctionUsage>>> usage();
+  std::vector<shapes::suiro::Relay> relays() const;
   void report_protections() const;
 };
 

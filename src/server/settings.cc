@@ -42,6 +42,33 @@ class TableReader {
     return ok();
   }
 
+  // Sections that are written [[key]].
+  Result<std::vector<const toml::table*>> sections(std::string_view key) {
+    known_.emplace_back(key);
+    std::vector<const toml::table*> out;
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return out;
+    if (!node->is_array_of_tables()) {
+      TRY_VOID(wrong(*node, key, fmt::format("sections, each begun by [[{}]]", key)));
+    }
+    for (const auto& one : *node->as_array()) out.push_back(one.as_table());
+    return out;
+  }
+
+  // One of `values`, by its place among them.
+  Result<void> take_choice(std::string_view key, std::span<const std::string_view> values,
+                           std::function<void(size_t)> set) {
+    std::string text;
+    TRY_VOID(take(key, text));
+    if (!table_.contains(key)) return ok();
+    auto found = std::ranges::find(values, text);
+    if (found == values.end()) {
+      return wrong(*table_.get(key), key, fmt::format("one of: {}", fmt::join(values, ", ")));
+    }
+    set(static_cast<size_t>(found - values.begin()));
+    return ok();
+  }
+
   const toml::table* section(std::string_view key) {
     known_.emplace_back(key);
     return table_.get_as<toml::table>(key);
@@ -75,6 +102,26 @@ class TableReader {
   std::string name_;
   std::vector<std::string> known_;
 };
+
+Result<relay::RelayConfig> read_relay(const std::filesystem::path& file, const toml::table& table) {
+  constexpr std::string_view kStarts[] = {"latest", "trim_horizon"};
+  constexpr std::string_view kPuts[] = {"each", "atomic"};
+  relay::RelayConfig out;
+  TableReader reader(file, table, "relay.");
+  TRY_VOID(reader.take("name", out.name));
+  TRY_VOID(reader.take("source", out.source));
+  TRY_VOID(reader.take("endpoint", out.endpoint));
+  TRY_VOID(reader.take("region", out.region));
+  TRY_VOID(reader.take("stream", out.stream));
+  TRY_VOID(reader.take("credentials", out.credentials));
+  TRY_VOID(reader.take("profile", out.profile));
+  TRY_VOID(reader.take_choice("start", kStarts,
+                              [&](size_t place) { out.start = static_cast<relay::Start>(place); }));
+  TRY_VOID(reader.take_choice("puts", kPuts,
+                              [&](size_t place) { out.puts = static_cast<relay::Puts>(place); }));
+  TRY_VOID(reader.finish());
+  return out;
+}
 
 Result<void> read_tables(const std::filesystem::path& file, const toml::table& root, Settings& s) {
   TableReader top(file, root, "");
@@ -121,6 +168,11 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
     }));
     TRY_VOID(log.finish());
   }
+  TRY(auto relays, top.sections("relay"));
+  for (const auto* table : relays) {
+    TRY(auto relay, read_relay(file, *table));
+    s.relays.push_back(std::move(relay));
+  }
   return top.finish();
 }
 
@@ -165,6 +217,13 @@ Result<void> validate(const Settings& s) {
   }
   if (s.kinesis_limits != "none" && s.kinesis_limits != "aws") {
     return bad("kinesis.limits must be \"none\" or \"aws\"");
+  }
+  std::set<std::string> names;
+  for (const auto& relay : s.relays) {
+    TRY_VOID(relay::check(relay));
+    if (!names.insert(relay.name).second) {
+      return bad(fmt::format("relay '{}': the name is used twice", relay.name));
+    }
   }
   if (!s.encryption && !s.encryption_key_file.empty()) {
     return bad("encryption.key_file is set, but encryption.enabled is not true");

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
+#include "services/relay/config.h"
 
 namespace suiro::server {
 
@@ -29,11 +31,12 @@ struct Settings {
   Sandboxing sandboxing = Sandboxing::kRequired;
   uint64_t sandbox_memory_mb = 0;  // for all running functions together; 0: half of the machine's
   std::string kinesis_limits = "none";  // or "aws": the throughput of a shard
-  std::string access_log_bucket;   // empty: the log stays in the data directory
+  std::string access_log_bucket;        // empty: the log stays in the data directory
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};
   std::string log_level = "info";
   // A flag alone, for one start: open a store whose log is damaged, without what stands behind.
+  std::vector<relay::RelayConfig> relays;
   bool accept_data_loss = false;
 };
 

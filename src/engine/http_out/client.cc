@@ -82,6 +82,19 @@ Error error_of(CURLcode code, const Transfer& transfer) {
   }
 }
 
+// libcurl signs the host, the date, the body and the headers that are set by then.
+void sign(Transfer& transfer, const AwsSigner& signer) {
+  CURL* easy = transfer.easy;
+  if (!signer.session_token.empty()) {
+    auto token = fmt::format("X-Amz-Security-Token: {}", signer.session_token);
+    transfer.headers = curl_slist_append(transfer.headers, token.c_str());
+  }
+  auto provider = fmt::format("aws:amz:{}:{}", signer.region, signer.service);
+  auto keys = fmt::format("{}:{}", signer.access_key_id, signer.secret_access_key);
+  curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, provider.c_str());
+  curl_easy_setopt(easy, CURLOPT_USERPWD, keys.c_str());
+}
+
 void set_up(Transfer& transfer, const Config& config) {
   transfer.easy = curl_easy_init();
   CHECK(transfer.easy != nullptr, "out of memory");
@@ -91,6 +104,7 @@ void set_up(Transfer& transfer, const Config& config) {
     transfer.headers =
         curl_slist_append(transfer.headers, fmt::format("{}: {}", name, value).c_str());
   }
+  if (request.signer) sign(transfer, *request.signer);
   transfer.headers = curl_slist_append(transfer.headers, "Expect:");
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");

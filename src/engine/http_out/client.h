@@ -14,6 +14,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,15 @@ inline constexpr Millis kConnectTimeout = std::chrono::seconds(10);
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// Signs a request with AWS Signature Version 4.
+struct AwsSigner {
+  std::string region;
+  std::string service;
+  std::string access_key_id;
+  std::string secret_access_key;
+  std::string session_token;  // empty: none
+};
+
 struct Request {
   std::string method = "POST";
   std::string url;  // http or https
@@ -37,6 +47,7 @@ struct Request {
   Bytes body;
   Millis timeout = std::chrono::seconds(60);
   size_t reply_bytes_max = kReplyBytesDefault;
+  std::optional<AwsSigner> signer = {};
 };
 
 struct Reply {

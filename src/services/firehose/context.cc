@@ -26,6 +26,7 @@ uint64_t StreamState::backlog_bytes() const {
 
 void StreamState::ring() {
   for (const auto& [kind, lane] : lanes) lane->grown.notify_all();
+  if (closing && stop_source) stop_source();
 }
 
 Task<void> Budget::take(uint64_t bytes) {

@@ -50,7 +50,7 @@ struct StreamState {
   size_t committing = 0;
   Signal turn;  // for groups that wait to be committed
   uint64_t waiting_bytes = 0;
-  uint64_t lag_ms = 0;  // of the Kinesis source, the largest of its shards
+  std::function<void()> stop_source;  // while a Kinesis source is read
 };
 using StatePtr = std::shared_ptr<StreamState>;
 

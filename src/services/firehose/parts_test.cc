@@ -197,7 +197,7 @@ TEST(FormatTest, BytesOfVersion1) {
             "00000002"
             "00000001"
             "00000004");
-  EXPECT_EQ(hex_encode(encode(SourcePosition{8, true})),
+  EXPECT_EQ(hex_encode(encode(event::FollowPosition{8, true})),
             "01"
             "0000000000000008"
             "01");

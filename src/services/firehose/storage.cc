@@ -184,17 +184,17 @@ Result<Attempt> decode_attempt(ByteView bytes) {
   return attempt;
 }
 
-Bytes encode(const SourcePosition& position) {
+Bytes encode(const event::FollowPosition& position) {
   RecordWriter out(kVersion);
   out.u64(position.offset);
   out.u8(position.ended ? 1 : 0);
   return out.take();
 }
 
-Result<SourcePosition> decode_position(ByteView bytes) {
+Result<event::FollowPosition> decode_position(ByteView bytes) {
   RecordReader in(bytes);
   in.version(kVersion);
-  SourcePosition position{.offset = in.u64(), .ended = in.u8() != 0};
+  event::FollowPosition position{.offset = in.u64(), .ended = in.u8() != 0};
   TRY_VOID(in.end("position in a stream"));
   return position;
 }

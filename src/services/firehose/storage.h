@@ -7,7 +7,7 @@
 
 #include <optional>
 
-#include "kernel/event/streams.h"
+#include "kernel/event/stream_follower.h"
 #include "services/firehose/types.h"
 
 namespace suiro::firehose {
@@ -46,13 +46,8 @@ Result<Attempt> decode_attempt(ByteView bytes);
 Result<Block> decode_block(ByteView bytes);
 Result<uint64_t> block_number(ByteView key);
 
-// Where a reader of a Kinesis shard goes on.
-struct SourcePosition {
-  uint64_t offset = 0;
-  bool ended = false;  // a closed shard, read to its end
-};
-Bytes encode(const SourcePosition& position);
-Result<SourcePosition> decode_position(ByteView bytes);
+Bytes encode(const event::FollowPosition& position);
+Result<event::FollowPosition> decode_position(ByteView bytes);
 
 // A part of a lane, read.
 struct ReadBlock {

@@ -53,11 +53,18 @@ struct Facts {
   Steps steps;
 };
 
+// Columns that are the fields of one row, as a log parser gives it: one name covers them.
+struct RowColumns {
+  size_t first = 0;
+  std::vector<std::string> fields;
+};
+
 // A query, bound.
 struct Bound {
   NodePtr node;
   Over over = Over::kStream;
   std::vector<Facts> facts;  // one for each column
+  std::vector<RowColumns> rows;
 };
 
 struct ScopeSource {
@@ -90,6 +97,7 @@ struct Scope {
 struct Side {
   NodePtr node;
   Scope scope;
+  std::vector<RowColumns> rows;  // of a subquery
   std::optional<Frame> frame;
 };
 
@@ -188,6 +196,8 @@ class Binder {
   Result<Side> named(const AstSource& ast);
   Result<Side> table_function(const AstSource& ast);
   Result<void> name_columns(const AstSource& ast, Side& side, std::string alias, size_t hidden);
+  Result<std::vector<std::string>> renamed(const AstSource& ast, const Side& side,
+                                           size_t hidden) const;
   void add_rowtime(Side& side, Position at);
   Result<std::optional<Frame>> join_frame(const AstSource& ast, const Side& side);
   const AstWindow* window_named(const Identifier& name, const AstSelect* select) const;
@@ -201,9 +211,13 @@ class Binder {
     Side side;
     bool swapped = false;  // the right side's columns come first
   };
-  Result<Combined> combine(Side left, Side right, JoinKind kind, std::vector<ExprPtr> conditions,
+  struct Joining {
+    JoinKind kind = JoinKind::kInner;
+    enum class By { kComma, kJoin } by = By::kJoin;
+  };
+  Result<Combined> combine(Side left, Side right, Joining how, std::vector<ExprPtr> conditions,
                            Position at);
-  Result<NodePtr> stream_join(const Side& left, const Side& right, Scope& both, JoinKind kind,
+  Result<NodePtr> stream_join(const Side& left, const Side& right, Scope& both, Joining how,
                               std::vector<ExprPtr> conditions, Position at);
   Result<std::vector<ExprPtr>> join_conditions(const AstSource& ast, const Side& left,
                                                const Side& right, Scope& both);

@@ -110,6 +110,7 @@ Result<Side> Binder::source(const AstSource& ast) {
   side.node = std::move(bound->node);
   side.scope.facts = std::move(bound->facts);
   side.scope.over = bound->over;
+  side.rows = std::move(bound->rows);
   TRY_VOID(name_columns(ast, side, alias_of(ast), 0));
   return side;
 }
@@ -146,6 +147,32 @@ Result<Side> Binder::named(const AstSource& ast) {
   return side;
 }
 
+// The names of the columns after alias(names): a row's fields stand under one name.
+Result<std::vector<std::string>> Binder::renamed(const AstSource& ast, const Side& side,
+                                                 size_t hidden) const {
+  std::vector<std::string> names;
+  for (const auto& field : side.node->schema) names.push_back(field.name);
+  if (ast.columns.empty()) return names;
+  size_t wanted = names.size() - hidden;
+  for (const auto& row : side.rows) wanted -= row.fields.size() - 1;
+  if (ast.columns.size() != wanted) {
+    return found_expected(ast.columns[0].at, fmt::format("{} names of columns", ast.columns.size()),
+                          fmt::format("{} (ROWTIME does not count)", wanted));
+  }
+  auto row = side.rows.begin();
+  size_t column = 0;
+  for (const auto& name : ast.columns) {
+    if (name.text == "ROWTIME") return found_expected(name.at, "ROWTIME", "another name");
+    if (row == side.rows.end() || row->first != column) {
+      names[column++] = name.text;
+      continue;
+    }
+    for (const auto& field : row->fields) names[column++] = name.text + "." + field;
+    ++row;
+  }
+  return names;
+}
+
 // Gives the side its one source; adds what joins need.
 Result<void> Binder::name_columns(const AstSource& ast, Side& side, std::string alias,
                                   size_t hidden) {
@@ -153,19 +180,8 @@ Result<void> Binder::name_columns(const AstSource& ast, Side& side, std::string 
   source.alias = std::move(alias);
   source.hidden = hidden;
   source.over = side.scope.over;
+  TRY(source.names, renamed(ast, side, hidden));
   const Schema& schema = side.node->schema;
-  const size_t visible = schema.size() - hidden;
-  if (!ast.columns.empty() && ast.columns.size() != visible) {
-    return found_expected(ast.columns[0].at, fmt::format("{} names of columns", ast.columns.size()),
-                          fmt::format("{} (ROWTIME does not count)", visible));
-  }
-  for (size_t i = 0; i < schema.size(); ++i) {
-    const bool renamed = i < ast.columns.size();
-    if (renamed && ast.columns[i].text == "ROWTIME") {
-      return found_expected(ast.columns[i].at, "ROWTIME", "another name");
-    }
-    source.names.push_back(renamed ? ast.columns[i].text : schema[i].name);
-  }
   side.scope.schema = schema;
   side.scope.sources = {std::move(source)};
   if (rowtime_columns_of_.contains(side.scope.sources[0].alias) &&

@@ -161,8 +161,8 @@ Result<Side> Binder::join(const AstSource& ast) {
   const auto merged = both.merged;
   const size_t left_columns = left.scope.schema.size();
   const size_t right_columns = right.scope.schema.size();
-  TRY(Combined out,
-      combine(std::move(left), std::move(right), ast.join, std::move(conditions), ast.at));
+  TRY(Combined out, combine(std::move(left), std::move(right), {.kind = ast.join},
+                            std::move(conditions), ast.at));
   out.side.scope.merged = merged;
   if (out.swapped) {
     for (auto& one : out.side.scope.merged) {
@@ -232,8 +232,8 @@ Result<Side> Binder::cross(std::vector<Side> sides, std::vector<ExprPtr>& condit
       mine.push_back(std::move(one));
     }
     conditions = std::move(rest);
-    TRY(Combined next,
-        combine(std::move(out), std::move(sides[k]), JoinKind::kInner, std::move(mine), at));
+    TRY(Combined next, combine(std::move(out), std::move(sides[k]), {.by = Joining::By::kComma},
+                               std::move(mine), at));
     out = std::move(next.side);
     if (next.swapped) {
       for (auto& column : at_column) {
@@ -248,9 +248,10 @@ Result<Side> Binder::cross(std::vector<Side> sides, std::vector<ExprPtr>& condit
 }
 
 // `conditions` are over the left's columns, then the right's.
-Result<Binder::Combined> Binder::combine(Side left, Side right, JoinKind kind,
+Result<Binder::Combined> Binder::combine(Side left, Side right, Joining how,
                                          std::vector<ExprPtr> conditions, Position at) {
   Combined out;
+  JoinKind& kind = how.kind;
   out.swapped = is_stream(left) != is_stream(right) ? is_stream(right)
                                                     : !is_stream(left) && kind == JoinKind::kRight;
   if (out.swapped) {
@@ -278,7 +279,7 @@ Result<Binder::Combined> Binder::combine(Side left, Side right, JoinKind kind,
     set_nullable(scope.schema, 0, left_columns);
   }
   if (is_stream(right)) {
-    TRY(out.side.node, stream_join(left, right, scope, kind, std::move(conditions), at));
+    TRY(out.side.node, stream_join(left, right, scope, how, std::move(conditions), at));
     return out;
   }
   if (kind != JoinKind::kInner && kind != JoinKind::kLeft) {
@@ -294,8 +295,9 @@ Result<Binder::Combined> Binder::combine(Side left, Side right, JoinKind kind,
   return out;
 }
 
-Result<NodePtr> Binder::stream_join(const Side& left, const Side& right, Scope& both, JoinKind kind,
+Result<NodePtr> Binder::stream_join(const Side& left, const Side& right, Scope& both, Joining how,
                                     std::vector<ExprPtr> conditions, Position at) {
+  const JoinKind kind = how.kind;
   JoinNode join;
   join.kind = kind;
   join.left = left.frame;
@@ -303,7 +305,11 @@ Result<NodePtr> Binder::stream_join(const Side& left, const Side& right, Scope& 
   bool left_current = !left.frame;
   bool right_current = !right.frame;
   if (!left.frame && !right.frame) {
-    if (kind != JoinKind::kInner || rowtime_equality(conditions, both) == nullptr) {
+    // Both contribute their current row, so rows of one ROWTIME meet. A JOIN has to say so.
+    const bool one_time =
+        how.by == Joining::By::kComma ||
+        (kind == JoinKind::kInner && rowtime_equality(conditions, both) != nullptr);
+    if (!one_time) {
       return found_expected(at, "a join of two streams without a window",
                             "`stream OVER (RANGE INTERVAL '..' .. PRECEDING)` on one side at "
                             "least, or a.ROWTIME = b.ROWTIME in the condition");

@@ -184,6 +184,7 @@ Result<void> Binder::expand_row(Selected& state, const AstItem& item, const Expr
     Selected::Item out;
     out.at = item.at;
     out.name = item.alias ? item.alias->text + "." + field.name : field.name;
+    if (i == 0) out.row_fields = fields.size();
     TRY(out.expr, made(std::move(field)));
     state.items.push_back(std::move(out));
   }
@@ -309,6 +310,10 @@ Result<Bound> Binder::project(Selected& state) {
     const bool aside =
         item.role == Selected::Item::Role::kRowtime && state.rowtimes == RowtimeItems::kAside;
     if (aside) continue;
+    if (item.row_fields > 0) out.rows.push_back({schema.size(), {}});
+    if (item.expr->kind == Expr::Kind::kField && !out.rows.empty()) {
+      out.rows.back().fields.push_back(item.expr->name);
+    }
     schema.push_back({item.name, item.expr->type});
     out.facts.push_back({item.expr->monotonic, steps_of(*item.expr, state.facts)});
     project.columns.push_back(std::move(item.expr));

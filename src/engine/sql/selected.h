@@ -25,6 +25,7 @@ struct Binder::Selected {
     // kRowtime: `e AS ROWTIME`; otherwise ROWTIME as it is.
     enum class Sets { kNo, kYes } sets = Sets::kNo;
     Position at;
+    size_t row_fields = 0;  // the first field of a row: how many there are
   };
   std::vector<Item> items;
   Calls calls;

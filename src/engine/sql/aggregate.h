@@ -3,8 +3,10 @@
 // the type of the argument. Private to the folder.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "engine/sql/library.h"
 #include "engine/sql/state.h"
@@ -46,22 +48,58 @@ class OwnedValue {
   OwnedValue() = default;
   OwnedValue(Lane lane, const Value& value) { assign(lane, value); }
   void assign(Lane lane, const Value& value) {
-    value_ = value;
+    null_ = value.null;
+    bits_ = lane == Lane::kReal ? std::bit_cast<int64_t>(value.real) : value.integer;
     if (lane == Lane::kText && !value.null) text_ = value.text;
-    value_.text = {};
-    value_.fields = nullptr;
   }
-  // Borrows from this.
+  // Borrows from this. Only the lane that was assigned means something.
   Value get() const {
-    Value out = value_;
-    out.text = text_;
-    return out;
+    return {.null = null_, .integer = bits_, .real = std::bit_cast<double>(bits_), .text = text_};
   }
   size_t size_bytes() const { return sizeof(*this) + (text_.size() > 15 ? text_.size() : 0); }
 
  private:
-  Value value_;
+  bool null_ = true;
+  int64_t bits_ = 0;
   std::string text_;
+};
+
+// A queue that takes no memory while it is empty, as std::deque does.
+template <class T>
+class FrontQueue {
+ public:
+  bool empty() const { return head_ == items_.size(); }
+  size_t size() const { return items_.size() - head_; }
+  T& front() { return items_[head_]; }
+  T& back() { return items_.back(); }
+  const T& front() const { return items_[head_]; }
+  const T& back() const { return items_.back(); }
+  const T& operator[](size_t at) const { return items_[head_ + at]; }
+  auto begin() const { return items_.begin() + static_cast<ptrdiff_t>(head_); }
+  auto end() const { return items_.end(); }
+  void push_back(T item) { items_.push_back(std::move(item)); }
+  void pop_back() {
+    items_.pop_back();
+    if (empty()) clear();
+  }
+  void pop_front() {
+    items_[head_++] = T{};
+    if (empty()) return clear();
+    // What has been taken out goes when it is the greater part: each item is moved once at most.
+    if (head_ * 2 > items_.size() && head_ >= 16) {
+      items_.erase(items_.begin(), begin());
+      head_ = 0;
+    }
+  }
+  void clear() {
+    items_.clear();
+    head_ = 0;
+  }
+  size_t size_bytes() const { return items_.capacity() * sizeof(T); }
+
+ private:
+  std::vector<T> items_;
+  size_t head_ = 0;
 };
 
 // Passes each value on to `inner` once.

@@ -2,7 +2,6 @@
 // COUNT, SUM, AVG, MIN and MAX. NULLs are left out; of no values: NULL, COUNT 0. SUM of whole
 // numbers is a BIGINT, of decimals a decimal of the same scale; AVG has its argument's type and is
 // cut towards zero where that is exact (29 and 32 give 30).
-#include <deque>
 #include <limits>
 #include <map>
 #include <optional>
@@ -214,7 +213,7 @@ class WindowExtreme final : public Accumulator {
     }
     return in.finish();
   }
-  size_t size_bytes() const override { return sizeof(*this) + best_.size() * sizeof(Entry); }
+  size_t size_bytes() const override { return sizeof(*this) + best_.size_bytes(); }
 
  private:
   struct Entry {
@@ -225,7 +224,7 @@ class WindowExtreme final : public Accumulator {
   Lane lane_;
   uint64_t added_ = 0;
   uint64_t removed_ = 0;
-  std::deque<Entry> best_;
+  FrontQueue<Entry> best_;
 };
 
 // Passes each value on once; a window's rows are counted, so that the last of a value takes it

@@ -6,7 +6,6 @@
 // its age being that at the newest row.
 #include <algorithm>
 #include <cmath>
-#include <deque>
 
 #include "engine/sql/aggregate.h"
 #include "engine/sql/convert.h"
@@ -190,7 +189,7 @@ class ExponentialAverage final : public Accumulator {
   double weight_ = 0;
   int64_t count_ = 0;
   uint64_t removals_ = 0;
-  std::deque<Row> rows_;
+  FrontQueue<Row> rows_;
 };
 
 Result<BoundAggregate> bind_exp_avg(const AggregateCall& call) {

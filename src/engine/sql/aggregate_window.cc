@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // FIRST_VALUE, LAST_VALUE, NTH_VALUE and LAG: values by their place in a window (FIRST_VALUE and
 // LAST_VALUE of a group, too). IGNORE NULLS: rows that are NULL are not counted.
-#include <deque>
 #include <optional>
 
 #include "engine/sql/aggregate.h"
@@ -134,7 +133,7 @@ class Places final : public Accumulator {
   bool current_counts_ = false;
   uint64_t offset_ = 1;
   OwnedValue default_;
-  std::deque<Entry> entries_;
+  FrontQueue<Entry> entries_;
 };
 
 // FIRST_VALUE and LAST_VALUE of a group: one value.

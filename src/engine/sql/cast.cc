@@ -54,7 +54,8 @@ Eval binary_to_binary(const Type& to) {
 // only an interval's trailing fields or the fraction of a second are lost.
 Eval value_to_text(const Type& from, const Type& to) {
   return [from, to](std::span<const Value> args, EvalContext& context) -> Result<Value> {
-    std::string text = text_of(from, args[0]);
+    std::string& text = context.arena.scratch();
+    append_text(text, from, args[0]);
     if (text.size() > to.length) {
       const bool seconds =
           (from.kind == TypeKind::kTimestamp && to.length >= kTimestampSeconds && text[0] != '-') ||

@@ -8,7 +8,7 @@
 //     weigh exponentially more in its sample.
 //  2. Its dice are part of the state, so that a replay gives the same scores, bit by bit.
 //  3. The memory is bounded by bytes_max(), which is known when the program is bound.
-// Threads: an instance belongs to one thread. Format of the state: docs/formats/sql-state.md.
+// Threads: an instance belongs to one thread. Format of the state: docs/formats/sql-functions.md.
 #pragma once
 
 #include <memory>

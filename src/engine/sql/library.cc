@@ -10,14 +10,14 @@ namespace suiro::sql {
 namespace {
 
 // Words that the language reserves for functions which it does not describe.
-constexpr std::array<std::string_view, 26> kUndescribed = {
+constexpr std::array<std::string_view, 28> kUndescribed = {
     "CORR",         "COVAR_POP",      "COVAR_SAMP",      "CUME_DIST",
     "DENSE_RANK",   "ELEMENT",        "FUSION",          "INTERSECTION",
     "NORMALIZE",    "OCTET_LENGTH",   "PERCENTILE_CONT", "PERCENTILE_DISC",
     "PERCENT_RANK", "RANK",           "REGR_AVGX",       "REGR_AVGY",
     "REGR_COUNT",   "REGR_INTERCEPT", "REGR_R2",         "REGR_SLOPE",
     "REGR_SXX",     "REGR_SXY",       "REGR_SYY",        "ROW_NUMBER",
-    "WIDTH_BUCKET", "CARDINALITY"};
+    "WIDTH_BUCKET", "CARDINALITY",    "CURRENT_PATH",    "SYSTEM_USER"};
 
 bool is_undescribed(std::string_view name) {
   return std::ranges::find(kUndescribed, name) != kUndescribed.end();

@@ -55,7 +55,7 @@ struct Separators {
 
 // Takes one field off the line. A field without quotes and escapes borrows from the line.
 std::string_view next_field(const Separators& by, std::string_view& line, Arena& arena) {
-  std::string changed;
+  std::string& changed = arena.scratch();
   bool is_changed = false;
   size_t at = 0;
   bool quoted = false;
@@ -176,7 +176,8 @@ Result<BoundFunction> bind_sys_log(Arguments args, const FunctionOptions&) {
   out.eval = [format](std::span<const Value> values, EvalContext& context) -> Result<Value> {
     const auto line = values[0].text;
     if (line.size() < kTimeBytes) return not_parsed(kName, line);
-    std::string dated = "2000 ";
+    std::string& dated = context.arena.scratch();
+    dated = "2000 ";
     dated += line.substr(0, kTimeBytes);
     auto ms = format->parse(dated, 0);
     if (!ms) return not_parsed(kName, line);

@@ -101,7 +101,6 @@ class FastParser {
 
   bool parse(std::string_view text, Value* fields) const {
     size_t at = 0;
-    std::vector<size_t> starts(groups_, 0);
     for (size_t i = 0; i < parts_.size(); ++i) {
       const auto& part = parts_[i];
       const auto rest = text.substr(at);
@@ -115,7 +114,7 @@ class FastParser {
         size = *found;
       }
       at += size;
-      set_marks(part, text, at, starts, fields);
+      set_marks(part, text, at, fields);
     }
     return true;
   }
@@ -157,15 +156,14 @@ class FastParser {
     }
     return at;
   }
-  static void set_marks(const Part& part, std::string_view text, size_t end,
-                        std::vector<size_t>& starts, Value* fields) {
+  static void set_marks(const Part& part, std::string_view text, size_t end, Value* fields) {
     for (const auto& mark : part.marks) {
       const size_t at = back(text, end, mark.before_end);
       if (!mark.end) {
-        starts[mark.group] = at;
+        fields[mark.group].integer = static_cast<int64_t>(at);  // until its end is known
       } else {
-        fields[mark.group] =
-            Value::of_text(text.substr(starts[mark.group], at - starts[mark.group]));
+        const auto start = static_cast<size_t>(fields[mark.group].integer);
+        fields[mark.group] = Value::of_text(text.substr(start, at - start));
       }
     }
   }
@@ -218,15 +216,15 @@ Result<BoundFunction> bind_regex(Arguments args, const FunctionOptions&) {
   out.type = columns->empty() ? text_row(groups) : column_row(*columns);
   out.eval = [pattern, groups, columns](std::span<const Value> values,
                                         EvalContext& context) -> Result<Value> {
-    std::vector<re2::StringPiece> found(groups + 1);
+    GroupPieces found(*pattern);
     const auto text = values[0].text;
     if (!pattern->Match({text.data(), text.size()}, 0, text.size(), RE2::ANCHOR_BOTH, found.data(),
-                        static_cast<int>(found.size()))) {
+                        found.count())) {
       return Value{};
     }
     Value* fields = context.arena.values(groups);
     for (size_t i = 0; i < groups; ++i) {
-      const auto& group = found[i + 1];
+      const auto& group = found.data()[i + 1];
       if (group.data() == nullptr) continue;  // a group that took no part: NULL
       const std::string_view field(group.data(), group.size());
       if (columns->empty()) {

@@ -208,7 +208,7 @@ Result<Pattern> compile_java(std::string_view regex) {
 }
 
 Result<void> append_replacement(std::string& out, std::string_view replacement, const RE2& pattern,
-                                const std::vector<re2::StringPiece>& groups) {
+                                std::span<const re2::StringPiece> groups) {
   const auto group = [&](size_t index) {
     if (groups[index].data() != nullptr) out.append(groups[index].data(), groups[index].size());
   };

@@ -9,7 +9,9 @@
 
 #include <re2/re2.h>
 
+#include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +42,23 @@ Result<bool> matches_like(std::string_view text, std::string_view pattern, std::
 // Appends `replacement` as java.util.regex.Matcher does: $1, ${name}, \x. Errors: a $ without a
 // group, a \ at the end.
 Result<void> append_replacement(std::string& out, std::string_view replacement,
-                                const re2::RE2& pattern,
-                                const std::vector<re2::StringPiece>& groups);
+                                const re2::RE2& pattern, std::span<const re2::StringPiece> groups);
+
+// Room for a match and its groups, without an allocation where they are few.
+class GroupPieces {
+ public:
+  explicit GroupPieces(const re2::RE2& pattern)
+      : count_(static_cast<size_t>(pattern.NumberOfCapturingGroups()) + 1) {
+    if (count_ > few_.size()) many_.resize(count_);
+  }
+  re2::StringPiece* data() { return many_.empty() ? few_.data() : many_.data(); }
+  int count() const { return static_cast<int>(count_); }
+  std::span<const re2::StringPiece> pieces() { return {data(), count_}; }
+
+ private:
+  size_t count_;
+  std::array<re2::StringPiece, 16> few_;
+  std::vector<re2::StringPiece> many_;
+};
 
 }  // namespace suiro::sql

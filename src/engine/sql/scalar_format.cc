@@ -57,7 +57,7 @@ Registry::Scalar char_to(std::string_view name, TypeKind kind) {
 Result<Value> print(const Format& format, TypeKind kind, std::span<const Value> values,
                     Arena& arena) {
   const int64_t ms = kind == TypeKind::kDate ? values[1].integer * kDayMs : values[1].integer;
-  std::string text;
+  std::string& text = arena.scratch();
   if (format) {
     format->format(text, ms);
   } else {

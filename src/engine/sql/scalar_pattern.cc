@@ -148,20 +148,21 @@ Result<Value> replace(const RE2& pattern, std::span<const Value> args, Arena& ar
   const size_t skipped = prefix_bytes(text, static_cast<size_t>(start - 1));
   if (skipped >= text.size() && start > 1) return args[0];
   const auto subject = text.substr(skipped);
-  std::vector<re2::StringPiece> groups(static_cast<size_t>(pattern.NumberOfCapturingGroups()) + 1);
-  std::string out(text.substr(0, skipped));
+  GroupPieces groups(pattern);
+  std::string& out = arena.scratch();
+  out = text.substr(0, skipped);
   size_t copied = 0;
   size_t at = 0;
   for (int64_t number = 1; at <= subject.size(); ++number) {
     if (!pattern.Match(piece(subject), at, subject.size(), RE2::UNANCHORED, groups.data(),
-                       static_cast<int>(groups.size()))) {
+                       groups.count())) {
       break;
     }
-    const auto from = static_cast<size_t>(groups[0].data() - subject.data());
-    const size_t end = from + groups[0].size();
+    const auto from = static_cast<size_t>(groups.data()[0].data() - subject.data());
+    const size_t end = from + groups.data()[0].size();
     if (occurrence == 0 || occurrence == number) {
       out += subject.substr(copied, from - copied);
-      auto appended = append_replacement(out, args[2].text, pattern, groups);
+      auto appended = append_replacement(out, args[2].text, pattern, groups.pieces());
       if (!appended) return fail(errors::kInvalidArgument, appended.error().message);
       if (out.size() > kTextBytesMax) {
         return fail(errors::kTooLong, "the text is longer than a VARCHAR may be");

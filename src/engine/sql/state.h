@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes of the states of aggregates and table functions: a version byte, then fields one after the
-// other. Format: docs/formats/sql-state.md.
+// other. Format: docs/formats/sql-functions.md.
 //
 // How it fails: a StateReader that runs out of bytes or meets nonsense latches bad() and gives
 // zeros; finish() turns that into codes::kCorrupt. Thread: an instance belongs to one thread.

@@ -24,6 +24,7 @@ struct Arena::Impl {
     size_t size = 0;
   };
   std::vector<Block> blocks;
+  std::string scratch;
   size_t current = 0;  // the block that is being filled
   size_t used = 0;     // of it
 
@@ -66,15 +67,21 @@ Value* Arena::values(size_t count) {
   return out;
 }
 
+std::string& Arena::scratch() {
+  impl_->scratch.clear();
+  return impl_->scratch;
+}
+
 void Arena::clear() {
   auto& blocks = impl_->blocks;
   std::erase_if(blocks, [](const auto& block) { return block.size > kBlockBytes; });
   if (blocks.size() > kBlocksKept) blocks.resize(kBlocksKept);
+  if (impl_->scratch.capacity() > kBlockBytes) impl_->scratch = std::string();
   impl_->current = impl_->used = 0;
 }
 
 size_t Arena::size_bytes() const {
-  size_t out = 0;
+  size_t out = impl_->scratch.capacity();
   for (const auto& block : impl_->blocks) out += block.size;
   return out;
 }

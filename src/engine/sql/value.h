@@ -53,6 +53,8 @@ class Arena {
   // Uninitialised bytes to be filled by the caller.
   char* room(size_t bytes);
   Value* values(size_t count);
+  // An empty text to build in, so that no call allocates; the next call of scratch() empties it.
+  std::string& scratch();
   void clear();
   size_t size_bytes() const;
 

@@ -161,6 +161,11 @@ int run_command_line(int argc, char** argv) {
   SqlCommand sql;
   sql.add_to(app);
   auto* version = app.add_subcommand("version", "Print the version");
+  auto named = [&](CLI::App* command) { return argc > 1 && command->check_name(argv[1]); };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    fmt::print(stderr, "suiro: there is no command '{}'; suiro --help lists them\n", argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // CLI11 reports by exceptions, --help included

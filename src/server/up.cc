@@ -43,6 +43,10 @@ Result<void> up(const Settings& settings) {
     std::fflush(stderr);
     std::_Exit(1);
   }
+  if (settings.auth == Auth::kOff) {
+    log::warning("signatures are not checked (auth is off): whoever reaches {} is root",
+                 app->endpoint());
+  }
   fmt::print("suiro {} ready: {} (region {}, account {}, data {})\n", kVersion, app->endpoint(),
              settings.region, settings.account, settings.data.string());
   std::fflush(stdout);

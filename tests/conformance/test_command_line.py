@@ -30,7 +30,8 @@ def test_every_command_has_help(command):
 
 
 def test_mistakes_are_told(tmp_path):
-    assert run("nonsense").returncode == 2
+    done = run("nonsense")
+    assert done.returncode == 2 and "'nonsense'" in done.stderr
     assert run("up", "--listen", "here").returncode == 2
     done = run("env", "--data", str(tmp_path))
     assert done.returncode == 1

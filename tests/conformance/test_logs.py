@@ -41,6 +41,24 @@ def refused(call, **arguments):
     return caught.value.response["Error"]["Code"]
 
 
+def test_times_at_the_edge(logs, group):
+    put(logs, group, "one")
+    latest = 2 ** 63 - 1
+    found = logs.filter_log_events(logGroupName=group, endTime=latest)
+    assert [e["message"] for e in found["events"]] == ["one"]
+    page = logs.get_log_events(logGroupName=group, logStreamName="s", endTime=latest)
+    assert [e["message"] for e in page["events"]] == ["one"]
+    assert logs.filter_log_events(logGroupName=group, startTime=latest)["events"] == []
+    rejected = put(logs, group, "late", at=latest)["rejectedLogEventsInfo"]
+    assert rejected["tooNewLogEventStartIndex"] == 0
+    for time_hex in ("7f" + "ff" * 7, "80" + "00" * 7):
+        token = time_hex + "00" * 14
+        for call, members in ((logs.filter_log_events, {"nextToken": token}),
+                              (logs.get_log_events, {"nextToken": f"f/{token}/s",
+                                                     "logStreamName": "s"})):
+            assert refused(call, logGroupName=group, **members) == "InvalidParameterException"
+
+
 def test_put_and_get(logs, group):
     reply = put(logs, group, "one", "two", "three")
     assert "rejectedLogEventsInfo" not in reply and reply["nextSequenceToken"]

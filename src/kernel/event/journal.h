@@ -33,8 +33,11 @@ struct Span {
   TimePoint start = {};
   Millis duration{0};
   enum class Status : uint8_t { kOk = 0, kError = 1, kRunning = 2 } status = Status::kOk;
-  std::string detail = {};  // why, or how it ended, for a person
+  // Why, or how it ended, for a person. A journal keeps kSpanDetailBytesMax of it: a function's
+  // error text can be megabytes.
+  std::string detail = {};
 };
+inline constexpr size_t kSpanDetailBytesMax = 1024;
 
 // What count() summed up: one minute of one kind, resource and outcome.
 struct Counter {

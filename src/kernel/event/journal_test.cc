@@ -57,6 +57,16 @@ TEST_F(JournalTest, FindsATraceByEachOfItsIds) {
   EXPECT_EQ(sim.run(journal().trace("")).error().code, codes::kNotFound);
 }
 
+TEST_F(JournalTest, ALongDetailIsCutBetweenCharacters) {
+  Span one = span("aaaaaaaaaaaaaaaa", "", "lambda:Invoke", kFunction);
+  one.detail = "x";
+  for (int i = 0; i < 1'000'000; ++i) one.detail += "\u00e9";
+  journal().record(one);
+  auto spans = sim.run(journal().trace(kTrace));
+  ASSERT_TRUE(spans);
+  EXPECT_EQ((*spans)[0].detail, one.detail.substr(0, kSpanDetailBytesMax - 1));
+}
+
 TEST_F(JournalTest, ALaterRecordReplacesTheSpan) {
   Span running = span("aaaaaaaaaaaaaaaa", "", "lambda:Invoke", kFunction);
   running.status = Span::Status::kRunning;

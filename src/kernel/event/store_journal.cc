@@ -53,6 +53,14 @@ store::Key index_prefix(uint32_t hour, std::string_view id) {
   return key;
 }
 
+// At most kSpanDetailBytesMax, cut between characters.
+std::string_view kept_detail(std::string_view detail) {
+  if (detail.size() <= kSpanDetailBytesMax) return detail;
+  size_t end = kSpanDetailBytesMax;
+  while (end > 0 && (static_cast<uint8_t>(detail[end]) & 0xC0) == 0x80) --end;
+  return detail.substr(0, end);
+}
+
 Bytes encode_span(const Span& span) {
   RecordWriter out(kVersion);
   out.text(span.trace_id);
@@ -64,7 +72,7 @@ Bytes encode_span(const Span& span) {
   out.time(span.start);
   out.u64(static_cast<uint64_t>(span.duration.count()));
   out.u8(static_cast<uint8_t>(span.status));
-  out.text(span.detail);
+  out.text(kept_detail(span.detail));
   return out.take();
 }
 

@@ -2,6 +2,8 @@
 // Events: PutLogEvents, GetLogEvents, FilterLogEvents.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "services/logs/api.h"
 #include "services/logs/api_names.h"
 #include "services/logs/tokens.h"
@@ -13,8 +15,9 @@ namespace op = shapes::logs::op;
 
 namespace {
 
+// What lies beyond the years that can be stored is as far as they reach.
 TimePoint time_of(int64_t millis) {
-  return TimePoint(Millis(millis));
+  return TimePoint(Millis(std::clamp<int64_t>(millis, 0, kTimeMillisMax)));
 }
 
 int64_t millis_of(TimePoint time) {

@@ -29,6 +29,7 @@ Result<Position> parse_position_token(std::string_view token) {
   auto bytes = hex_decode(token);
   if (!bytes || bytes->size() != kPositionBytes) return bad_token();
   ByteView view = *bytes;
+  if (read_be64(view) > static_cast<uint64_t>(kTimeMillisMax)) return bad_token();
   return Position{.time = TimePoint(Millis(static_cast<int64_t>(read_be64(view)))),
                   .sequence = read_be64(view.substr(8)),
                   .batch_index = read_be16(view.substr(16)),

@@ -61,6 +61,8 @@ struct NewEvent {
 
 // Amazon CloudWatch Logs API Reference, "PutLogEvents": each event counts 26 bytes beside its
 // message.
+// The last millisecond of the year 9999: no time that a client names lies beyond.
+inline constexpr int64_t kTimeMillisMax = 253'402'300'799'999;
 inline constexpr size_t kEventOverheadBytes = 26;
 inline constexpr size_t kPutBytesMax = 1'048'576;
 inline constexpr Millis kPutSpanMax = std::chrono::hours(24);

@@ -144,6 +144,18 @@ TEST_F(ConfigurationTest, NoncurrentVersionsAndMarkersExpire) {
   EXPECT_TRUE(sim.run(logic.delete_bucket(who(), "lake")));
 }
 
+// More than a walk reads in a slice, and removes at once, of one key.
+TEST_F(ConfigurationTest, ManyVersionsOfOneKeyExpire) {
+  make_bucket("lake", Versioning::kEnabled);
+  for (int i = 0; i < 1050; ++i) ASSERT_TRUE(put("lake", "k", std::to_string(i)));
+  EXPECT_EQ(lifecycle("{'Status':'Enabled','Filter':{},'NoncurrentVersionExpiration':"
+                      "{'NoncurrentDays':1,'NewerNoncurrentVersions':2}}"),
+            "ok");
+  sim.advance(hours(24 * 3));
+  EXPECT_EQ(versions(), 3U);
+  EXPECT_EQ(*get("lake", "k"), "1049");
+}
+
 TEST_F(ConfigurationTest, ExpiryOfAVersionedObjectLeavesAMarker) {
   make_bucket("lake", Versioning::kEnabled);
   ASSERT_TRUE(put("lake", "k", "x"));

@@ -396,6 +396,7 @@ class Logic {
 
   Task<Result<void>> expire_versions(BucketPtr bucket);
   Task<Result<void>> expire_uploads(BucketPtr bucket);
+  Task<Result<void>> remove_full(const RemoveRequest& request, std::vector<RemoveItem>& items);
   Requester lifecycle_requester();
 
   void notify(store::Batch& batch, const Bucket& bucket, const Requester& requester,

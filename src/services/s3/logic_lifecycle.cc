@@ -18,6 +18,28 @@ namespace {
 
 constexpr std::string_view kTimerKind = "s3.lifecycle";
 constexpr size_t kRemovedAtOnceMax = 1000;
+// Rows that a walk reads or removes before it makes way for others.
+constexpr size_t kRowsASliceMax = 1000;
+// It then rests as long as they took, so that it takes at most half of what a sweep could take.
+constexpr Millis kRestMax{200};
+
+class Slices {
+ public:
+  explicit Slices(Clock& clock) : clock_(clock), begun_(clock.steady()) {}
+  Task<void> add(size_t rows) {
+    rows_ += rows;
+    if (rows_ < kRowsASliceMax) co_return;
+    const auto took = std::chrono::ceil<Millis>(clock_.steady() - begun_);
+    if (took > Millis(0)) co_await clock_.sleep_for(std::min(took, kRestMax));
+    rows_ = 0;
+    begun_ = clock_.steady();
+  }
+
+ private:
+  Clock& clock_;
+  Micros begun_;
+  size_t rows_ = 0;
+};
 
 // What the rules say about the versions of one key, from the newest to the oldest.
 class Judge {
@@ -100,6 +122,14 @@ Task<Result<void>> Logic::run_lifecycle(event::Timer timer, store::Batch consume
   co_return ok();
 }
 
+// Removes what has gathered once it is enough for a commit or two.
+Task<Result<void>> Logic::remove_full(const RemoveRequest& request,
+                                      std::vector<RemoveItem>& items) {
+  if (items.size() < kRemovedAtOnceMax) co_return ok();
+  CO_TRY_VOID(co_await remove_many(request, std::exchange(items, {})));
+  co_return ok();
+}
+
 Task<Result<void>> Logic::expire_versions(BucketPtr bucket) {
   Judge judge(*bucket, kernel_.clock.now());
   RemoveRequest request{.requester = lifecycle_requester(),
@@ -107,6 +137,7 @@ Task<Result<void>> Logic::expire_versions(BucketPtr bucket) {
                         .event_family = "s3:LifecycleExpiration",
                         .operation = "s3:LifecycleExpiration"};
   std::vector<RemoveItem> items;
+  Slices slices(kernel_.clock);
   const store::Key base = keys::heads_of(bucket->name);
   store::ScanOptions options{.range = store::KeyRange::prefix(base)};
   for (bool more = true; more;) {
@@ -134,13 +165,15 @@ Task<Result<void>> Logic::expire_versions(BucketPtr bucket) {
         }
         older = versions.more && !versions.entries.empty();
         if (older) behind.range.begin = versions.entries.back().key + '\0';
+        CO_TRY_VOID(co_await remove_full(request, items));
+        co_await slices.add(versions.entries.size());
       }
       if (head.delete_marker && newer == 0 && judge.lone_marker_is_due(key, head)) {
         items.push_back({key, choice_of(head), {}, head.id});
       }
-      if (items.size() < kRemovedAtOnceMax) continue;
-      CO_TRY_VOID(co_await remove_many(request, std::exchange(items, {})));
+      CO_TRY_VOID(co_await remove_full(request, items));
     }
+    co_await slices.add(page.entries.size());
     more = page.more && !page.entries.empty();
     if (more) options.range.begin = page.entries.back().key + '\0';
   }
@@ -152,8 +185,10 @@ Task<Result<void>> Logic::expire_uploads(BucketPtr bucket) {
   Judge judge(*bucket, kernel_.clock.now());
   ListRequest list{.bucket = bucket->name};
   std::string after_upload;
+  Slices slices(kernel_.clock);
   for (bool more = true; more;) {
     CO_TRY(auto page, co_await list_uploads(list, after_upload));
+    co_await slices.add(page.uploads.size());
     for (auto& upload : page.uploads) {
       if (!judge.upload_is_due(upload.key, upload.record)) continue;
       auto gone = co_await abort(lifecycle_requester(), bucket->name, upload.key, upload.id);

@@ -135,7 +135,8 @@ struct ErrorShape {
   const Shape* shape = nullptr;  // members beyond the message; nullptr: none
 };
 
-enum class Protocol : uint8_t { kJson, kQuery, kRestJson, kRestXml, kCbor };
+// kCbor is Smithy RPC v2 CBOR, kTargetCbor the older form of Kinesis: JSON's targets, CBOR bodies.
+enum class Protocol : uint8_t { kJson, kQuery, kRestJson, kRestXml, kCbor, kTargetCbor };
 
 struct ServiceModel;
 

@@ -4,7 +4,7 @@ from facts import SCALARS
 from names import camel, fnv1a, string
 
 PROTOCOLS = {"json": "kJson", "query": "kQuery", "rest-json": "kRestJson", "rest-xml": "kRestXml",
-             "smithy-rpc-v2-cbor": "kCbor"}
+             "smithy-rpc-v2-cbor": "kCbor", "cbor-1.1": "kTargetCbor"}
 TIME = {None: "kDefault", "iso8601": "kIso8601", "rfc822": "kRfc822", "unixTimestamp": "kUnix"}
 VALIDATION = {"standard": "kStandard", "sqs": "kSqs", "s3": "kS3", "query": "kQuery",
               "logs": "kLogs"}

@@ -183,6 +183,7 @@ Family family_of(shapes::Protocol protocol) {
       return Family::kRestJson;
     case shapes::Protocol::kJson:
     case shapes::Protocol::kCbor:
+    case shapes::Protocol::kTargetCbor:
       return Family::kJson;
   }
   return Family::kJson;

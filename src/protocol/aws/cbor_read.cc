@@ -49,8 +49,8 @@ double half_to_double(uint16_t half) {
 
 class Reader {
  public:
-  Reader(std::string_view bytes, shapes::Violations& violations)
-      : bytes_(bytes), violations_(violations) {}
+  Reader(std::string_view bytes, shapes::Violations& violations, CborTime time)
+      : bytes_(bytes), violations_(violations), time_(time) {}
 
   Result<void> document(const Shape& shape, void* value) {
     TRY_VOID(any(shape, value));
@@ -260,7 +260,8 @@ class Reader {
   Result<void> timestamp(void* value) {
     TRY(const Head first, head());
     if (first.major != kTag || first.argument != kTagEpoch) return bad("a timestamp");
-    TRY(const double seconds, number());
+    TRY(double seconds, number());
+    if (time_ == CborTime::kMillis) seconds /= 1000;
     TRY(*static_cast<TimePoint*>(value), shapes::time_of_seconds(seconds));
     return ok();
   }
@@ -305,6 +306,7 @@ class Reader {
 
   std::string_view bytes_;
   shapes::Violations& violations_;
+  const CborTime time_;
   int depth_ = 0;
   size_t elements_ = 0;
 };
@@ -312,8 +314,8 @@ class Reader {
 }  // namespace
 
 Result<void> read_cbor(std::string_view bytes, const Shape& shape, void* value,
-                       shapes::Violations& violations) {
-  return Reader(bytes, violations).document(shape, value);
+                       shapes::Violations& violations, CborTime time) {
+  return Reader(bytes, violations, time).document(shape, value);
 }
 
 }  // namespace suiro::aws

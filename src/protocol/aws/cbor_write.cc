@@ -15,7 +15,7 @@ using shapes::Shape;
 
 class Writer {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
+  explicit Writer(std::string& out, CborTime time = CborTime::kSeconds) : out_(out), time_(time) {}
 
   void head(uint8_t major, uint64_t argument) {
     const auto type = static_cast<uint8_t>(major << 5);
@@ -113,7 +113,9 @@ class Writer {
   void timestamp(TimePoint when) {
     head(6, 1);
     const int64_t millis = when.time_since_epoch().count();
-    if (millis % 1000 == 0) {
+    if (time_ == CborTime::kMillis) {
+      integer(millis);
+    } else if (millis % 1000 == 0) {
       integer(millis / 1000);
     } else {
       real(static_cast<double>(millis) / 1000);
@@ -134,12 +136,14 @@ class Writer {
   }
 
   std::string& out_;
+  const CborTime time_;
 };
 
 }  // namespace
 
-void write_cbor(std::string& out, const Shape& shape, const void* value, std::string_view type) {
-  Writer(out).structure(shape, value, type);
+void write_cbor(std::string& out, const Shape& shape, const void* value, std::string_view type,
+                CborTime time) {
+  Writer(out, time).structure(shape, value, type);
 }
 
 void append_cbor_text(std::string& out, std::string_view text) {

@@ -119,6 +119,9 @@ Result<void> read_by_protocol(const Route& route, Request& request, void* value,
       // 0xA0 is an empty map.
       return read_cbor(request.body.empty() ? std::string_view("\xA0") : request.body, shape, value,
                        violations);
+    case Protocol::kTargetCbor:
+      return read_cbor(request.body.empty() ? std::string_view("\xA0") : request.body, shape, value,
+                       violations, CborTime::kMillis);
     case Protocol::kRestJson:
     case Protocol::kRestXml:
       return read_rest(route, request, value, violations);

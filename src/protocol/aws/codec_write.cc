@@ -123,9 +123,10 @@ void stream_events(const Operation& op, Protocol protocol, Value& output, Respon
   if (member == op.output->members.end()) return;
   auto& events = *static_cast<shapes::Events*>(member->emplace(output.data()));
   if (events == nullptr) return;
-  const bool cbor = protocol == Protocol::kCbor;
-  EventFormat format{.document_type = cbor ? "application/cbor" : json_type(*op.service),
-                     .protocol = protocol};
+  std::string type = protocol == Protocol::kCbor         ? "application/cbor"
+                     : protocol == Protocol::kTargetCbor ? std::string(kTargetCborType)
+                                                         : json_type(*op.service);
+  EventFormat format{.document_type = std::move(type), .protocol = protocol};
   response.stream =
       event_stream(std::move(events), std::move(format), std::exchange(response.body, {}));
   set_header(response, "content-type", std::string(kEventStreamType));
@@ -151,6 +152,10 @@ Response write_response(const Route& route, Value& output, const shapes::Call& c
         write_cbor(response.body, *op.output, output.data());
         default_type(response, "application/cbor");
       }
+      break;
+    case Protocol::kTargetCbor:
+      write_cbor(response.body, *op.output, output.data(), {}, CborTime::kMillis);
+      default_type(response, std::string(kTargetCborType));
       break;
     case Protocol::kRestJson:
     case Protocol::kRestXml:

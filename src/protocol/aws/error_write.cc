@@ -110,9 +110,13 @@ void render_json(const ErrorPlace& place, const Document& document, Response& re
              known ? json_type(*place.service) : "application/x-amz-json-1.0");
 }
 
-void render_cbor(const Document& document, Response& response) {
-  add_header(response, "smithy-protocol", "rpc-v2-cbor");
-  add_header(response, "Content-Type", "application/cbor");
+void render_cbor(Protocol protocol, const Document& document, Response& response) {
+  if (protocol == Protocol::kCbor) {
+    add_header(response, "smithy-protocol", "rpc-v2-cbor");
+    add_header(response, "Content-Type", "application/cbor");
+  } else {
+    add_header(response, "Content-Type", std::string(kTargetCborType));
+  }
   if (document.value != nullptr) {
     return write_cbor(response.body, *document.shape, document.value, document.code);
   }
@@ -180,7 +184,8 @@ Response render(const ErrorPlace& place, const Document& document, const shapes:
       render_json(place, document, response);
       break;
     case Protocol::kCbor:
-      render_cbor(document, response);
+    case Protocol::kTargetCbor:
+      render_cbor(place.protocol, document, response);
       break;
     case Protocol::kQuery:
       render_xml(place, document, call, response);

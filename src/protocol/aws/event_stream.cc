@@ -41,6 +41,8 @@ class EventBody final : public shapes::ByteSource {
     Bytes payload;
     if (format_.protocol == shapes::Protocol::kCbor)
       write_cbor(payload, *(*event)->shape, (*event)->value.get());
+    else if (format_.protocol == shapes::Protocol::kTargetCbor)
+      write_cbor(payload, *(*event)->shape, (*event)->value.get(), {}, CborTime::kMillis);
     else
       shapes::write_json(payload, *(*event)->shape, (*event)->value.get(), shapes::Dialect::kWire);
     co_return message((*event)->name, payload);
@@ -56,7 +58,8 @@ class EventBody final : public shapes::ByteSource {
 
   Bytes exception(const Error& error) const {
     Bytes payload;
-    if (format_.protocol == shapes::Protocol::kCbor) {
+    if (format_.protocol == shapes::Protocol::kCbor ||
+        format_.protocol == shapes::Protocol::kTargetCbor) {
       append_cbor_map(payload, 1);
       append_cbor_text(payload, "message");
       append_cbor_text(payload, error.message);

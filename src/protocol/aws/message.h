@@ -19,6 +19,9 @@
 
 namespace suiro::aws {
 
+// The content type of CBOR bodies under X-Amz-Target (Kinesis; AWS's SDKs for Java use it).
+inline constexpr std::string_view kTargetCborType = "application/x-amz-cbor-1.1";
+
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 // The first value of `name`, or nullopt. For headers `name` is lower case.

@@ -242,7 +242,10 @@ void Router::add(const ServiceModel& service) {
 
 Protocol Router::protocol_of(const ServiceModel& service, const Request& request) {
   if (speaks(service, Protocol::kJson) && find(request.headers, "x-amz-target")) {
-    return Protocol::kJson;
+    auto type = find(request.headers, "content-type");
+    bool is_cbor = type && to_lower(*type).starts_with(kTargetCborType) &&
+                   speaks(service, Protocol::kTargetCbor);
+    return is_cbor ? Protocol::kTargetCbor : Protocol::kJson;
   }
   if (speaks(service, Protocol::kCbor) && find(request.headers, "smithy-protocol")) {
     return Protocol::kCbor;
@@ -253,10 +256,12 @@ Protocol Router::protocol_of(const ServiceModel& service, const Request& request
 
 Result<Route> Router::route(const ServiceModel& service, const Request& request) const {
   const Protocol protocol = protocol_of(service, request);
-  if (protocol == Protocol::kJson) {
+  if (protocol == Protocol::kJson || protocol == Protocol::kTargetCbor) {
     const auto target = find(request.headers, "x-amz-target");
     if (!target) return fail("UnknownOperationException", "The header X-Amz-Target is missing.");
-    return json_route(service, *target);
+    TRY(Route route, json_route(service, *target));
+    route.protocol = protocol;
+    return route;
   }
   if (protocol == Protocol::kCbor) return cbor_route(service, request.path);
   if (protocol == Protocol::kQuery) return query_route(service, request);

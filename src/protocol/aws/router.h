@@ -2,6 +2,7 @@
 // Router: which operation of a known service a request means, and in which protocol it speaks.
 //
 //   X-Amz-Target                    -> JSON
+//   the same, with a body of application/x-amz-cbor-1.1 -> CBOR
 //   Smithy-Protocol: rpc-v2-cbor    -> CBOR, /service/<name>/operation/<operation>
 //   Action= in the query or form    -> query
 //   else method, path, query names, required headers against the model's URI templates -> REST

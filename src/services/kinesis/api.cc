@@ -78,9 +78,8 @@ struct Api::Streams {
   static Task<Result<shape::DeleteStreamResponse>> run(Api& api, shape::DeleteStreamInput in) {
     CO_TRY(std::string name, api.stream_of(in));
     CO_TRY_VOID(co_await api.logic_.remove(
-        std::move(name), in.enforce_consumer_deletion.value_or(false)
-                             ? Logic::Consumers::kRemove
-                             : Logic::Consumers::kRefuse));
+        std::move(name), in.enforce_consumer_deletion.value_or(false) ? Logic::Consumers::kRemove
+                                                                      : Logic::Consumers::kRefuse));
     co_return shape::DeleteStreamResponse{};
   }
 
@@ -159,8 +158,8 @@ Result<std::string> Api::one_stream(const std::optional<std::string>& name,
   if (!arn) return *name;
   TRY(std::string of_arn, logic_.name_of(*arn));
   if (name && *name != of_arn) {
-    return invalid(fmt::format("StreamARN {} and StreamName {} do not name the same stream.", *arn,
-                               *name));
+    return invalid(
+        fmt::format("StreamARN {} and StreamName {} do not name the same stream.", *arn, *name));
   }
   return of_arn;
 }

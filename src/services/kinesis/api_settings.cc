@@ -52,8 +52,8 @@ struct Api::Settings {
   static Task<Result<shape::UpdateStreamModeResponse>> run(Api& api,
                                                            shape::UpdateStreamModeInput in) {
     CO_TRY(std::string name, api.logic_.name_of(in.stream_arn));
-    Mode mode = in.stream_mode_details.stream_mode == "ON_DEMAND" ? Mode::kOnDemand
-                                                                  : Mode::kProvisioned;
+    Mode mode =
+        in.stream_mode_details.stream_mode == "ON_DEMAND" ? Mode::kOnDemand : Mode::kProvisioned;
     co_return empty_answer<shape::UpdateStreamModeResponse>(
         co_await api.logic_.set_mode(std::move(name), mode));
   }
@@ -90,8 +90,8 @@ struct Api::Settings {
     co_return shape::EnhancedMonitoringOutput{name, std::move(change.before),
                                               std::move(change.after), api.logic_.arn_of(name)};
   }
-  static Task<Result<shape::EnhancedMonitoringOutput>> run(Api& api,
-                                                           shape::EnableEnhancedMonitoringInput in) {
+  static Task<Result<shape::EnhancedMonitoringOutput>> run(
+      Api& api, shape::EnableEnhancedMonitoringInput in) {
     return monitoring(api, std::move(in), Logic::Metrics::kEnable);
   }
   static Task<Result<shape::EnhancedMonitoringOutput>> run(
@@ -111,7 +111,8 @@ struct Api::Settings {
 
   // --- tags
 
-  static Task<Result<shape::AddTagsToStreamResponse>> run(Api& api, shape::AddTagsToStreamInput in) {
+  static Task<Result<shape::AddTagsToStreamResponse>> run(Api& api,
+                                                          shape::AddTagsToStreamInput in) {
     CO_TRY(std::string name, api.stream_of(in));
     co_return empty_answer<shape::AddTagsToStreamResponse>(
         co_await api.logic_.tag(std::move(name), std::move(in.tags)));
@@ -199,9 +200,9 @@ struct Api::Settings {
   static Task<Result<shape::RegisterStreamConsumerOutput>> run(
       Api& api, shape::RegisterStreamConsumerInput in) {
     CO_TRY(std::string name, api.logic_.name_of(in.stream_arn));
-    CO_TRY(ConsumerView view, co_await api.logic_.register_consumer(
-                                  {std::move(name), std::move(in.consumer_name)},
-                                  in.tags ? std::move(*in.tags) : Tags()));
+    CO_TRY(ConsumerView view,
+           co_await api.logic_.register_consumer({std::move(name), std::move(in.consumer_name)},
+                                                 in.tags ? std::move(*in.tags) : Tags()));
     co_return shape::RegisterStreamConsumerOutput{shape_of(view)};
   }
 

@@ -64,8 +64,8 @@ class BlockReader {
   bool take_varint(uint64_t& value);
   void break_off();
 
-  ByteView rest_;           // behind the current segment
-  ByteView segment_;        // what is left of the current one
+  ByteView rest_;     // behind the current segment
+  ByteView segment_;  // what is left of the current one
   uint32_t records_left_ = 0;
   TimePoint arrived_;
   Offset next_;

@@ -32,12 +32,24 @@ std::vector<std::string> data_of(BlockReader& reader) {
 
 TEST(BlockTest, GoldenBytes) {
   std::string expected =
-      "01"                                        // version
-      "0000000000000102" "00000002" "0000001a"    // arrival, records, bytes
-      "02" "61" "03" "6f6e65"                     // "a", "one"
-      "05" "6262" "00000000000000000000000000000005" "00"
-      "0000000000000304" "00000001" "000000cc"
-      "02" "63" "c801";
+      "01"  // version
+      "0000000000000102"
+      "00000002"
+      "0000001a"  // arrival, records, bytes
+      "02"
+      "61"
+      "03"
+      "6f6e65"  // "a", "one"
+      "05"
+      "6262"
+      "00000000000000000000000000000005"
+      "00"
+      "0000000000000304"
+      "00000001"
+      "000000cc"
+      "02"
+      "63"
+      "c801";
   expected += hex_encode(std::string(200, 'x'));
   EXPECT_EQ(hex_encode(two_segments()), expected);
 }

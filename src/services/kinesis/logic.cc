@@ -109,8 +109,7 @@ StreamPtr Logic::make_stream(std::string name, StreamRecord record) {
 }
 
 Shard& Logic::add_shard(Stream& stream, ShardIndex index, ShardRecord record) {
-  auto shard =
-      std::make_unique<Shard>(kernel_.shards.owner(stream.name), index, std::move(record));
+  auto shard = std::make_unique<Shard>(kernel_.shards.owner(stream.name), index, std::move(record));
   Shard& added = *shard;
   stream.shards[index] = std::move(shard);
   return added;

@@ -27,7 +27,7 @@ struct Logic::Plan {
   PutPtr put;
   struct Target {
     ShardIndex shard;
-    uint32_t part = 0;       // or kRefused
+    uint32_t part = 0;   // or kRefused
     uint32_t index = 0;  // within the part
   };
   std::vector<Target> targets;
@@ -48,9 +48,10 @@ Result<Logic::Plan> Logic::plan(const ShardMap& map, const std::vector<NewRecord
   for (const NewRecord& record : records) {
     size_t bytes = record.data.size() + record.partition_key.size();
     if (bytes > map.record_bytes_max) {
-      return invalid(fmt::format("The record's data and partition key have {} bytes; this stream "
-                                 "takes records of at most {} bytes.",
-                                 bytes, map.record_bytes_max));
+      return invalid(
+          fmt::format("The record's data and partition key have {} bytes; this stream "
+                      "takes records of at most {} bytes.",
+                      bytes, map.record_bytes_max));
     }
     total += bytes;
   }

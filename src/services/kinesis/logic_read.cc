@@ -32,11 +32,11 @@ std::vector<ShardView> children_of(const Stream& stream, ShardIndex parent) {
 struct Logic::View {
   StreamId stream;
   TimePoint created;
-  Offset from = 0;                // not behind the horizon, not beyond `next`
-  Offset next = 0;                // of the next record to come, or the end of the closed shard
+  Offset from = 0;  // not behind the horizon, not beyond `next`
+  Offset next = 0;  // of the next record to come, or the end of the closed shard
   bool is_closed = false;
   bool is_encrypted = false;
-  std::vector<BlockPtr> tail;     // empty where the place is older than the tail
+  std::vector<BlockPtr> tail;       // empty where the place is older than the tail
   std::vector<ShardView> children;  // of a closed shard
 };
 
@@ -170,13 +170,13 @@ Task<Result<Logic::Located>> Logic::locate(Place place, Start start) {
       co_return located(*stream, is_later ? shard->next : shard->record.horizon);
     }
     auto sequence = parse_sequence(start.sequence);
-    if (!sequence || sequence->shard != place.shard ||
-        sequence->created != shard->record.created || sequence->ordinal > shard->next + 1) {
-      co_return invalid(fmt::format("StartingSequenceNumber {} used in GetShardIterator on shard "
-                                    "{} in stream {} under account {} is invalid because it did "
-                                    "not come from this stream.",
-                                    start.sequence, shard_name(place.shard), place.stream,
-                                    kernel_.account));
+    if (!sequence || sequence->shard != place.shard || sequence->created != shard->record.created ||
+        sequence->ordinal > shard->next + 1) {
+      co_return invalid(
+          fmt::format("StartingSequenceNumber {} used in GetShardIterator on shard "
+                      "{} in stream {} under account {} is invalid because it did "
+                      "not come from this stream.",
+                      start.sequence, shard_name(place.shard), place.stream, kernel_.account));
     }
     // The ordinal is the offset + 1; the starting number, 0, stands before the first record.
     bool is_at = start.at == At::kSequence && sequence->ordinal > 0;
@@ -186,8 +186,7 @@ Task<Result<Logic::Located>> Logic::locate(Place place, Start start) {
   if (start.at == At::kTimestamp) {
     place.id = found.stream;
     CO_TRY(Offset from, co_await time_row_before(found.stream, place.shard, start.timestamp));
-    CO_TRY(found.offset,
-           co_await first_at(place, std::max(found.offset, from), start.timestamp));
+    CO_TRY(found.offset, co_await first_at(place, std::max(found.offset, from), start.timestamp));
   }
   co_return found;
 }
@@ -197,9 +196,8 @@ Task<Result<Offset>> Logic::time_row_before(StreamId stream, ShardIndex shard, T
   storage::ShardId id{stream, shard};
   store::KeyRange range = storage::times(id);
   range.end = storage::time_key(id, time);
-  CO_TRY(auto rows,
-         co_await kernel_.store.scan(
-             {.range = range, .rows_max = 1, .direction = store::Direction::kBackward}));
+  CO_TRY(auto rows, co_await kernel_.store.scan(
+                        {.range = range, .rows_max = 1, .direction = store::Direction::kBackward}));
   if (rows.entries.empty()) co_return Offset{0};
   CO_TRY(TimeRow row, storage::decode_time_row(rows.entries[0].value));
   co_return row.offset;

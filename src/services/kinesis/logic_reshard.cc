@@ -24,9 +24,10 @@ Result<Shard*> Logic::open_shard(Stream& stream, ShardIndex index) const {
   Shard* shard = stream.find(index);
   if (shard == nullptr) return no_such_shard(stream.name, index);
   if (shard->is_open()) return shard;
-  return invalid(fmt::format("Shard {} in stream {} under account {} has already been merged or "
-                             "split, and thus is not eligible for merging or splitting.",
-                             shard_name(index), stream.name, kernel_.account));
+  return invalid(
+      fmt::format("Shard {} in stream {} under account {} has already been merged or "
+                  "split, and thus is not eligible for merging or splitting.",
+                  shard_name(index), stream.name, kernel_.account));
 }
 
 Task<Result<void>> Logic::split(std::string name, ShardIndex index, HashKey begin) {
@@ -58,9 +59,10 @@ Task<Result<void>> Logic::merge(std::string name, ShardIndex first, ShardIndex s
     bool is_pair = low->record.range.end != kHashKeyMax &&
                    low->record.range.end + 1 == high->record.range.begin;
     if (!is_pair) {
-      co_return invalid(fmt::format("Shards {} and {} in stream {} under account {} are not an "
-                                    "adjacent pair of shards eligible for merging",
-                                    shard_name(first), shard_name(second), name, kernel_.account));
+      co_return invalid(
+          fmt::format("Shards {} and {} in stream {} under account {} are not an "
+                      "adjacent pair of shards eligible for merging",
+                      shard_name(first), shard_name(second), name, kernel_.account));
     }
     Reshard reshard = reshard_of(*stream, kernel_.clock.now());
     reshard.merge(first, second);
@@ -77,9 +79,10 @@ Task<Result<size_t>> Logic::scale(std::string name, uint32_t count) {
     if (count > current * 2) wrong = "up over double your";
     if (size_t{count} * 2 < current) wrong = "down below half your";
     if (wrong != nullptr) {
-      co_return invalid(fmt::format("UpdateShardCount cannot scale {} current open shard count. "
-                                    "Current open shard count: {} Target shard count: {}",
-                                    wrong, current, count));
+      co_return invalid(
+          fmt::format("UpdateShardCount cannot scale {} current open shard count. "
+                      "Current open shard count: {} Target shard count: {}",
+                      wrong, current, count));
     }
     Reshard reshard = reshard_of(*stream, kernel_.clock.now());
     if (count != current) reshard.scale_to(count);

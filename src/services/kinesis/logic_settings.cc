@@ -6,33 +6,37 @@
 namespace suiro::kinesis {
 namespace {
 
-constexpr std::string_view kMetrics[] = {
-    "IncomingBytes",       "IncomingRecords",
-    "IteratorAgeMilliseconds", "OutgoingBytes",
-    "OutgoingRecords",     "ReadProvisionedThroughputExceeded",
-    "WriteProvisionedThroughputExceeded"};
+constexpr std::string_view kMetrics[] = {"IncomingBytes",
+                                         "IncomingRecords",
+                                         "IteratorAgeMilliseconds",
+                                         "OutgoingBytes",
+                                         "OutgoingRecords",
+                                         "ReadProvisionedThroughputExceeded",
+                                         "WriteProvisionedThroughputExceeded"};
 // The key that AWS keeps for the service; the only one that Suiro's own encryption stands for.
 constexpr std::string_view kServiceKey = "alias/aws/kinesis";
 
 Result<void> check_retention(const std::string& name, uint32_t current, int64_t hours,
                              Logic::Retention direction) {
   if (hours < kRetentionHoursMin) {
-    return invalid(fmt::format("Minimum allowed retention period is {} hours. Requested retention "
-                               "period ({} hours) is too short.",
-                               kRetentionHoursMin, hours));
+    return invalid(
+        fmt::format("Minimum allowed retention period is {} hours. Requested retention "
+                    "period ({} hours) is too short.",
+                    kRetentionHoursMin, hours));
   }
   if (hours > kRetentionHoursMax) {
-    return invalid(fmt::format("Maximum allowed retention period is {} hours. Requested retention "
-                               "period ({} hours) is too long.",
-                               kRetentionHoursMax, hours));
+    return invalid(
+        fmt::format("Maximum allowed retention period is {} hours. Requested retention "
+                    "period ({} hours) is too long.",
+                    kRetentionHoursMax, hours));
   }
   bool grows = direction == Logic::Retention::kIncrease;
   if (grows ? hours >= current : hours <= current) return ok();
-  return invalid(fmt::format("Requested retention period ({} hours) for stream {} can not be {} "
-                             "than existing retention period ({} hours). Use {}RetentionPeriod "
-                             "API.",
-                             hours, name, grows ? "shorter" : "longer", current,
-                             grows ? "Decrease" : "Increase"));
+  return invalid(fmt::format(
+      "Requested retention period ({} hours) for stream {} can not be {} "
+      "than existing retention period ({} hours). Use {}RetentionPeriod "
+      "API.",
+      hours, name, grows ? "shorter" : "longer", current, grows ? "Decrease" : "Increase"));
 }
 
 }  // namespace
@@ -87,8 +91,8 @@ Task<Result<void>> Logic::set_record_size(std::string name, uint32_t kib) {
 Result<void> Logic::merge_tags(Tags& tags, Tags more, std::string_view resource) {
   for (auto& [key, value] : more) tags[key] = std::move(value);
   if (tags.size() <= kTagsMax) return ok();
-  return invalid(fmt::format("{} cannot have more than {} tags associated with it.", resource,
-                             kTagsMax));
+  return invalid(
+      fmt::format("{} cannot have more than {} tags associated with it.", resource, kTagsMax));
 }
 
 Task<Result<void>> Logic::tag(std::string name, Tags tags) {

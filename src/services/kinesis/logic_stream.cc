@@ -59,8 +59,8 @@ Task<Result<void>> Logic::remove(std::string name, Consumers consumers) {
 Task<Result<void>> Logic::remove_here(StreamPtr stream, Consumers consumers) {
   if (consumers == Consumers::kRefuse && !stream->consumers.empty()) {
     co_return fail(kResourceInUse,
-                   fmt::format("Stream {} under account {} has registered consumers.",
-                               stream->name, kernel_.account));
+                   fmt::format("Stream {} under account {} has registered consumers.", stream->name,
+                               kernel_.account));
   }
   co_await pause(stream);
   store::Batch batch;

@@ -79,7 +79,8 @@ TEST_F(KinesisLogicTest, PutsThatWaitShareOneCommit) {
     std::vector<NewRecord> records;
     records.push_back({kText, "k", std::nullopt});
     puts.push_back(asio::co_spawn(sim_.shards().executor(0),
-                                  logic().put("s", std::move(records), Logic::Origin::kClient), asio::use_future));
+                                  logic().put("s", std::move(records), Logic::Origin::kClient),
+                                  asio::use_future));
   }
   sim_.settle();
   for (auto& put : puts) ASSERT_TRUE(put.get());
@@ -247,8 +248,8 @@ TEST_F(KinesisSourceTest, PositionsAreStable) {
   event::StreamSource& source = *service_->source();
   for (int i = 0; i < 5; ++i) put_one("s", "k", fmt::format("{}", i));
   auto read = [&](uint64_t from) {
-    return sim_.run(source.read({.stream_arn = arn, .shard = "shardId-000000000000",
-                                 .from = {from}}));
+    return sim_.run(
+        source.read({.stream_arn = arn, .shard = "shardId-000000000000", .from = {from}}));
   };
   auto batch = read(2);
   ASSERT_TRUE(batch);
@@ -258,12 +259,12 @@ TEST_F(KinesisSourceTest, PositionsAreStable) {
   EXPECT_EQ(batch->next.offset, 5u);
   EXPECT_FALSE(batch->ended);
   restart();
-  auto again = sim_.run(service_->source()->read(
-      {.stream_arn = arn, .shard = "shardId-000000000000", .from = {2}}));
+  auto again = sim_.run(
+      service_->source()->read({.stream_arn = arn, .shard = "shardId-000000000000", .from = {2}}));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->records[0].sequence_number, batch->records[0].sequence_number);
-  auto latest = sim_.run(service_->source()->locate(arn, "shardId-000000000000",
-                                                    {event::StreamStart::At::kLatest}));
+  auto latest = sim_.run(
+      service_->source()->locate(arn, "shardId-000000000000", {event::StreamStart::At::kLatest}));
   ASSERT_TRUE(latest);
   EXPECT_EQ(latest->offset, 5u);
 }

@@ -50,8 +50,7 @@ std::optional<ShardIndex> parse_shard_name(std::string_view name) {
   return ShardIndex(static_cast<uint32_t>(*value));
 }
 
-SequenceFormat::SequenceFormat(TimePoint created, ShardIndex shard)
-    : text_(kSequenceDigits, '0') {
+SequenceFormat::SequenceFormat(TimePoint created, ShardIndex shard) : text_(kSequenceDigits, '0') {
   text_.replace(0, kSequencePrefix.size(), kSequencePrefix);
   write_digits(text_, kSequencePrefix.size(), kCreatedDigits,
                static_cast<uint64_t>(created.time_since_epoch().count()));

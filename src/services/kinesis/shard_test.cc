@@ -119,14 +119,13 @@ TEST_F(KinesisShardTest, PutsOnTheirWayGoToTheNewShards) {
     for (int i = 0; i < 30; ++i) {
       std::vector<NewRecord> records;
       records.push_back({kText, "k", HashKey(static_cast<unsigned>(i)) << 120});
-      puts.push_back(asio::co_spawn(
-          sim_.shards().executor(static_cast<size_t>(i) % 2),
-          logic().put("s", std::move(records), Logic::Origin::kClient), asio::use_future));
+      puts.push_back(asio::co_spawn(sim_.shards().executor(static_cast<size_t>(i) % 2),
+                                    logic().put("s", std::move(records), Logic::Origin::kClient),
+                                    asio::use_future));
     }
   };
   put_many();
-  auto scaled =
-      asio::co_spawn(sim_.shards().executor(1), logic().scale("s", 2), asio::use_future);
+  auto scaled = asio::co_spawn(sim_.shards().executor(1), logic().scale("s", 2), asio::use_future);
   put_many();
   sim_.settle();
   ASSERT_TRUE(scaled.get());
@@ -171,17 +170,17 @@ TEST_F(KinesisShardTest, RecordsGoWhenTheirTimeIsOver) {
   EXPECT_EQ(left.size(), 23u);
   EXPECT_EQ(*locate("s", 0, {At::kTrimHorizon}), 7u);
   EXPECT_EQ(read("s", 0, 0)->records.front().offset, 7u);
-  EXPECT_EQ(sim_.run(sim_.kernel().store.scan(
-                         {.range = store::KeyRange::prefix({'k', 1, 'r'})}))->entries.size(),
+  EXPECT_EQ(sim_.run(sim_.kernel().store.scan({.range = store::KeyRange::prefix({'k', 1, 'r'})}))
+                ->entries.size(),
             23u);
   restart();
   EXPECT_EQ(data("s"), left);
   sim_.advance(std::chrono::hours(25));
   EXPECT_THAT(data("s"), ElementsAre());
   for (char family : {'r', 't'}) {
-    EXPECT_TRUE(sim_.run(sim_.kernel().store.scan(
-                             {.range = store::KeyRange::prefix({'k', 1, family})}))
-                    ->entries.empty());
+    EXPECT_TRUE(
+        sim_.run(sim_.kernel().store.scan({.range = store::KeyRange::prefix({'k', 1, family})}))
+            ->entries.empty());
   }
   restart();
   put_one("s", "k", "new");
@@ -299,20 +298,35 @@ TEST_F(KinesisLimitsTest, TheStoresEncryptionStandsForTheServicesKey) {
 }
 
 TEST(StorageTest, RecordsComeBackAsTheyWere) {
-  StreamRecord stream{StreamId(7), TimePoint(Millis(5)), Mode::kOnDemand, 48, 2048, 9,
-                      {{"a", "b"}}, {"IncomingBytes"}, "alias/aws/kinesis"};
+  StreamRecord stream{StreamId(7),  TimePoint(Millis(5)), Mode::kOnDemand,    48, 2048, 9,
+                      {{"a", "b"}}, {"IncomingBytes"},    "alias/aws/kinesis"};
   EXPECT_EQ(*storage::decode_stream(storage::encode(stream)), stream);
-  ShardRecord shard{{kHalf, kHashKeyMax}, TimePoint(Millis(5)), {ShardIndex(1), ShardIndex(2)},
-                    TimePoint(Millis(9)), 40, 30};
+  ShardRecord shard{{kHalf, kHashKeyMax},
+                    TimePoint(Millis(5)),
+                    {ShardIndex(1), ShardIndex(2)},
+                    TimePoint(Millis(9)),
+                    40,
+                    30};
   EXPECT_EQ(*storage::decode_shard(storage::encode(shard)), shard);
   shard.closed.reset();
   EXPECT_EQ(*storage::decode_shard(storage::encode(shard)), shard);
   EXPECT_EQ(hex_encode(storage::encode(shard)),
-            "01" "80000000000000000000000000000000" "ffffffffffffffffffffffffffffffff"
-            "0000000000000005" "00" "0000000000000000" "0000000000000028" "000000000000001e"
-            "00000002" "00000001" "00000002");
+            "01"
+            "80000000000000000000000000000000"
+            "ffffffffffffffffffffffffffffffff"
+            "0000000000000005"
+            "00"
+            "0000000000000000"
+            "0000000000000028"
+            "000000000000001e"
+            "00000002"
+            "00000001"
+            "00000002");
   EXPECT_EQ(hex_encode(storage::block_key({StreamId(7), ShardIndex(3)}, 258)),
-            "6b0172" "0000000000000007" "00000003" "0000000000000102");
+            "6b0172"
+            "0000000000000007"
+            "00000003"
+            "0000000000000102");
   EXPECT_FALSE(storage::decode_shard(storage::encode(stream)));
   EXPECT_FALSE(storage::decode_stream("\x02"));
 }

@@ -112,8 +112,8 @@ Task<Result<void>> Sink::append(std::string arn, std::vector<event::SinkRecord> 
     span.detail = fmt::format("{} records", records.size());
     kernel_.journal.record(also, span);
   }
-  auto put = common(co_await logic_.put(std::move(name), std::move(views),
-                                         Logic::Origin::kInside, std::move(also)));
+  auto put = common(co_await logic_.put(std::move(name), std::move(views), Logic::Origin::kInside,
+                                        std::move(also)));
   if (!put) co_return fail(std::move(put).error());
   co_return ok();
 }

@@ -16,7 +16,7 @@
 
 namespace suiro::kinesis {
 
-inline constexpr size_t kTailBytesDefault = 64 << 20;    // of all shards together
+inline constexpr size_t kTailBytesDefault = 64 << 20;   // of all shards together
 inline constexpr size_t kShardTailBytesMax = 16 << 20;  // of one shard
 
 class Tail {

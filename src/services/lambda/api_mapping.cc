@@ -6,40 +6,31 @@ namespace {
 
 using shapes::Call;
 
-// What belongs to streams, Kafka and document databases.
+// What belongs to Kafka and document databases.
 template <class Input>
 Result<void> refuse_unsupported(const Input& input) {
   auto refuse = [](std::string_view name) {
-    return unsupported(
-        fmt::format("The parameter {} (Suiro's mappings read from SQS queues)", name));
+    return unsupported(fmt::format(
+        "The parameter {} (Suiro's mappings read from SQS queues and Kinesis streams)", name));
   };
   if (input.amazon_managed_kafka_event_source_config ||
       input.self_managed_kafka_event_source_config)
     return refuse("KafkaEventSourceConfig");
-  if (input.bisect_batch_on_function_error.value_or(false)) {
-    return refuse("BisectBatchOnFunctionError");
-  }
-  if (input.destination_config &&
-      ((input.destination_config->on_failure &&
-        !input.destination_config->on_failure->destination.value_or("").empty()) ||
-       input.destination_config->on_success)) {
-    return refuse("DestinationConfig");
+  if (input.destination_config && input.destination_config->on_success &&
+      !input.destination_config->on_success->destination.value_or("").empty()) {
+    return refuse("DestinationConfig.OnSuccess");
   }
   if (input.document_db_event_source_config) return refuse("DocumentDBEventSourceConfig");
   if (input.kms_key_arn && !input.kms_key_arn->empty()) return refuse("KMSKeyArn");
   if (input.logging_config) return refuse("LoggingConfig");
-  if (input.maximum_record_age_in_seconds) return refuse("MaximumRecordAgeInSeconds");
-  if (input.maximum_retry_attempts) return refuse("MaximumRetryAttempts");
   if (input.metrics_config && input.metrics_config->metrics &&
       !input.metrics_config->metrics->empty()) {
     return refuse("MetricsConfig");
   }
-  if (input.parallelization_factor) return refuse("ParallelizationFactor");
   if (input.provisioned_poller_config) return refuse("ProvisionedPollerConfig");
   if (input.source_access_configurations && !input.source_access_configurations->empty()) {
     return refuse("SourceAccessConfigurations");
   }
-  if (input.tumbling_window_in_seconds.value_or(0) != 0) return refuse("TumblingWindowInSeconds");
   return ok();
 }
 
@@ -70,7 +61,35 @@ Result<MappingChange> change_of(const Input& input) {
       }
     }
   }
+  change.bisect = input.bisect_batch_on_function_error;
+  change.parallelization = input.parallelization_factor;
+  change.record_age_max_s = input.maximum_record_age_in_seconds;
+  change.retries_max = input.maximum_retry_attempts;
+  change.tumbling_window_s = input.tumbling_window_in_seconds;
+  if (input.destination_config && input.destination_config->on_failure) {
+    change.on_failure_arn = input.destination_config->on_failure->destination.value_or("");
+  }
   return change;
+}
+
+void describe_stream(const Mapping& mapping, shape::EventSourceMappingConfiguration& output) {
+  auto or_none = [](const std::optional<uint32_t>& value) {
+    return value ? static_cast<int32_t>(*value) : -1;
+  };
+  output.starting_position = mapping.starting_position;
+  if (mapping.starting_position == "AT_TIMESTAMP") {
+    output.starting_position_timestamp = mapping.starting_at;
+  }
+  output.parallelization_factor = static_cast<int32_t>(mapping.parallelization);
+  output.bisect_batch_on_function_error = mapping.bisect;
+  output.maximum_record_age_in_seconds = or_none(mapping.record_age_max_s);
+  output.maximum_retry_attempts = or_none(mapping.retries_max);
+  output.tumbling_window_in_seconds = static_cast<int32_t>(mapping.tumbling_window_s);
+  output.destination_config.emplace();
+  output.destination_config->on_failure.emplace();
+  if (!mapping.on_failure_arn.empty()) {
+    output.destination_config->on_failure->destination = mapping.on_failure_arn;
+  }
 }
 
 shape::EventSourceMappingConfiguration mapping_of(Api& api, const MappingView& view) {
@@ -92,6 +111,7 @@ shape::EventSourceMappingConfiguration mapping_of(Api& api, const MappingView& v
   if (mapping.report_failures) {
     output.function_response_types->push_back("ReportBatchItemFailures");
   }
+  if (!mapping.starting_position.empty()) describe_stream(mapping, output);
   if (mapping.concurrency_max) {
     output.scaling_config = shape::ScalingConfig{static_cast<int32_t>(*mapping.concurrency_max)};
   }
@@ -109,14 +129,14 @@ Task<Result<shape::EventSourceMappingConfiguration>> create_mapping(
     Api& api, Call&, shape::CreateEventSourceMappingRequest input) {
   CO_TRY(MappingChange change, change_of(input));
   if (input.self_managed_event_source || input.topics || input.queues) {
-    co_return unsupported("An event source other than an SQS queue");
+    co_return unsupported("An event source other than an SQS queue or a Kinesis stream");
   }
-  if (input.starting_position || input.starting_position_timestamp) {
-    co_return fail(kInvalidParameter, "StartingPosition is not valid for SQS event sources.");
-  }
+  change.starting_position = input.starting_position;
+  change.starting_at = input.starting_position_timestamp;
   if (input.tags && !input.tags->empty()) co_return unsupported("Tagging event source mappings");
   if (!input.event_source_arn) {
-    co_return fail(kInvalidParameter, "EventSourceArn is required: an SQS queue's ARN.");
+    co_return fail(kInvalidParameter,
+                   "EventSourceArn is required: the ARN of an SQS queue or a Kinesis stream.");
   }
   CO_TRY(change.function, name_of(api, input.function_name));
   CO_TRY(MappingView view,

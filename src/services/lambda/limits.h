@@ -65,6 +65,28 @@ inline constexpr Millis kPollBackoff = std::chrono::seconds(1);
 inline constexpr Millis kPollBackoffMax = std::chrono::seconds(60);
 inline constexpr size_t kPullRecordsMax = 10;  // a read of a queue takes at most 10
 
+// --- Streams ---
+// "Lambda parameters for Amazon Kinesis Data Streams event source mappings".
+inline constexpr uint32_t kStreamBatchSizeDefault = 100;
+inline constexpr uint32_t kParallelizationMax = 10;
+inline constexpr int64_t kRecordAgeSecondsMin = 60;
+inline constexpr int64_t kRecordAgeSecondsMax = 604'800;
+inline constexpr int64_t kStreamRetriesMax = 10'000;
+inline constexpr uint32_t kTumblingSecondsMax = 900;
+// "Your state can be a maximum of 1 MB per shard."
+inline constexpr size_t kWindowStateBytesMax = 1 << 20;
+// Records that came just before a window's end may become readable just after it.
+inline constexpr Millis kWindowGrace = std::chrono::seconds(1);
+// What a record's document has beside its data and its key.
+inline constexpr size_t kStreamRecordFrame = 700;
+// Lanes of one mapping; each is a coroutine that reads.
+inline constexpr uint32_t kStreamLanesMax = 10'000;
+inline constexpr size_t kLaneReadMin = 1000;
+// Records of other lanes that are passed over before that is kept.
+inline constexpr uint64_t kLaneSkipMax = 10'000;
+// How often a supervisor looks whether the lanes of older settings have ended.
+inline constexpr Millis kLaneLook{100};
+
 // --- Sandboxes ---
 // An idle warm sandbox is closed after this time.
 inline constexpr Millis kWarmIdleMax = std::chrono::minutes(10);

@@ -94,6 +94,18 @@ struct MappingChange {
   bool clear_concurrency = false;  // ScalingConfig was given without MaximumConcurrency
   std::optional<bool> enabled, report_failures;
   std::optional<std::vector<std::string>> filters;
+  // Of streams. -1: no bound.
+  std::optional<std::string> starting_position;
+  std::optional<TimePoint> starting_at;
+  std::optional<int32_t> parallelization, record_age_max_s, retries_max, tumbling_window_s;
+  std::optional<bool> bisect;
+  std::optional<std::string> on_failure_arn;
+
+  bool has_stream_settings() const {
+    return starting_position || starting_at || parallelization || record_age_max_s || retries_max ||
+           tumbling_window_s.value_or(0) != 0 || bisect.value_or(false) ||
+           !on_failure_arn.value_or("").empty();
+  }
 };
 
 enum class InvocationType : uint8_t { kRequestResponse, kEvent, kDryRun };
@@ -235,7 +247,14 @@ class Logic {
   };
   Task<Result<StoredMapping>> find_mapping(std::string uuid);
   Task<Result<void>> check_source(Mapping mapping);
-  Result<Mapping> changed(Mapping mapping, const MappingChange& change, bool fifo);
+  Task<Result<void>> check_queue(Mapping mapping);
+  Task<Result<Mapping>> new_mapping(std::string source_arn, const MappingChange& settings);
+  Task<Result<MappingView>> save_new(Mapping mapping);
+  // What both kinds of sources have; then what one of them has.
+  static Result<Mapping> changed(Mapping mapping, const MappingChange& change);
+  static Result<Mapping> changed_queue(Mapping mapping, const MappingChange& change, bool fifo);
+  static Result<Mapping> changed_stream(Mapping mapping, const MappingChange& change);
+  static Result<void> set_start(Mapping& mapping, const MappingChange& change, TimePoint now);
   MappingView mapping_view(const Mapping& mapping);
   void retire(FunctionState& function);
   std::string new_revision() { return context_.kernel.random.uuid(); }

@@ -17,7 +17,7 @@ Result<void> check_range(std::string_view member, int64_t value, int64_t low, in
 
 }  // namespace
 
-Result<Mapping> Logic::changed(Mapping mapping, const MappingChange& change, bool fifo) {
+Result<Mapping> Logic::changed(Mapping mapping, const MappingChange& change) {
   if (change.batch_size) {
     TRY_VOID(check_range("batchSize", *change.batch_size, 1, kBatchSizeMax));
     mapping.batch_size = static_cast<uint32_t>(*change.batch_size);
@@ -27,18 +27,30 @@ Result<Mapping> Logic::changed(Mapping mapping, const MappingChange& change, boo
         check_range("maximumBatchingWindowInSeconds", *change.window_s, 0, kBatchWindowSecondsMax));
     mapping.window_s = static_cast<uint32_t>(*change.window_s);
   }
-  if (change.clear_concurrency) mapping.concurrency_max.reset();
-  if (change.concurrency_max) {
-    TRY_VOID(check_range("scalingConfig.maximumConcurrency", *change.concurrency_max,
-                         kMappingConcurrencyMin, kMappingConcurrencyMax));
-    mapping.concurrency_max = static_cast<uint32_t>(*change.concurrency_max);
-  }
   if (change.enabled) mapping.enabled = *change.enabled;
   if (change.report_failures) mapping.report_failures = *change.report_failures;
   if (change.filters) mapping.filters = *change.filters;
   if (change.function) {
     mapping.function_name = change.function->name;
     mapping.qualifier = change.function->qualifier;
+  }
+  TRY_VOID(Pattern::parse(mapping.filters));
+  return mapping;
+}
+
+Result<Mapping> Logic::changed_queue(Mapping mapping, const MappingChange& change, bool fifo) {
+  if (change.has_stream_settings()) {
+    return fail(kInvalidParameter,
+                "StartingPosition, ParallelizationFactor, BisectBatchOnFunctionError, "
+                "MaximumRecordAgeInSeconds, MaximumRetryAttempts, TumblingWindowInSeconds and "
+                "DestinationConfig are not valid for SQS event sources.");
+  }
+  TRY(mapping, changed(std::move(mapping), change));
+  if (change.clear_concurrency) mapping.concurrency_max.reset();
+  if (change.concurrency_max) {
+    TRY_VOID(check_range("scalingConfig.maximumConcurrency", *change.concurrency_max,
+                         kMappingConcurrencyMin, kMappingConcurrencyMax));
+    mapping.concurrency_max = static_cast<uint32_t>(*change.concurrency_max);
   }
   if (fifo && mapping.batch_size > kBatchSizeFifoMax) {
     return fail(kInvalidParameter, "Batch size cannot be greater than 10 for FIFO queues.");
@@ -51,12 +63,75 @@ Result<Mapping> Logic::changed(Mapping mapping, const MappingChange& change, boo
                 "Maximum batch window in seconds must be greater than 0 if maximum batch size is "
                 "greater than 10");
   }
-  TRY_VOID(Pattern::parse(mapping.filters));
   return mapping;
 }
 
-// The queue exists and hides what it gives at least as long as the function may run.
+Result<Mapping> Logic::changed_stream(Mapping mapping, const MappingChange& change) {
+  TRY(mapping, changed(std::move(mapping), change));
+  if (change.concurrency_max || change.clear_concurrency) {
+    return fail(kInvalidParameter, "ScalingConfig is not valid for Kinesis event sources.");
+  }
+  // -1: without bound.
+  auto set = [](std::optional<uint32_t>& member, int32_t value) {
+    member = value < 0 ? std::nullopt : std::optional(static_cast<uint32_t>(value));
+  };
+  if (change.parallelization) {
+    TRY_VOID(check_range("parallelizationFactor", *change.parallelization, 1, kParallelizationMax));
+    mapping.parallelization = static_cast<uint32_t>(*change.parallelization);
+  }
+  if (change.record_age_max_s) {
+    if (*change.record_age_max_s != -1) {
+      TRY_VOID(check_range("maximumRecordAgeInSeconds", *change.record_age_max_s,
+                           kRecordAgeSecondsMin, kRecordAgeSecondsMax));
+    }
+    set(mapping.record_age_max_s, *change.record_age_max_s);
+  }
+  if (change.retries_max) {
+    TRY_VOID(check_range("maximumRetryAttempts", *change.retries_max, -1, kStreamRetriesMax));
+    set(mapping.retries_max, *change.retries_max);
+  }
+  if (change.tumbling_window_s) {
+    TRY_VOID(
+        check_range("tumblingWindowInSeconds", *change.tumbling_window_s, 0, kTumblingSecondsMax));
+    mapping.tumbling_window_s = static_cast<uint32_t>(*change.tumbling_window_s);
+  }
+  if (change.bisect) mapping.bisect = *change.bisect;
+  if (change.on_failure_arn) mapping.on_failure_arn = *change.on_failure_arn;
+  if (mapping.tumbling_window_s > 0 && mapping.parallelization > 1) {
+    return unsupported("TumblingWindowInSeconds together with ParallelizationFactor");
+  }
+  return mapping;
+}
+
+Result<void> Logic::set_start(Mapping& mapping, const MappingChange& change, TimePoint now) {
+  std::string position = change.starting_position.value_or("");
+  if (position != "TRIM_HORIZON" && position != "LATEST" && position != "AT_TIMESTAMP") {
+    return fail(kInvalidParameter,
+                "StartingPosition is required for Kinesis event sources: TRIM_HORIZON, LATEST or "
+                "AT_TIMESTAMP.");
+  }
+  if ((position == "AT_TIMESTAMP") != change.starting_at.has_value()) {
+    return fail(kInvalidParameter,
+                "StartingPositionTimestamp belongs to the StartingPosition AT_TIMESTAMP.");
+  }
+  mapping.starting_position = std::move(position);
+  mapping.starting_at = change.starting_at.value_or(now);
+  return ok();
+}
+
 Task<Result<void>> Logic::check_source(Mapping mapping) {
+  if (mapping.starting_position.empty()) co_return co_await check_queue(std::move(mapping));
+  CO_TRY_VOID(co_await get_function({mapping.function_name, mapping.qualifier}));
+  if (mapping.on_failure_arn.empty()) co_return ok();
+  auto arn = Arn::parse(mapping.on_failure_arn);
+  if (!arn || arn->service != "sqs") {
+    co_return unsupported("An on-failure destination other than an SQS queue");
+  }
+  co_return co_await check_destination(mapping.on_failure_arn, "destination");
+}
+
+// The queue exists and hides what it gives at least as long as the function may run.
+Task<Result<void>> Logic::check_queue(Mapping mapping) {
   CO_TRY(event::PullSource * source, context_.kernel.targets.source(mapping.source_arn));
   CO_TRY(event::PullSource::Info info, co_await source->describe(mapping.source_arn));
   CO_TRY(View function, co_await get_function({mapping.function_name, mapping.qualifier}));
@@ -80,13 +155,28 @@ MappingView Logic::mapping_view(const Mapping& mapping) {
   return result;
 }
 
-Task<Result<MappingView>> Logic::create_mapping(std::string source_arn, MappingChange settings) {
+Task<Result<Mapping>> Logic::new_mapping(std::string source_arn, const MappingChange& settings) {
+  Mapping mapping;
+  mapping.uuid = context_.kernel.random.uuid();
+  mapping.source_arn = source_arn;
   Result<Arn> arn = Arn::parse(source_arn);
+  Result<event::StreamSource*> stream = context_.kernel.targets.stream(source_arn);
+  if (arn && stream) {
+    auto shards = co_await (*stream)->shards(source_arn);
+    if (!shards) {
+      co_return fail(kInvalidParameter,
+                     fmt::format("Stream not found: {}", shards.error().message));
+    }
+    mapping.batch_size = kStreamBatchSizeDefault;
+    CO_TRY_VOID(set_start(mapping, settings, context_.kernel.clock.now()));
+    co_return changed_stream(std::move(mapping), settings);
+  }
   Result<event::PullSource*> source = context_.kernel.targets.source(source_arn);
   if (!arn || !source) {
-    co_return fail(
-        kInvalidParameter,
-        fmt::format("Unrecognized event source: {}. Suiro reads from SQS queues.", source_arn));
+    co_return fail(kInvalidParameter,
+                   fmt::format("Unrecognized event source: {}. Suiro reads from SQS queues and "
+                               "Kinesis streams.",
+                               source_arn));
   }
   auto info = co_await (*source)->describe(source_arn);
   if (!info) {
@@ -95,11 +185,16 @@ Task<Result<MappingView>> Logic::create_mapping(std::string source_arn, MappingC
                    "AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified "
                    "queue does not exist.");
   }
-  Mapping mapping;
-  mapping.uuid = context_.kernel.random.uuid();
-  mapping.source_arn = source_arn;
-  CO_TRY(mapping, changed(std::move(mapping), settings, info->fifo));
+  co_return changed_queue(std::move(mapping), settings, info->fifo);
+}
+
+Task<Result<MappingView>> Logic::create_mapping(std::string source_arn, MappingChange settings) {
+  CO_TRY(Mapping mapping, co_await new_mapping(std::move(source_arn), settings));
   CO_TRY_VOID(co_await check_source(mapping));
+  co_return co_await save_new(std::move(mapping));
+}
+
+Task<Result<MappingView>> Logic::save_new(Mapping mapping) {
   auto create = [this, mapping]() mutable -> Task<Result<MappingView>> {
     FunctionState& function = context_.state(mapping.function_name);
     CO_TRY(UpdateGate::Pass pass, co_await function.gate.enter());
@@ -107,9 +202,10 @@ Task<Result<MappingView>> Logic::create_mapping(std::string source_arn, MappingC
     for (const Mapping& other : mappings_.of_function(mapping.function_name)) {
       if (other.source_arn != mapping.source_arn || other.qualifier != mapping.qualifier) continue;
       co_return fail(kResourceConflict,
-                     fmt::format("An event source mapping with SQS arn (\" {} \") and function "
+                     fmt::format("An event source mapping with {} arn (\" {} \") and function "
                                  "(\" {} \") already exists. Please update or delete the existing "
                                  "mapping with UUID {}",
+                                 mapping.starting_position.empty() ? "SQS" : "Kinesis",
                                  mapping.source_arn, mapping.function_name, other.uuid));
     }
     mapping.last_modified = context_.kernel.clock.now();
@@ -139,10 +235,15 @@ Task<Result<MappingView>> Logic::get_mapping(std::string uuid) {
 Task<Result<MappingView>> Logic::update_mapping(std::string uuid, MappingChange change) {
   CO_TRY(StoredMapping stored, co_await find_mapping(uuid));
   const Mapping& before = stored.mapping;
-  CO_TRY(event::PullSource * source, context_.kernel.targets.source(before.source_arn));
-  auto info = co_await source->describe(before.source_arn);
-  CO_TRY(Mapping after, changed(before, change, info && info->fifo));
-  if (change.function) CO_TRY_VOID(co_await check_source(after));
+  Mapping after;
+  if (before.starting_position.empty()) {
+    CO_TRY(event::PullSource * source, context_.kernel.targets.source(before.source_arn));
+    auto info = co_await source->describe(before.source_arn);
+    CO_TRY(after, changed_queue(before, change, info && info->fifo));
+  } else {
+    CO_TRY(after, changed_stream(before, change));
+  }
+  if (change.function || change.on_failure_arn) CO_TRY_VOID(co_await check_source(after));
   after.last_modified = context_.kernel.clock.now();
   store::Batch batch;
   // Of two updates at once the later one would write over the other's change: it is refused.
@@ -172,6 +273,7 @@ Task<Result<MappingView>> Logic::delete_mapping(std::string uuid) {
   const Mapping& mapping = stored.mapping;
   store::Batch batch;
   batch.erase(keys::mapping(uuid));
+  batch.erase_range(keys::lanes_of(uuid));
   CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
   auto remove = [this, mapping]() -> Task<Result<MappingView>> {
     mappings_.remove(mapping.uuid);

@@ -206,7 +206,9 @@ TEST_F(Mappings, RefusesWhatCannotWork) {
   EXPECT_EQ(refusal({.batch_size = 11, .window_s = 1}, std::string(kArn) + ".fifo"),
             kInvalidParameter);
   EXPECT_EQ(refusal({}, "arn:aws:sqs:ap-northeast-1:000000000000:absent"), kInvalidParameter);
-  EXPECT_EQ(refusal({}, "arn:aws:kinesis:ap-northeast-1:000000000000:stream/s"), kInvalidParameter);
+  EXPECT_EQ(refusal({}, "arn:aws:dynamodb:ap-northeast-1:000000000000:table/t/stream/s"),
+            kInvalidParameter);
+  EXPECT_EQ(refusal({.bisect = true}), kInvalidParameter);
   MappingChange pattern;
   pattern.filters = std::vector<std::string>{R"({"body":[{"cidr":"10.0.0.0/8"}]})"};
   EXPECT_EQ(refusal(pattern), kInvalidParameter);

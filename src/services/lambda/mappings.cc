@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "services/lambda/errors.h"
+#include "services/lambda/storage.h"
 
 namespace suiro::lambda {
 namespace {
@@ -52,16 +53,23 @@ std::optional<std::vector<std::string>> failed_items(ByteView response) {
 
 Result<void> MappingRunner::apply(Mapping mapping) {
   TRY(Pattern pattern, Pattern::parse(mapping.filters));
-  TRY(event::PullSource * source, context_.kernel.targets.source(mapping.source_arn));
+  auto stream = context_.kernel.targets.stream(mapping.source_arn);
+  auto source = context_.kernel.targets.source(mapping.source_arn);
+  if (!stream && !source) return fail(std::move(source).error());
   auto& mine = by_shard_[context_.kernel.shards.current()];
   Held& held = mine[mapping.uuid];
-  if (!held) held = std::make_shared<MappingState>();
+  if (!held) {
+    held = std::make_shared<MappingState>(
+        context_.kernel.shards.executor(context_.kernel.shards.current()));
+  }
   held->record = std::move(mapping);
   held->pattern = std::move(pattern);
-  held->source = source;
+  held->source = source ? *source : nullptr;
+  held->stream = stream ? *stream : nullptr;
   held->deleting = false;
   ++held->epoch;
   held->current = 0;
+  held->lane_ended.notify_all();
   if (held->record.enabled) start_reader(held);
   return ok();
 }
@@ -86,12 +94,19 @@ void MappingRunner::remove(const std::string& uuid) {
   ++mapping->epoch;
   mapping->current = 0;
   mapping->deleting = true;
+  mapping->lane_ended.notify_all();
   forget_if_done(*mapping);
 }
 
 void MappingRunner::forget_if_done(const MappingState& mapping) {
   if (!mapping.deleting || mapping.readers != 0) return;
   std::string uuid = mapping.record.uuid;
+  if (mapping.stream != nullptr) {
+    // A checkpoint may have been on its way when the mapping went.
+    store::Batch batch;
+    batch.erase_range(keys::lanes_of(uuid));
+    context_.kernel.store.commit_later(std::move(batch));
+  }
   by_shard_[context_.kernel.shards.current()].erase(uuid);
 }
 
@@ -99,7 +114,8 @@ void MappingRunner::start_reader(const Held& mapping) {
   if (context_.stopping) return;
   ++mapping->readers;
   ++mapping->current;
-  context_.shard().work.spawn(reader(this, mapping, mapping->epoch));
+  context_.shard().work.spawn(mapping->stream != nullptr ? supervisor(this, mapping, mapping->epoch)
+                                                         : reader(this, mapping, mapping->epoch));
 }
 
 bool MappingRunner::active(const MappingState& mapping, uint64_t epoch) const {

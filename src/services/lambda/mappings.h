@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MappingRunner: event source mappings. Readers take batches from a queue and invoke the function
-// with them; their number follows the queue's depth.
+// with them; their number follows the queue's depth. Of a stream, each shard is read by lanes
+// (stream_lane.h), which a supervisor starts.
 //
 //   reader: pull -> (wait for the batching window) -> filter -> invoke -> ack what succeeded ->
 //   pull
@@ -26,21 +27,10 @@
 
 #include "services/lambda/context.h"
 #include "services/lambda/invoker.h"
-#include "services/lambda/pattern.h"
+#include "services/lambda/mapping_state.h"
+#include "services/lambda/stream_lane.h"
 
 namespace suiro::lambda {
-
-// A mapping at work. Thread: the owner shard of its function.
-struct MappingState {
-  Mapping record;
-  Pattern pattern;
-  event::PullSource* source = nullptr;
-  uint32_t readers = 0;
-  uint32_t current = 0;  // of them, those of this epoch
-  uint64_t epoch = 0;    // readers of an older epoch end: the settings changed
-  bool deleting = false;
-  std::string last_result = "No records processed";
-};
 
 class MappingRunner {
  public:
@@ -75,6 +65,15 @@ class MappingRunner {
   uint32_t readers_max(const MappingState& mapping);
   Task<void> pause(Millis delay);
   void forget_if_done(const MappingState& mapping);
+
+  // stream_mappings.cc
+  static Task<void> supervisor(MappingRunner* runner, Held mapping, uint64_t epoch);
+  static Task<void> lane(MappingRunner* runner, Held mapping, uint64_t epoch,
+                         StreamLane::Place place);
+  Task<Result<void>> look_at_shards(Held mapping, uint64_t epoch);
+  void start_lanes(const Held& mapping, uint64_t epoch, const std::string& shard);
+  Task<Result<bool>> prepare_shard(Held mapping, std::string shard);
+  Task<Result<void>> forget_shards(Held mapping, const std::vector<event::StreamShard>& shards);
 
   Context& context_;
   Invoker& invoker_;

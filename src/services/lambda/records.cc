@@ -157,6 +157,16 @@ void members(Mapping& m, V& v) {
   v("qualifier", m.qualifier), v("batch_size", m.batch_size), v("window_s", m.window_s);
   v("concurrency_max", m.concurrency_max), v("report_failures", m.report_failures);
   v("filters", m.filters), v("enabled", m.enabled), v("last_modified", m.last_modified);
+  v("starting_position", m.starting_position), v("starting_at", m.starting_at);
+  v("parallelization", m.parallelization), v("bisect", m.bisect);
+  v("record_age_max_s", m.record_age_max_s), v("retries_max", m.retries_max);
+  v("on_failure_arn", m.on_failure_arn), v("tumbling_window_s", m.tumbling_window_s);
+}
+
+template <class V>
+void members(LaneProgress& p, V& v) {
+  v("position", p.position), v("ended", p.ended), v("window_open", p.window_open);
+  v("window_begin", p.window_begin), v("window_state", p.window_state);
 }
 
 template <class V>
@@ -198,6 +208,9 @@ Bytes encode(const InvokeConfig& value) {
   return encode_record(value);
 }
 Bytes encode(const Mapping& value) {
+  return encode_record(value);
+}
+Bytes encode(const LaneProgress& value) {
   return encode_record(value);
 }
 Bytes encode(const AsyncInvocation& value) {
@@ -246,6 +259,7 @@ template Result<Alias> decode<Alias>(ByteView);
 template Result<Policy> decode<Policy>(ByteView);
 template Result<InvokeConfig> decode<InvokeConfig>(ByteView);
 template Result<Mapping> decode<Mapping>(ByteView);
+template Result<LaneProgress> decode<LaneProgress>(ByteView);
 template Result<AsyncInvocation> decode<AsyncInvocation>(ByteView);
 template Result<Usage> decode<Usage>(ByteView);
 

@@ -82,6 +82,24 @@ struct Mapping {
   std::vector<std::string> filters;  // event patterns; empty: everything
   bool enabled = true;
   TimePoint last_modified{};
+  // Of streams.
+  std::string starting_position;  // as it was given; empty: a queue's mapping
+  TimePoint starting_at{};        // for LATEST when the mapping was made
+  uint32_t parallelization = 1;
+  bool bisect = false;
+  std::optional<uint32_t> record_age_max_s;
+  std::optional<uint32_t> retries_max;
+  std::string on_failure_arn;
+  uint32_t tumbling_window_s = 0;
+};
+
+// How far a lane of a mapping has read its shard.
+struct LaneProgress {
+  uint64_t position = 0;
+  bool ended = false;  // the shard is read to its end
+  bool window_open = false;
+  TimePoint window_begin{};
+  std::string window_state;  // JSON; empty: {}
 };
 
 // An accepted asynchronous invocation. Its payload is kept beside it.
@@ -121,6 +139,7 @@ Bytes encode(const Alias& value);
 Bytes encode(const Policy& value);
 Bytes encode(const InvokeConfig& value);
 Bytes encode(const Mapping& value);
+Bytes encode(const LaneProgress& value);
 Bytes encode(const AsyncInvocation& value);
 Bytes encode(const Usage& value);
 Bytes encode(const CodeRecord& value);

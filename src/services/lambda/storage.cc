@@ -39,6 +39,20 @@ store::Key invoke_config(std::string_view name, std::string_view qualifier) {
 store::Key mapping(std::string_view uuid) {
   return head(Kind::kMapping).append(uuid);
 }
+store::Key lane(std::string_view uuid, std::string_view shard, uint32_t index) {
+  store::Key key = two(Kind::kLane, uuid, shard);
+  key.push_back('\0');
+  append_be32(key, index);
+  return key;
+}
+store::KeyRange lanes(std::string_view uuid, std::string_view shard) {
+  store::Key prefix = two(Kind::kLane, uuid, shard);
+  prefix.push_back('\0');
+  return store::KeyRange::prefix(std::move(prefix));
+}
+store::KeyRange lanes_of(std::string_view uuid) {
+  return store::KeyRange::prefix(two(Kind::kLane, uuid, {}));
+}
 store::Key code(std::string_view name, std::string_view sha256_hex) {
   return two(Kind::kCode, name, sha256_hex);
 }

@@ -17,6 +17,10 @@ store::Key alias(std::string_view name, std::string_view alias);
 store::Key policy(std::string_view name, std::string_view qualifier);
 store::Key invoke_config(std::string_view name, std::string_view qualifier);
 store::Key mapping(std::string_view uuid);
+// The checkpoint of a mapping's lane, those of a shard, and all of a mapping.
+store::Key lane(std::string_view uuid, std::string_view shard, uint32_t index);
+store::KeyRange lanes(std::string_view uuid, std::string_view shard);
+store::KeyRange lanes_of(std::string_view uuid);
 store::Key code(std::string_view name, std::string_view sha256_hex);
 store::Key usage(std::string_view day, std::string_view name);
 
@@ -34,6 +38,7 @@ enum class Kind : char {
   kPolicy = 'p',
   kInvokeConfig = 'e',
   kMapping = 'm',
+  kLane = 'k',
   kCode = 'c',
   kAsync = 'i',
   kPayload = 'j',

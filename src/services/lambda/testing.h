@@ -232,6 +232,71 @@ class FakeQueue final : public event::PullSource {
   std::vector<Message> messages_;
 };
 
+// A stream in memory: shards of records, as a StreamSource shows them.
+class FakeStream final : public event::StreamSource {
+ public:
+  explicit FakeStream(Clock& clock) : clock_(clock) { open("shard-0"); }
+  void open(std::string shard, std::vector<std::string> parents = {}) {
+    shards_.push_back({{shard, std::move(parents), true}, {}});
+  }
+  void close(std::string_view shard) { find(shard)->info.open = false; }
+  void put(std::string key, std::string data, std::string_view shard = "shard-0") {
+    auto& records = find(shard)->records;
+    uint64_t offset = records.size();
+    records.push_back(
+        {{offset}, fmt::format("{:056}", offset), std::move(key), "", clock_.now(), data});
+  }
+
+  Task<Result<std::vector<event::StreamShard>>> shards(std::string arn) override {
+    if (arn.ends_with("/absent")) co_return fail(codes::kNotFound, "no such stream");
+    std::vector<event::StreamShard> out;
+    for (const One& one : shards_) out.push_back(one.info);
+    co_return out;
+  }
+  Task<Result<event::StreamPosition>> locate(std::string, std::string shard,
+                                             event::StreamStart start) override {
+    uint64_t offset = 0;
+    for (const auto& record : find(shard)->records) {
+      if (start.at == event::StreamStart::At::kTrimHorizon) break;
+      if (record.arrived >= start.timestamp) break;
+      offset = record.position.offset + 1;
+    }
+    co_return event::StreamPosition{offset};
+  }
+  Task<Result<event::StreamBatch>> read(ReadRequest request) override {
+    TimePoint until = clock_.now() + request.wait;
+    for (;;) {
+      const One& one = *find(request.shard);
+      event::StreamBatch batch;
+      batch.next = request.from;
+      for (size_t i = request.from.offset; i < one.records.size(); ++i) {
+        if (batch.records.size() == request.records_max) break;
+        batch.records.push_back(one.records[i]);
+        batch.next = {i + 1};
+      }
+      batch.ended = !one.info.open && batch.next.offset == one.records.size();
+      bool is_over = !batch.records.empty() || batch.ended || clock_.now() >= until;
+      if (is_over) co_return batch;
+      co_await clock_.sleep_until(std::min(until, clock_.now() + Millis(50)));
+    }
+  }
+
+ private:
+  struct One {
+    event::StreamShard info;
+    std::vector<event::StreamRecord> records;
+  };
+  One* find(std::string_view shard) {
+    for (One& one : shards_) {
+      if (one.info.id == shard) return &one;
+    }
+    CHECK(false, "no such shard");
+    return nullptr;
+  }
+  Clock& clock_;
+  std::deque<One> shards_;
+};
+
 // One kernel under a virtual clock, one shard, and the service on a fake host.
 class LambdaSim {
  public:
@@ -243,6 +308,7 @@ class LambdaSim {
   void make() {
     host = std::make_unique<FakeHost>(sim.clock());
     queue_target = std::make_unique<NotingTarget>(sim.kernel());
+    if (!stream) stream = std::make_unique<FakeStream>(sim.clock());
     if (!queue) queue = std::make_unique<FakeQueue>(sim.clock());
     Config config;
     config.code_directory = directory.path() + "/code";
@@ -255,6 +321,7 @@ class LambdaSim {
     sim.kernel().targets.add_target("lambda", service->target());
     sim.kernel().targets.add_target("sqs", queue_target.get());
     sim.kernel().targets.add_source("sqs", queue.get());
+    sim.kernel().targets.add_stream("kinesis", stream.get());
     before_start();
     Result<void> started = sim.run(service->start());
     CHECK(started, started ? "" : started.error().message);
@@ -297,6 +364,7 @@ class LambdaSim {
   std::unique_ptr<FakeHost> host;
   std::unique_ptr<NotingTarget> queue_target;
   std::unique_ptr<FakeQueue> queue;
+  std::unique_ptr<FakeStream> stream;
   std::unique_ptr<Service> service;
   std::function<void()> before_start = [] {};
 

@@ -43,6 +43,15 @@ struct QueueLoad {
 inline constexpr size_t kSqsBatch = 10;
 inline constexpr size_t kPipelined = 100;
 
+// Records of one PutRecords.
+inline constexpr size_t kPutRecords = 500;
+
+// PutRecords of 500; the keys of a connection go round. QueueLoad::queue: the stream.
+MakeDialogue kinesis_put_dialogue(AwsTarget target, QueueLoad load);
+// Reads the first shard from its beginning, again and again: GetRecords as large as they come. A
+// cycle is a reply; the replies' records are counted into `records`.
+MakeDialogue kinesis_get_dialogue(AwsTarget target, QueueLoad load, uint64_t* records);
+
 MakeDialogue sqs_dialogue(AwsTarget target, QueueLoad load);
 // LPUSH; LMOVE to a processing list; LREM from it.
 MakeDialogue redis_dialogue(QueueLoad load);

@@ -162,6 +162,69 @@ class SqsDialogue final : public Dialogue {
   State state_ = State::kSending;
 };
 
+class StreamReader final : public Dialogue {
+ public:
+  StreamReader(const AwsTarget& target, const std::string& stream, uint64_t* records)
+      : signed_(target, "kinesis", aws::PathStyle::kTwice), records_(records) {
+    start_ = call("GetShardIterator",
+                  fmt::format(R"({{"StreamName":"{}","ShardId":"shardId-000000000000",)"
+                              R"("ShardIteratorType":"TRIM_HORIZON"}})",
+                              stream));
+  }
+  void begin(std::string& out) override { out += start_; }
+  Step reply(std::string& in, std::string& out) override {
+    auto reply = read_http_reply(in);
+    if (!reply) return Step::kIncomplete;
+    if (reply->status != 200) {
+      error_ = fmt::format("HTTP {}: {}", reply->status, reply->body.substr(0, 300));
+      return Step::kFailed;
+    }
+    constexpr std::string_view kRecord = "\"PartitionKey\":";
+    uint64_t found = 0;
+    for (size_t at = 0; (at = reply->body.find(kRecord, at)) != reply->body.npos; ++found) {
+      at += kRecord.size();
+    }
+    *records_ += found;
+    bool is_over = std::exchange(reading_, true) && found == 0;
+    std::string iterator = is_over ? "" : iterator_of(reply->body);
+    in.erase(0, reply->bytes);
+    out +=
+        is_over ? start_ : call("GetRecords", fmt::format(R"({{"ShardIterator":"{}"}})", iterator));
+    if (is_over) reading_ = false;
+    return found > 0 ? Step::kCycle : Step::kContinue;
+  }
+
+ private:
+  std::string call(std::string_view operation, const std::string& json) const {
+    return signed_.request("POST", "/",
+                           {{"content-type", "application/x-amz-json-1.1"},
+                            {"x-amz-target", fmt::format("Kinesis_20131202.{}", operation)}},
+                           hex_encode(sha256(json)), json);
+  }
+  static std::string iterator_of(std::string_view body) {
+    constexpr std::string_view kName = "ShardIterator\":\"";
+    size_t at = body.rfind(kName);
+    if (at == body.npos) return "";
+    at += kName.size();
+    return std::string(body.substr(at, body.find('"', at) - at));
+  }
+
+  SignedRequests signed_;
+  uint64_t* records_;
+  std::string start_;
+  bool reading_ = false;
+};
+
+std::string put_records(const QueueLoad& load, size_t first_key) {
+  std::string json = fmt::format(R"({{"StreamName":"{}","Records":[)", load.queue);
+  const std::string data = base64_encode(body_of_size(load.body_bytes));
+  for (size_t i = 0; i < kPutRecords; ++i) {
+    json += fmt::format(R"({}{{"Data":"{}","PartitionKey":"key-{}"}})", i == 0 ? "" : ",", data,
+                        first_key + i);
+  }
+  return json + "]}";
+}
+
 std::string_view verb_name(ObjectVerb verb) {
   return verb == ObjectVerb::kPut ? "PUT" : "GET";
 }
@@ -228,6 +291,26 @@ MakeDialogue invoke_dialogue(AwsTarget target, std::string function) {
         requests.request("POST", path, {}, hex_encode(sha256("{}")), "{}")};
     return std::make_unique<ObjectDialogue>(std::move(made));
   };
+}
+
+MakeDialogue kinesis_put_dialogue(AwsTarget target, QueueLoad load) {
+  return [=](size_t connection) {
+    SignedRequests requests(target, "kinesis", aws::PathStyle::kTwice);
+    constexpr size_t kPrepared = 4;
+    std::vector<std::string> made;
+    for (size_t i = 0; i < kPrepared; ++i) {
+      std::string json = put_records(load, (connection * kPrepared + i) * kPutRecords);
+      made.push_back(requests.request("POST", "/",
+                                      {{"content-type", "application/x-amz-json-1.1"},
+                                       {"x-amz-target", "Kinesis_20131202.PutRecords"}},
+                                      hex_encode(sha256(json)), json));
+    }
+    return std::make_unique<ObjectDialogue>(std::move(made));
+  };
+}
+
+MakeDialogue kinesis_get_dialogue(AwsTarget target, QueueLoad load, uint64_t* records) {
+  return [=](size_t) { return std::make_unique<StreamReader>(target, load.queue, records); };
 }
 
 MakeDialogue sqs_dialogue(AwsTarget target, QueueLoad load) {

@@ -15,6 +15,8 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+uint64_t records_read = 0;  // by kinesis-get
+
 MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, ObjectLoad objects,
                          const QueueLoad& queue) {
   std::string host = fmt::format("{}:{}", options.host, options.port);
@@ -24,6 +26,8 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
   if (system.starts_with("s3-")) return s3_dialogue(target, objects);
   if (system.starts_with("dav-")) return dav_dialogue(host, objects);
   if (system == "invoke") return invoke_dialogue(target, objects.bucket);
+  if (system == "kinesis-put") return kinesis_put_dialogue(target, queue);
+  if (system == "kinesis-get") return kinesis_get_dialogue(target, queue, &records_read);
   if (system == "sqs") return sqs_dialogue(target, queue);
   if (system == "redis") return redis_dialogue(queue);
   if (system == "beanstalkd") return beanstalkd_dialogue(queue);
@@ -31,6 +35,7 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
 }
 
 size_t messages_a_cycle(const std::string& system, const QueueLoad& queue) {
+  if (system == "kinesis-put") return kPutRecords;
   if (!queue.send_only) return 1;
   return system == "sqs" ? kSqsBatch : kPipelined;
 }
@@ -48,7 +53,7 @@ int main(int argc, char** argv) {
   app.add_option("system", system)
       ->required()
       ->check(CLI::IsMember({"s3-put", "s3-get", "dav-put", "dav-get", "invoke", "sqs", "redis",
-                             "beanstalkd", "rabbitmq"}));
+                             "beanstalkd", "kinesis-put", "kinesis-get", "rabbitmq"}));
   app.add_option("--port", options.port)->required();
   app.add_option("--connections", options.connections);
   app.add_option("--milliseconds", duration_ms);
@@ -74,7 +79,7 @@ int main(int argc, char** argv) {
   fmt::print(
       "{{\"cycles\": {}, \"messages\": {}, \"per_second\": {:.1f}, \"p50_ms\": {:.3f}, "
       "\"p99_ms\": {:.3f}}}\n",
-      result.cycles, result.cycles * messages, result.per_second(), result.percentile_ms(0.5),
-      result.percentile_ms(0.99));
+      result.cycles, records_read > 0 ? records_read : result.cycles * messages,
+      result.per_second(), result.percentile_ms(0.5), result.percentile_ms(0.99));
   return 0;
 }

@@ -76,20 +76,23 @@ Result<Bytes> hex_decode(std::string_view text) {
 }
 
 std::string base64_encode(ByteView bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
+  std::string out((bytes.size() + 2) / 3 * 4, '=');
+  char* to = out.data();
   size_t i = 0;
   auto at = [&](size_t k) { return static_cast<uint32_t>(static_cast<uint8_t>(bytes[k])); };
-  for (; i + 2 < bytes.size(); i += 3) {
+  for (; i + 2 < bytes.size(); i += 3, to += 4) {
     uint32_t v = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-    out += {kBase64[v >> 18], kBase64[v >> 12 & 63], kBase64[v >> 6 & 63], kBase64[v & 63]};
+    to[0] = kBase64[v >> 18];
+    to[1] = kBase64[v >> 12 & 63];
+    to[2] = kBase64[v >> 6 & 63];
+    to[3] = kBase64[v & 63];
   }
-  if (i + 1 == bytes.size()) {
-    uint32_t v = at(i) << 16;
-    out += {kBase64[v >> 18], kBase64[v >> 12 & 63], '=', '='};
-  } else if (i + 2 == bytes.size()) {
-    uint32_t v = at(i) << 16 | at(i + 1) << 8;
-    out += {kBase64[v >> 18], kBase64[v >> 12 & 63], kBase64[v >> 6 & 63], '='};
+  if (i < bytes.size()) {
+    bool has_two = i + 2 == bytes.size();
+    uint32_t v = at(i) << 16 | (has_two ? at(i + 1) << 8 : 0);
+    to[0] = kBase64[v >> 18];
+    to[1] = kBase64[v >> 12 & 63];
+    if (has_two) to[2] = kBase64[v >> 6 & 63];
   }
   return out;
 }
@@ -98,20 +101,29 @@ Result<Bytes> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0) return fail(codes::kInvalidArgument, "base64 is not padded");
   size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  Bytes out;
-  out.reserve(text.size() / 4 * 3);
-  uint32_t bits = 0;
-  int held = 0;
-  for (char c : text.substr(0, text.size() - padding)) {
-    int value = kBase64Values[static_cast<uint8_t>(c)];
-    if (value < 0) return fail(codes::kInvalidArgument, "not a base64 character");
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out.push_back(static_cast<char>(bits >> held & 255));
-    }
+  auto at = [&](size_t k) { return int{kBase64Values[static_cast<uint8_t>(text[k])]}; };
+  auto word = [](int value) { return static_cast<uint32_t>(value); };
+  Bytes out(text.size() / 4 * 3 - padding, '\0');
+  char* to = out.data();
+  // One bit pattern of all values: negative where one of them is.
+  int seen = 0;
+  size_t whole = padding == 0 ? text.size() : text.size() - 4;
+  for (size_t i = 0; i < whole; i += 4, to += 3) {
+    int a = at(i), b = at(i + 1), c = at(i + 2), d = at(i + 3);
+    seen |= a | b | c | d;
+    uint32_t bits = word(a) << 18 | word(b) << 12 | word(c) << 6 | word(d);
+    to[0] = static_cast<char>(bits >> 16);
+    to[1] = static_cast<char>(bits >> 8);
+    to[2] = static_cast<char>(bits);
   }
+  if (padding > 0) {
+    int a = at(whole), b = at(whole + 1), c = padding == 1 ? at(whole + 2) : 0;
+    seen |= a | b | c;
+    uint32_t bits = word(a) << 18 | word(b) << 12 | word(c) << 6;
+    to[0] = static_cast<char>(bits >> 16);
+    if (padding == 1) to[1] = static_cast<char>(bits >> 8);
+  }
+  if (seen < 0) return fail(codes::kInvalidArgument, "not a base64 character");
   return out;
 }
 

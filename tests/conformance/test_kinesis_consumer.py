@@ -26,7 +26,7 @@ class Leases:
     def take(self, worker):
         """A lease that nobody holds, whose parents are read to their end or gone."""
         with self.lock:
-            for shard, row in self.rows.items():
+            for shard, row in sorted(self.rows.items(), key=lambda item: item[1]["until"]):
                 free = row["at"] != END and row["until"] < time.monotonic()
                 ready = all(self.rows[p]["at"] == END for p in row["parents"] if p in self.rows)
                 if free and ready:
@@ -43,6 +43,13 @@ class Leases:
             row.update(at=at or row["at"], until=time.monotonic() + LEASE_SECONDS)
             worker.done += [(r["PartitionKey"], int(r["Data"])) for r in records]
             return True
+
+
+    def give_up(self, worker, shard):
+        """A shard without news goes to whoever looks next: there may be more shards than workers."""
+        with self.lock:
+            if self.rows[shard]["owner"] == worker:
+                self.rows[shard].update(owner=None, until=time.monotonic())
 
 
 class Worker(threading.Thread):
@@ -69,7 +76,7 @@ class Worker(threading.Thread):
             {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": at}
         iterator = self.kinesis.get_shard_iterator(StreamName=self.stream, ShardId=shard,
                                                    **start)["ShardIterator"]
-        while not self.dies.is_set():
+        while True:
             page = self.kinesis.get_records(ShardIterator=iterator, Limit=25)
             records = page["Records"]
             iterator = page.get("NextShardIterator")
@@ -83,7 +90,8 @@ class Worker(threading.Thread):
                 assert children, "a closed shard has children"
                 return
             if not records:
-                time.sleep(0.02)
+                self.leases.give_up(self, shard)
+                return
 
 
 @pytest.fixture()

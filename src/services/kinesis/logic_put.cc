@@ -141,6 +141,9 @@ Task<Result<PutPlaces>> Logic::put(std::string name, std::vector<NewRecord> reco
 Task<Result<ShardMapPtr>> Logic::submit(std::string name, ShardMapPtr map, PutPtr put) {
   auto run = [&](StreamPtr stream) -> Task<Result<ShardMapPtr>> {
     if (stream->id() != map->stream || stream->map->epoch != map->epoch) co_return stream->map;
+    if (part(stream->name).closing) {
+      co_return fail(codes::kUnavailable, "Suiro is stopping.", Retry::kLater);
+    }
     if (stream->pending_bytes + put->bytes > kPendingBytesMax) {
       co_return fail(kThroughputExceeded,
                      fmt::format("More than {} bytes wait to be written to stream {} under account "

@@ -167,7 +167,7 @@ class Binder {
   Result<void> bind_item(Selected& state, const AstItem& item, size_t index);
   Result<void> expand_row(Selected& state, const AstItem& item, const ExprPtr& row);
   Result<void> expand_star(Selected& state, const AstItem& item);
-  void push_column(Selected& state, size_t column, Position at);
+  Result<void> push_column(Selected& state, size_t column, Position at);
   Result<void> bind_orders(Selected& state);
   Result<ExprPtr> bind_order(Selected& state, const AstOrder& order);
   Result<void> time_sort(Selected& state);
@@ -198,7 +198,7 @@ class Binder {
   Result<void> name_columns(const AstSource& ast, Side& side, std::string alias, size_t hidden);
   Result<std::vector<std::string>> renamed(const AstSource& ast, const Side& side,
                                            size_t hidden) const;
-  void add_rowtime(Side& side, Position at);
+  Result<void> add_rowtime(Side& side, Position at);
   Result<std::optional<Frame>> join_frame(const AstSource& ast, const Side& side);
   const AstWindow* window_named(const Identifier& name, const AstSelect* select) const;
 

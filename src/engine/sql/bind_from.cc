@@ -186,7 +186,7 @@ Result<void> Binder::name_columns(const AstSource& ast, Side& side, std::string 
   side.scope.sources = {std::move(source)};
   if (rowtime_columns_of_.contains(side.scope.sources[0].alias) &&
       side.scope.over == Over::kStream) {
-    add_rowtime(side, ast.at);
+    TRY_VOID(add_rowtime(side, ast.at));
   }
   if (joining_ != nullptr) {
     TRY(side.frame, join_frame(ast, side));
@@ -195,19 +195,20 @@ Result<void> Binder::name_columns(const AstSource& ast, Side& side, std::string 
 }
 
 // Beneath a join: ROWTIME of this side as one more column, since above there is only the join's.
-void Binder::add_rowtime(Side& side, Position at) {
+Result<void> Binder::add_rowtime(Side& side, Position at) {
   ProjectNode project;
   Scope& scope = side.scope;
   for (size_t i = 0; i < scope.schema.size(); ++i) {
-    if (auto one = column(scope, i, at)) project.columns.push_back(std::move(*one));
+    TRY(ExprPtr one, column(scope, i, at));
+    project.columns.push_back(std::move(one));
   }
-  auto time = rowtime(Place{scope, "FROM"}, nullptr, at);
-  if (!time || project.columns.size() != scope.schema.size()) return;  // the count is exhausted
-  project.columns.push_back(std::move(*time));
+  TRY(ExprPtr time, rowtime(Place{scope, "FROM"}, nullptr, at));
   scope.sources[0].rowtime_column = scope.schema.size();
-  scope.schema.push_back({"ROWTIME", project.columns.back()->type});
+  scope.schema.push_back({"ROWTIME", time->type});
   scope.facts.push_back({Monotonic::kIncreasing, kRowtimeSteps});
+  project.columns.push_back(std::move(time));
   side.node = make_node(scope.schema, {side.node}, at, std::move(project));
+  return ok();
 }
 
 const AstWindow* Binder::window_named(const Identifier& name, const AstSelect* select) const {

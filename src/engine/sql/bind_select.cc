@@ -191,12 +191,10 @@ Result<void> Binder::expand_row(Selected& state, const AstItem& item, const Expr
   return ok();
 }
 
-void Binder::push_column(Selected& state, size_t index, Position at) {
+Result<void> Binder::push_column(Selected& state, size_t index, Position at) {
   const Scope& scope = state.scope;
-  auto one = column(scope, index, at);
-  if (!one) return;  // the count of expressions is exhausted; the next one says so
   Selected::Item item;
-  item.expr = std::move(*one);
+  TRY(item.expr, column(scope, index, at));
   for (const auto& source : scope.sources) {
     if (index >= source.first && index < source.first + source.names.size()) {
       item.name = source.names[index - source.first];
@@ -204,12 +202,15 @@ void Binder::push_column(Selected& state, size_t index, Position at) {
   }
   item.at = at;
   state.items.push_back(std::move(item));
+  return ok();
 }
 
 Result<void> Binder::expand_star(Selected& state, const AstItem& item) {
   const Scope& scope = state.scope;
   if (!item.qualifier) {
-    for (const auto& merged : scope.merged) push_column(state, merged.column, item.at);
+    for (const auto& merged : scope.merged) {
+      TRY_VOID(push_column(state, merged.column, item.at));
+    }
   }
   bool found = false;
   for (const auto& source : scope.sources) {
@@ -221,7 +222,7 @@ Result<void> Binder::expand_star(Selected& state, const AstItem& item) {
           !item.qualifier && std::ranges::any_of(scope.merged, [&](const Scope::Merged& one) {
             return one.column == index || one.other == index;
           });
-      if (!is_merged) push_column(state, index, item.at);
+      if (!is_merged) TRY_VOID(push_column(state, index, item.at));
     }
   }
   if (!found) {

@@ -1,0 +1,14 @@
+-- Two keys that follow from the time of the row: one in the subquery, one around it.
+CREATE OR REPLACE STREAM "DESTINATION_STREAM" (METRIC_NAME VARCHAR(1024), METRIC_TIMESTAMP BIGINT, METRIC_UNIT_VALUE_INT BIGINT, METRIC_UNIT VARCHAR(1024));
+CREATE OR REPLACE PUMP "LOGIN_PUMP" AS
+INSERT INTO "DESTINATION_STREAM" (METRIC_NAME, METRIC_TIMESTAMP, METRIC_UNIT_VALUE_INT, METRIC_UNIT)
+SELECT STREAM 'TotalLogins', UNIX_TIMESTAMP(TIME_WINDOW), COUNT(distinct_stream.login_count) AS unique_count, 'Count'
+FROM (
+  SELECT STREAM DISTINCT
+    ROWTIME as window_time,
+    "GAME_001"."client_id" as login_count,
+    STEP("GAME_001".ROWTIME BY INTERVAL '1' MINUTE) as TIME_WINDOW
+  FROM "GAME_001"
+  WHERE "GAME_001"."event_type" = 'login'
+) as distinct_stream
+GROUP BY TIME_WINDOW, STEP(distinct_stream.window_time BY INTERVAL '1' MINUTE);

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <bit>
+#include <cerrno>
 
 #include "base/check.h"
 
@@ -34,8 +35,13 @@ std::string Random::uuid() {
   raw[6] = static_cast<char>((raw[6] & 0x0F) | 0x40);
   raw[8] = static_cast<char>((raw[8] & 0x3F) | 0x80);
   std::string hex = hex_encode(raw);
-  return hex.substr(0, 8) + '-' + hex.substr(8, 4) + '-' + hex.substr(12, 4) + '-' +
-         hex.substr(16, 4) + '-' + hex.substr(20);
+  std::string out;
+  out.reserve(36);
+  for (size_t at = 0; at < hex.size(); at += 4) {
+    if (at == 8 || at == 12 || at == 16 || at == 20) out += '-';
+    out.append(hex, at, 4);
+  }
+  return out;
 }
 
 std::string Random::text(size_t count, std::string_view alphabet) {
@@ -46,11 +52,16 @@ std::string Random::text(size_t count, std::string_view alphabet) {
 }
 
 uint64_t SystemRandom::next() {
-  // A small pool a thread: getrandom costs a system call.
-  thread_local uint64_t pool[32];
+  // A pool a thread: getrandom costs a system call. A signal may cut it short.
+  thread_local uint64_t pool[512];
   thread_local size_t left = 0;
   if (left == 0) {
-    CHECK(getrandom(pool, sizeof(pool), 0) == static_cast<ssize_t>(sizeof(pool)));
+    auto* bytes = reinterpret_cast<char*>(pool);
+    for (size_t at = 0; at < sizeof(pool);) {
+      ssize_t got = getrandom(bytes + at, sizeof(pool) - at, 0);
+      CHECK(got > 0 || (got < 0 && errno == EINTR), "the kernel gives no random bytes");
+      if (got > 0) at += static_cast<size_t>(got);
+    }
     left = std::size(pool);
   }
   return pool[--left];

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 namespace suiro {
 namespace {
 
@@ -13,6 +16,36 @@ bool is_hex(std::string_view text, size_t size) {
 bool is_trace_id(std::string_view text) {
   return text.size() == 35 && text.starts_with("1-") && is_hex(text.substr(2, 8), 8) &&
          text[10] == '-' && is_hex(text.substr(11), 24);
+}
+
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr std::string_view kWordDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+constexpr size_t kHexPhaseDigits = kIdPhaseBits / 4;
+constexpr size_t kWordPhaseDigits = kIdPhaseBits / 5;
+constexpr size_t kWordSize = 16;
+constexpr size_t kUuidSize = 36;
+
+// The lowest digits of `value`, the highest of them first.
+void write_digits(char* to, size_t count, uint64_t value, std::string_view digits) {
+  int bits = digits.size() == 16 ? 4 : 5;
+  for (; count > 0; value >>= bits) to[--count] = digits[value & (digits.size() - 1)];
+}
+
+std::optional<uint32_t> read_hex(std::string_view text) {
+  uint32_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<uint32_t> read_word(std::string_view text) {
+  uint32_t value = 0;
+  for (char c : text) {
+    size_t digit = kWordDigits.find(c);
+    if (digit == kWordDigits.npos) return std::nullopt;
+    value = value << 5 | static_cast<uint32_t>(digit);
+  }
+  return value;
 }
 
 }  // namespace
@@ -44,8 +77,46 @@ std::string TraceContext::header() const {
   return fmt::format("Root={};Parent={};Sampled=1", trace_id, span_id);
 }
 
-std::string new_span_id(Random& random) {
-  return hex_encode(random.bytes(8));
+uint32_t id_phase(TimePoint time) {
+  return static_cast<uint32_t>(time.time_since_epoch().count()) & ((1u << kIdPhaseBits) - 1);
+}
+
+std::string new_span_id(TimePoint now, Random& random) {
+  std::string id(16, '0');
+  write_digits(id.data(), id.size(), random.next(), kHexDigits);
+  write_digits(id.data(), kHexPhaseDigits, id_phase(now), kHexDigits);
+  return id;
+}
+
+std::string new_request_uuid(TimePoint now, Random& random) {
+  std::string id = random.uuid();
+  write_digits(id.data(), kHexPhaseDigits, id_phase(now), kHexDigits);
+  return id;
+}
+
+std::string new_request_word(TimePoint now, Random& random) {
+  std::string id(kWordSize, '0');
+  write_digits(id.data() + kWordPhaseDigits, kWordSize - kWordPhaseDigits, random.next(),
+               kWordDigits);
+  write_digits(id.data(), kWordPhaseDigits, id_phase(now), kWordDigits);
+  return id;
+}
+
+IdPhases phases_of(std::string_view id) {
+  IdPhases out;
+  if (is_hex(id, 16)) out.span = read_hex(id.substr(0, kHexPhaseDigits));
+  if (id.size() == kWordSize && read_word(id)) {
+    out.request = read_word(id.substr(0, kWordPhaseDigits));
+  }
+  if (id.size() == kUuidSize && id[8] == '-') {
+    out.request = read_hex(id.substr(0, kHexPhaseDigits));
+  }
+  return out;
+}
+
+std::optional<TimePoint> second_of_trace(std::string_view trace_id) {
+  if (!is_trace_id(trace_id)) return std::nullopt;
+  return TimePoint(std::chrono::seconds(*read_hex(trace_id.substr(2, 8))));
 }
 
 }  // namespace suiro

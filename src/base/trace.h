@@ -4,6 +4,7 @@
 // Developer Guide, "Tracing header"), in events, timers and journal spans.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,25 @@ struct TraceContext {
   std::string header() const;
 };
 
+// Ids that Suiro makes begin with their phase: the last kIdPhaseBits bits of the time in
+// milliseconds. The journal finds a span that began with its id by the phase, without an index.
+inline constexpr int kIdPhaseBits = 20;  // they repeat every 17.5 minutes
+uint32_t id_phase(TimePoint time);
+
 // 16 lower-case hex digits.
-std::string new_span_id(Random& random);
+std::string new_span_id(TimePoint now, Random& random);
+// A request's id: a UUID, or in S3's manner 16 of "0123456789ABCDEFGHJKMNPQRSTVWXYZ".
+std::string new_request_uuid(TimePoint now, Random& random);
+std::string new_request_word(TimePoint now, Random& random);
+
+// The phases that a text may tell: more than one where it has the form of several kinds of id, none
+// where it has that of none. Foreign ids tell one too, by chance.
+struct IdPhases {
+  std::optional<uint32_t> span;     // 16 hex digits
+  std::optional<uint32_t> request;  // a UUID, or S3's form
+};
+IdPhases phases_of(std::string_view id);
+// The second in a trace id.
+std::optional<TimePoint> second_of_trace(std::string_view trace_id);
 
 }  // namespace suiro

@@ -67,6 +67,40 @@ TEST_F(JournalTest, ALongDetailIsCutBetweenCharacters) {
   EXPECT_EQ((*spans)[0].detail, one.detail.substr(0, kSpanDetailBytesMax - 1));
 }
 
+TEST_F(JournalTest, IdsThatTellTheirTimeAreFoundWithoutAnIndex) {
+  sim.advance(minutes(100));
+  TimePoint now = sim.clock().now();
+  auto made = [&](std::string request_id) {
+    Span made = span(new_span_id(now, sim.random()), "", "s3:PutObject", kObject);
+    made.trace_id = TraceContext::begin(now, sim.random()).trace_id;
+    made.request_id = std::move(request_id);
+    return made;
+  };
+  Span word = made(new_request_word(now, sim.random()));
+  Span uuid = made(new_request_uuid(now, sim.random()));
+  journal().record(word);
+  journal().record(uuid);
+  sim.advance(Millis(1));
+  EXPECT_EQ(rows(), 2u);
+  sim.advance(hours(5));
+  Span child = span("bbbbbbbbbbbbbbbb", word.span_id, "lambda:Invoke", kFunction);
+  child.trace_id = word.trace_id;
+  journal().record(child);
+  for (const auto& id : {word.trace_id, word.span_id, word.request_id, child.span_id}) {
+    auto spans = sim.run(journal().trace(id));
+    ASSERT_TRUE(spans) << id;
+    ASSERT_EQ(spans->size(), 2u) << id;
+    EXPECT_EQ((*spans)[0].span_id, word.span_id);
+    EXPECT_EQ((*spans)[1].kind, "lambda:Invoke");
+  }
+  EXPECT_EQ(sim.run(journal().trace(uuid.request_id))->size(), 1u);
+  for (const auto& id : {new_span_id(now, sim.random()), new_request_word(now, sim.random()),
+                         new_request_uuid(now, sim.random()),
+                         TraceContext::begin(now, sim.random()).trace_id}) {
+    EXPECT_EQ(sim.run(journal().trace(id)).error().code, codes::kNotFound) << id;
+  }
+}
+
 TEST_F(JournalTest, ALaterRecordReplacesTheSpan) {
   Span running = span("aaaaaaaaaaaaaaaa", "", "lambda:Invoke", kFunction);
   running.status = Span::Status::kRunning;

@@ -33,6 +33,10 @@ uint32_t minute_of(TimePoint time) {
   return static_cast<uint32_t>(millis_of(time) / kMillisPerMinute);
 }
 
+TimePoint second_of(TimePoint time) {
+  return std::chrono::floor<std::chrono::seconds>(time);
+}
+
 store::Key under_number(char name, uint32_t number) {
   store::Key key = family(name);
   append_be32(key, number);
@@ -114,6 +118,11 @@ Result<Counter> decode_counter(ByteView key, ByteView value) {
   return counter;
 }
 
+std::unexpected<Error> not_found(std::string_view id) {
+  return fail(codes::kNotFound,
+              fmt::format("no trace, span or request '{}' is in the journal", id));
+}
+
 // Adds up neighbours that differ in the run alone.
 void add_counter(std::map<std::tuple<std::string, std::string, Span::Status>, Counter>& sums,
                  Counter counter) {
@@ -144,10 +153,13 @@ void StoreJournal::record(store::Batch& batch, const Span& span) {
   size_t before = batch.size_bytes();
   store::Key key = span_key(span.start, span.span_id);
   uint32_t hour = hour_of(span.start);
-  for (const std::string* id : {&span.trace_id, &span.span_id, &span.request_id}) {
-    if (id->empty()) continue;
-    batch.put(index_prefix(hour, *id) + key.substr(kFamilyBytes), {});
-  }
+  auto index = [&](const std::string& id) {
+    if (!id.empty()) batch.put(index_prefix(hour, id) + key.substr(kFamilyBytes), {});
+  };
+  uint32_t phase = id_phase(span.start);
+  if (second_of_trace(span.trace_id) != second_of(span.start)) index(span.trace_id);
+  if (phases_of(span.span_id).span != phase) index(span.span_id);
+  if (phases_of(span.request_id).request != phase) index(span.request_id);
   batch.put(std::move(key), encode_span(span));
   note_bytes(hour, batch.size_bytes() - before);
 }
@@ -328,8 +340,7 @@ Task<Result<std::vector<store::Key>>> StoreJournal::span_keys(Hour hour, std::st
   co_return keys;
 }
 
-Task<Result<std::string>> StoreJournal::trace_id_of(std::string id) {
-  if (id.find('\0') != id.npos) co_return fail(codes::kNotFound, "no such trace");
+Task<Result<std::optional<std::string>>> StoreJournal::trace_id_by_index(std::string id) {
   for (Hour hour = hour_of(clock_.now()) + 1; hour + 1 > oldest_kept(); --hour) {
     CO_TRY(auto keys, co_await span_keys(hour, id, 1));
     if (keys.empty()) continue;
@@ -338,13 +349,83 @@ Task<Result<std::string>> StoreJournal::trace_id_of(std::string id) {
     CO_TRY(Span span, decode_span(entry->value));
     co_return span.trace_id;
   }
-  co_return fail(codes::kNotFound,
-                 fmt::format("no trace, span or request '{}' is in the journal", id));
+  co_return std::nullopt;
+}
+
+Task<Result<std::optional<std::string>>> StoreJournal::trace_id_at(TimePoint start,
+                                                                   std::string request_id) {
+  store::ScanOptions options{.range = store::KeyRange::prefix(span_key(start, "")),
+                             .rows_max = kPageRows};
+  for (;;) {
+    CO_TRY(auto page, co_await store_.scan(options));
+    for (const auto& entry : page.entries) {
+      CO_TRY(Span span, decode_span(entry.value));
+      if (span.request_id == request_id) co_return span.trace_id;
+    }
+    if (!page.more || page.entries.empty()) co_return std::nullopt;
+    options.range.begin = page.entries.back().key + '\0';
+  }
+}
+
+// Every moment with the id's phase is tried, the newest first: 577 in a week.
+Task<Result<std::optional<std::string>>> StoreJournal::trace_id_by_phase(std::string id) {
+  constexpr int64_t kPeriod = int64_t{1} << kIdPhaseBits;
+  IdPhases phases = phases_of(id);
+  int64_t now = clock_.now().time_since_epoch().count();
+  int64_t oldest = oldest_kept() * kMillisPerHour;
+  auto newest = [&](uint32_t phase) {
+    return now - ((now - static_cast<int64_t>(phase)) % kPeriod + kPeriod) % kPeriod;
+  };
+  for (int64_t at = phases.span ? newest(*phases.span) : -1; at >= oldest; at -= kPeriod) {
+    CO_TRY(auto entry, co_await store_.get(span_key(TimePoint(Millis(at)), id)));
+    if (!entry) continue;
+    CO_TRY(Span span, decode_span(entry->value));
+    co_return span.trace_id;
+  }
+  for (int64_t at = phases.request ? newest(*phases.request) : -1; at >= oldest; at -= kPeriod) {
+    CO_TRY(auto found, co_await trace_id_at(TimePoint(Millis(at)), id));
+    if (found) co_return found;
+  }
+  co_return std::nullopt;
+}
+
+Task<Result<std::string>> StoreJournal::trace_id_of(std::string id) {
+  if (second_of_trace(id)) co_return id;
+  if (id.find('\0') == id.npos) {
+    CO_TRY(auto found, co_await trace_id_by_phase(id));
+    if (!found) {
+      CO_TRY(found, co_await trace_id_by_index(id));
+    }
+    if (found) co_return *std::move(found);
+  }
+  co_return not_found(id);
+}
+
+Task<Result<void>> StoreJournal::add_first_second(std::string trace_id, std::vector<Span>& spans) {
+  auto second = second_of_trace(trace_id);
+  if (!second || hour_of(*second) < oldest_kept()) co_return ok();
+  store::ScanOptions options{
+      .range = {span_key(*second, ""), span_key(*second + std::chrono::seconds(1), "")},
+      .rows_max = kPageRows};
+  while (spans.size() < kTraceSpansMax) {
+    CO_TRY(auto page, co_await store_.scan(options));
+    for (const auto& entry : page.entries) {
+      if (entry.value.find(trace_id) == entry.value.npos) continue;
+      CO_TRY(Span span, decode_span(entry.value));
+      if (span.trace_id == trace_id && spans.size() < kTraceSpansMax) {
+        spans.push_back(std::move(span));
+      }
+    }
+    if (!page.more || page.entries.empty()) break;
+    options.range.begin = page.entries.back().key + '\0';
+  }
+  co_return ok();
 }
 
 Task<Result<std::vector<Span>>> StoreJournal::trace(std::string id) {
-  CO_TRY(std::string trace_id, co_await trace_id_of(std::move(id)));
+  CO_TRY(std::string trace_id, co_await trace_id_of(id));
   std::vector<Span> spans;
+  CO_TRY_VOID(co_await add_first_second(trace_id, spans));
   Hour last = hour_of(clock_.now()) + 1;
   for (Hour hour = oldest_kept(); hour <= last && spans.size() < kTraceSpansMax; ++hour) {
     CO_TRY(auto keys, co_await span_keys(hour, trace_id, kTraceSpansMax - spans.size()));
@@ -355,7 +436,12 @@ Task<Result<std::vector<Span>>> StoreJournal::trace(std::string id) {
       spans.push_back(std::move(span));
     }
   }
-  std::ranges::sort(spans, {}, [](const Span& s) { return std::pair(s.start, s.span_id); });
+  auto place = [](const Span& s) { return std::pair(s.start, s.span_id); };
+  std::ranges::sort(spans, {}, place);
+  // Earlier versions indexed every span.
+  auto repeated = std::ranges::unique(spans, {}, place);
+  spans.erase(repeated.begin(), repeated.end());
+  if (spans.empty()) co_return not_found(id);
   co_return spans;
 }
 

@@ -3,7 +3,8 @@
 //
 // Everything lies under the hour of its start, so that expiry is a range delete: spans by time, an
 // index from ids (trace, span, request) to spans, counters by minute, and how many bytes each hour
-// wrote. Look-ups by id try every hour that is kept.
+// wrote. An id that tells when its span began (base/trace.h) is not indexed: a look-up tries the
+// moments that the id may mean, and for the others the index of every hour that is kept.
 //
 // Invariants:
 //  1. Writing a span never fails its caller and never waits.
@@ -81,6 +82,11 @@ class StoreJournal final : public Journal {
   Task<void> expire_in_background();
   Task<Result<std::vector<store::Key>>> span_keys(Hour hour, std::string id, size_t keys_max);
   Task<Result<std::string>> trace_id_of(std::string id);
+  Task<Result<std::optional<std::string>>> trace_id_by_index(std::string id);
+  Task<Result<std::optional<std::string>>> trace_id_by_phase(std::string id);
+  Task<Result<std::optional<std::string>>> trace_id_at(TimePoint start, std::string request_id);
+  // Adds the spans of the trace that began in the second that its id tells.
+  Task<Result<void>> add_first_second(std::string trace_id, std::vector<Span>& spans);
   Hour oldest_kept() const;
 
   Clock& clock_;

@@ -106,7 +106,7 @@ void FrontEnd::begin(Work& work) {
   if (auto header = in.header("x-amzn-trace-id")) call.trace = TraceContext::parse_header(*header);
   call.caused_by = call.trace.span_id;
   if (call.trace.trace_id.empty()) call.trace = TraceContext::begin(in.started, random_);
-  call.trace.span_id = new_span_id(random_);
+  call.trace.span_id = new_span_id(in.started, random_);
   call.region = config_.region;
   call.account = config_.account;
   call.host = in.host;
@@ -138,8 +138,8 @@ FrontEnd::Step<> FrontEnd::identify(Work& work) {
     work.incoming.headers = std::move(work.request.headers);
   }
   bool s3 = work.service != nullptr && work.service->id == "s3";
-  constexpr std::string_view kRequestIdAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-  work.call.request_id = s3 ? random_.text(16, kRequestIdAlphabet) : random_.uuid();
+  work.call.request_id =
+      s3 ? new_request_word(in.started, random_) : new_request_uuid(in.started, random_);
   if (s3) {
     if (auto bucket = bucket_of_host(in.host, config_.domain))
       work.request.path = '/' + percent_encode(*bucket) + in.path;

@@ -120,7 +120,7 @@ Task<Result<sandbox::Outcome>> Invoker::run(Run run) {
     co_return refused;
   }
   TimePoint begun = context_.kernel.clock.now();
-  std::string span_id = new_span_id(context_.kernel.random);
+  std::string span_id = new_span_id(begun, context_.kernel.random);
   if (run.cause.trace_id.empty()) {
     run.cause = TraceContext::begin(begun, context_.kernel.random);
   }

@@ -21,7 +21,7 @@ class ConfigurationTest : public LogicTest {
     context.account = sim.kernel().account;
     context.now = sim.clock().now();
     context.trace = TraceContext::begin(context.now, sim.random());
-    context.trace.span_id = new_span_id(sim.random());
+    context.trace.span_id = new_span_id(sim.clock().now(), sim.random());
     std::replace(text.begin(), text.end(), '\'', '"');
     last_span = context.trace.span_id;
     return sim.run(registry.call("s3", std::move(operation), std::move(text), context));

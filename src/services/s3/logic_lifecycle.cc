@@ -101,12 +101,12 @@ void Logic::schedule_lifecycle(store::Batch& batch, const std::string& bucket) {
 
 Requester Logic::lifecycle_requester() {
   TimePoint now = kernel_.clock.now();
-  Requester out{.request_id = kernel_.random.uuid(),
+  Requester out{.request_id = new_request_uuid(now, kernel_.random),
                 .trace = TraceContext::begin(now, kernel_.random),
                 .principal = "AmazonS3",
                 .source_ip = "s3.amazonaws.com",
                 .start = now};
-  out.trace.span_id = new_span_id(kernel_.random);
+  out.trace.span_id = new_span_id(now, kernel_.random);
   return out;
 }
 

@@ -45,7 +45,7 @@ class LogicTest : public ::testing::Test {
   Requester who() {
     Requester out{.request_id = "R", .principal = "root", .source_ip = "127.0.0.1"};
     out.trace = TraceContext::begin(sim.clock().now(), sim.random());
-    out.trace.span_id = new_span_id(sim.random());
+    out.trace.span_id = new_span_id(sim.clock().now(), sim.random());
     out.start = sim.clock().now();
     return out;
   }

@@ -86,7 +86,7 @@ TEST_F(ApiTest, QueueUrls) {
 TEST_F(ApiTest, TracedCallersAreCarriedOn) {
   ASSERT_TRUE(create("q"));
   call_.trace = TraceContext::begin(sim_.clock().now(), sim_.random());
-  call_.trace.span_id = new_span_id(sim_.random());
+  call_.trace.span_id = new_span_id(sim_.clock().now(), sim_.random());
   std::string body = R"({"QueueUrl":"http://h/000000000000/q","MessageBody":"x"})";
   ASSERT_TRUE(ask("SendMessage", body));
   EXPECT_EQ((*receive("q"))[0].message.trace_header, "");

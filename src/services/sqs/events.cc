@@ -71,11 +71,11 @@ Task<Result<void>> QueueTarget::deliver(event::Event event, store::Batch consume
   if (!event.cause.trace_id.empty()) {
     event::Span span;
     span.trace_id = event.cause.trace_id;
-    span.span_id = new_span_id(kernel_.random);
     span.parent_id = event.cause.span_id;
     span.kind = "sqs:SendMessage";
     span.resource = event.target_arn;
     span.start = kernel_.clock.now();
+    span.span_id = new_span_id(span.start, kernel_.random);
     kernel_.journal.record(consume, span);
     entry.trace_header = TraceContext{span.trace_id, span.span_id}.header();
   }

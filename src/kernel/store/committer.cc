@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "kernel/store/group_encoder.h"
 #include "kernel/store/overlay.h"
 #include "kernel/store/reads.h"
 
@@ -174,6 +175,7 @@ Result<void> Committer::write_group(std::vector<Pending>& group) {
              kOperationOverhead * BatchAccess::parts(pending.batch).operations.size();
   }
   rocksdb::WriteBatch out(bytes + 64);
+  GroupEncoder encoder;
   uint64_t sequence = core_->sequence();
   for (Pending& pending : group) {
     const BatchParts& parts = BatchAccess::parts(pending.batch);
@@ -182,10 +184,14 @@ Result<void> Committer::write_group(std::vector<Pending>& group) {
       pending.result = fail(std::move(verdict).error());
       continue;
     }
-    encode(pending, ++sequence, out);
+    encoder.add(pending.batch, ++sequence);
+    pending.written = true;
+    pending.sequence = sequence;
+    pending.result = CommitReceipt{sequence};
     if (conditional) overlay.apply(parts, sequence);
   }
   if (sequence == core_->sequence()) return ok();
+  encoder.write(*core_, out);
   char header[kValueHeaderBytes];
   encode_value_header(header, sequence);
   check(out.Put(core_->main(), slice(kSequenceKey), {header, sizeof header}));
@@ -200,10 +206,25 @@ Result<void> Committer::write_group(std::vector<Pending>& group) {
     return fail(core_->latch()->error());
   }
   core_->end_write();
+  for (const Pending& pending : group) {
+    if (pending.written) known_.apply(BatchAccess::parts(pending.batch), pending.sequence);
+  }
   return ok();
 }
 
-Result<void> Committer::evaluate(const BatchParts& parts, const Overlay* overlay) const {
+Result<bool> Committer::holds_on_disk(const Condition& condition) {
+  if (condition.kind != Condition::Kind::kValue) {
+    if (auto version = known_.find(condition.key)) {
+      return holds(condition, *version != 0, *version, {});
+    }
+  }
+  TRY(std::optional<Entry> entry, *get_entry(*core_, nullptr, condition.key, Tier::kDisk));
+  known_.learn(condition.key, entry ? entry->version.value() : 0);
+  return entry ? holds(condition, true, entry->version.value(), entry->value)
+               : holds(condition, false, 0, {});
+}
+
+Result<void> Committer::evaluate(const BatchParts& parts, const Overlay* overlay) {
   for (const Condition& condition : parts.conditions) {
     if (auto state = overlay->find(condition.key)) {
       if (!holds(condition, state->present, state->version, state->value)) {
@@ -211,60 +232,10 @@ Result<void> Committer::evaluate(const BatchParts& parts, const Overlay* overlay
       }
       continue;
     }
-    TRY(std::optional<Entry> entry, *get_entry(*core_, nullptr, condition.key, Tier::kDisk));
-    bool good = entry ? holds(condition, true, entry->version.value(), entry->value)
-                      : holds(condition, false, 0, {});
+    TRY(bool good, holds_on_disk(condition));
     if (!good) return fail(condition_failed(condition));
   }
   return ok();
-}
-
-void Committer::encode(Pending& pending, uint64_t sequence, rocksdb::WriteBatch& out) {
-  char header[kValueHeaderBytes];
-  encode_value_header(header, sequence);
-  auto put = [&](ByteView key, ByteView value) {
-    rocksdb::Slice key_part = slice(key);
-    rocksdb::Slice value_parts[] = {{header, sizeof header}, slice(value)};
-    check(out.Put(core_->main(), rocksdb::SliceParts(&key_part, 1),
-                  rocksdb::SliceParts(value_parts, 2)));
-  };
-  size_t appended = 0;
-  for (const Operation& operation : BatchAccess::parts(pending.batch).operations) {
-    switch (operation.kind) {
-      case Operation::Kind::kPut:
-        put(operation.key, operation.value);
-        break;
-      case Operation::Kind::kErase:
-        check(out.Delete(core_->main(), slice(operation.key)));
-        break;
-      case Operation::Kind::kEraseRange:
-        check(out.DeleteRange(core_->main(), slice(operation.key), slice(operation.value)));
-        break;
-      case Operation::Kind::kAppend:
-        put(append_key(operation.key, sequence, appended++), operation.value);
-        break;
-      case Operation::Kind::kAdoptInline: {
-        rocksdb::Slice key = slice(operation.key);
-        rocksdb::Slice value_parts[] = {{&kBlobFormat, 1},
-                                        slice(BatchAccess::blob(*operation.blob).bytes)};
-        check(out.Put(core_->blobs(), rocksdb::SliceParts(&key, 1),
-                      rocksdb::SliceParts(value_parts, 2)));
-        break;
-      }
-      case Operation::Kind::kAdoptFile:
-        put(Bytes(kBlobFilePrefix) + operation.key, operation.value);
-        break;
-      case Operation::Kind::kReleaseInline:
-        check(out.Delete(core_->blobs(), slice(operation.key)));
-        break;
-      case Operation::Kind::kReleaseFile:
-        check(out.Delete(core_->main(), Bytes(kBlobFilePrefix) + operation.key));
-        break;
-    }
-  }
-  pending.written = true;
-  pending.sequence = sequence;
-  pending.result = CommitReceipt{sequence};
 }
 
 // After the outcome is known: files of committed batches stay, files that they released go.

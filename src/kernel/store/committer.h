@@ -27,6 +27,7 @@
 
 #include "kernel/store/batch.h"
 #include "kernel/store/io_pool.h"
+#include "kernel/store/known_versions.h"
 #include "kernel/store/rocks_core.h"
 
 namespace suiro::store {
@@ -60,8 +61,8 @@ class Committer {
   std::vector<Pending> take_group();
   void commit_group(std::vector<Pending> group);
   Result<void> write_group(std::vector<Pending>& group);
-  Result<void> evaluate(const BatchParts& parts, const Overlay* overlay) const;
-  void encode(Pending& pending, uint64_t sequence, rocksdb::WriteBatch& out);
+  Result<void> evaluate(const BatchParts& parts, const Overlay* overlay);
+  Result<bool> holds_on_disk(const Condition& condition);
   void settle(std::vector<Pending>& group);
   void tell_observers(const std::vector<Pending>& group);
   static void resume_all(std::vector<Pending>& group);
@@ -79,6 +80,7 @@ class Committer {
   std::condition_variable wake_;
   std::deque<Pending> queue_;
   size_t queue_bytes_ = 0;
+  KnownVersions known_;                     // whoever commits
   size_t last_group_ = 0;                   // batches
   std::chrono::nanoseconds last_write_{0};  // how long it took; the committer's thread only
   bool stopping_ = false;

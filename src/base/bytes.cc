@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/check.h"
@@ -34,11 +35,18 @@ bool is_unreserved(char c) {
          c == '.' || c == '_' || c == '~';
 }
 
+char lower(char c) {
+  bool upper = static_cast<uint8_t>(c - 'A') < 26;
+  return static_cast<char>(c + (upper ? 32 : 0));
+}
+
 template <class T>
 void append_be(Bytes& out, T value) {
-  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(value >> shift));
+  char bytes[sizeof(T)];
+  for (size_t i = 0; i < sizeof(T); ++i) {
+    bytes[i] = static_cast<char>(value >> (8 * (sizeof(T) - 1 - i)));
   }
+  out.append(bytes, sizeof(T));
 }
 
 template <class T>
@@ -54,11 +62,11 @@ T read_be(ByteView bytes) {
 }  // namespace
 
 std::string hex_encode(ByteView bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '\0');
+  char* to = out.data();
   for (char c : bytes) {
-    out.push_back(kHex[static_cast<uint8_t>(c) >> 4]);
-    out.push_back(kHex[static_cast<uint8_t>(c) & 15]);
+    *to++ = kHex[static_cast<uint8_t>(c) >> 4];
+    *to++ = kHex[static_cast<uint8_t>(c) & 15];
   }
   return out;
 }
@@ -128,10 +136,12 @@ Result<Bytes> base64_decode(std::string_view text) {
 }
 
 std::string percent_encode(ByteView bytes, Slash slash) {
+  auto kept = [&](char c) { return is_unreserved(c) || (c == '/' && slash == Slash::kKeep); };
+  if (std::ranges::all_of(bytes, kept)) return std::string(bytes);
   std::string out;
-  out.reserve(bytes.size());
+  out.reserve(bytes.size() + 16);
   for (char c : bytes) {
-    if (is_unreserved(c) || (c == '/' && slash == Slash::kKeep)) {
+    if (kept(c)) {
       out.push_back(c);
     } else {
       out +=
@@ -142,6 +152,9 @@ std::string percent_encode(ByteView bytes, Slash slash) {
 }
 
 Result<Bytes> percent_decode(std::string_view text, Plus plus) {
+  if (text.find('%') == text.npos && (plus != Plus::kSpace || text.find('+') == text.npos)) {
+    return Bytes(text);
+  }
   Bytes out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
@@ -193,14 +206,13 @@ bool equal_constant_time(ByteView a, ByteView b) {
 
 std::string to_lower(std::string_view text) {
   std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
+  for (char& c : out) c = lower(c);
   return out;
 }
 
 bool equal_ignore_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && to_lower(a) == to_lower(b);
+  return a.size() == b.size() &&
+         std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view trim(std::string_view text) {

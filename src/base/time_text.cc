@@ -90,9 +90,25 @@ std::optional<int> month_number(std::string_view name) {
 
 std::string format_iso8601(TimePoint time) {
   Parts p = split(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(p.date.year()),
-                     static_cast<unsigned>(p.date.month()), static_cast<unsigned>(p.date.day()),
-                     p.hour, p.minute, p.second, p.millis);
+  int year_number = static_cast<int>(p.date.year());
+  if (year_number < 0 || year_number > 9999) {  // may be anything that a client sent
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", year_number,
+                       static_cast<unsigned>(p.date.month()), static_cast<unsigned>(p.date.day()),
+                       p.hour, p.minute, p.second, p.millis);
+  }
+  std::string out = "0000-00-00T00:00:00.000Z";
+  // The last digit of each number, and the number.
+  auto write = [&](size_t at, int value) {
+    for (; value != 0; value /= 10) out[at--] = static_cast<char>('0' + value % 10);
+  };
+  write(3, year_number);
+  write(6, static_cast<int>(static_cast<unsigned>(p.date.month())));
+  write(9, static_cast<int>(static_cast<unsigned>(p.date.day())));
+  write(12, p.hour);
+  write(15, p.minute);
+  write(18, p.second);
+  write(22, p.millis);
+  return out;
 }
 
 Result<TimePoint> parse_iso8601(std::string_view text) {

@@ -92,7 +92,7 @@ void AccessLog::add(const AccessEntry& entry) {
   size_t shard = shards_.current();
   std::string& lines = pending_[shard];
   size_t before = lines.size();
-  lines += format_alb_line(entry, config_.region, config_.account);
+  append_alb_line(lines, entry, config_.region, config_.account);
   lines += '\n';
   pending_bytes_.fetch_add(lines.size() - before, std::memory_order_relaxed);
   if (lines.size() < kHandOverBytes) return;

@@ -27,31 +27,35 @@
 namespace suiro::server {
 
 struct AccessEntry {
+  // The views are borrowed.
   TimePoint request_created;
   Micros request_processing{0};   // until the handler had the request
   Micros target_processing{0};    // in the handler
   Micros response_processing{0};  // writing the reply
   TimePoint finished;
   std::string client;  // "127.0.0.1:51234"
-  std::string server;  // "127.0.0.1:4566"
+  std::string_view server;  // "127.0.0.1:4566"
   bool secure = false;
   int version = 11;  // of HTTP
   int status = 0;
   uint64_t received_bytes = 0;
   uint64_t sent_bytes = 0;
-  std::string method;
-  std::string host;
-  std::string target;  // path and query as the client sent them
-  std::string user_agent;
-  std::string tls_cipher;
-  std::string tls_protocol;
-  std::string trace_id;
+  std::string_view method;
+  std::string_view host;
+  std::string_view target;  // path and query as the client sent them
+  std::string_view user_agent;
+  std::string_view tls_cipher;
+  std::string_view tls_protocol;
+  std::string_view trace_id;
 };
 
 // One line, without the line break. Quotes, backslashes and control characters of the client's
 // texts are escaped as \xHH, so that a line always has the same number of fields.
 std::string format_alb_line(const AccessEntry& entry, std::string_view region,
                             std::string_view account);
+// The same, behind what `out` holds.
+void append_alb_line(std::string& out, const AccessEntry& entry, std::string_view region,
+                     std::string_view account);
 
 // Object key of a delivered file, as the load balancer names it:
 // [prefix/]AWSLogs/<account>/elasticloadbalancing/<region>/yyyy/mm/dd/

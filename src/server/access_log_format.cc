@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of the access log: lines, object keys, gzip.
+#include <fmt/format.h>
 #include <zlib.h>
+
+#include <algorithm>
+#include <charconv>
 
 #include "base/check.h"
 #include "server/access_log.h"
@@ -8,51 +12,92 @@
 namespace suiro::server {
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (char c : text) {
-    auto byte = static_cast<uint8_t>(c);
-    if (byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\') {
-      out += fmt::format("\\x{:02X}", byte);
-    } else {
-      out.push_back(c);
-    }
+// Appends the parts of a line. Numbers and plain text go in without a format string, because every
+// request writes a line.
+class Line {
+ public:
+  explicit Line(std::string& out) : out_(out) {}
+
+  Line& text(std::string_view text) {
+    out_ += text;
+    return *this;
   }
-  return out.empty() ? "-" : out;
-}
+  Line& text_or_dash(std::string_view text) { return this->text(text.empty() ? "-" : text); }
+  Line& number(uint64_t value) {
+    char digits[20];
+    auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    out_.append(digits, end);
+    return *this;
+  }
+  Line& escaped(std::string_view text) {
+    auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
+    if (std::ranges::all_of(text, is_plain)) return this->text(text);
+    for (char c : text) {
+      if (is_plain(c)) {
+        out_.push_back(c);
+      } else {
+        fmt::format_to(std::back_inserter(out_), "\\x{:02X}", static_cast<uint8_t>(c));
+      }
+    }
+    return *this;
+  }
+  Line& escaped_or_dash(std::string_view text) {
+    return text.empty() ? this->text("-") : escaped(text);
+  }
+  // The load balancer writes microseconds; Suiro's wall clock has milliseconds.
+  Line& time(TimePoint time) {
+    std::string iso = format_iso8601(time);
+    iso.back() = '0';
+    return text(iso).text("00Z");
+  }
+  // Seconds with three digits behind the point.
+  Line& seconds(Micros duration) {
+    auto millis = static_cast<uint64_t>(std::max<int64_t>(0, duration.count()) + 500) / 1000;
+    char fraction[] = {'.', static_cast<char>('0' + millis / 100 % 10),
+                       static_cast<char>('0' + millis / 10 % 10),
+                       static_cast<char>('0' + millis % 10)};
+    return number(millis / 1000).text({fraction, sizeof fraction});
+  }
 
-// The load balancer writes microseconds; Suiro's wall clock has milliseconds.
-std::string micros_time(TimePoint time) {
-  std::string text = format_iso8601(time);
-  return text.substr(0, text.size() - 1) + "000Z";
-}
-
-double seconds(Micros duration) {
-  return static_cast<double>(duration.count()) / 1e6;
-}
+ private:
+  std::string& out_;
+};
 
 }  // namespace
 
-std::string format_alb_line(const AccessEntry& e, std::string_view region,
+std::string format_alb_line(const AccessEntry& entry, std::string_view region,
                             std::string_view account) {
-  bool has_port = e.host.rfind(':') != std::string::npos;
-  std::string url = fmt::format("{}://{}{}{}", e.secure ? "https" : "http", e.host,
-                                has_port ? "" : (e.secure ? ":443" : ":80"), e.target);
+  std::string out;
+  append_alb_line(out, entry, region, account);
+  return out;
+}
+
+void append_alb_line(std::string& out, const AccessEntry& e, std::string_view region,
+                     std::string_view account) {
+  bool has_port = e.host.rfind(':') != e.host.npos;
+  std::string_view scheme = e.secure ? "https" : "http";
   // The load balancer tells HTTP/2 over TLS apart.
-  std::string_view type = !e.secure ? "http" : e.version == 20 ? "h2" : "https";
-  std::string domain = e.secure ? e.host.substr(0, e.host.rfind(':')) : "-";
-  return fmt::format(
-      "{} {} app/suiro/0000000000000000 {} {} {:.3f} {:.3f} {:.3f} {} {} {} {} \"{} {} HTTP/{}\" "
-      "\"{}\" {} {} arn:aws:elasticloadbalancing:{}:{}:targetgroup/suiro/0000000000000000 "
-      "\"{}\" \"{}\" \"-\" 0 {} \"forward\" \"-\" \"-\" \"{}\" \"{}\" \"-\" \"-\" -",
-      type, micros_time(e.finished), e.client, e.server, seconds(e.request_processing),
-      seconds(e.target_processing), seconds(e.response_processing), e.status, e.status,
-      e.received_bytes, e.sent_bytes, escaped(e.method), escaped(url),
-      e.version == 20 ? "2.0" : "1.1", escaped(e.user_agent),
-      e.tls_cipher.empty() ? "-" : e.tls_cipher, e.tls_protocol.empty() ? "-" : e.tls_protocol,
-      region, account, e.trace_id.empty() ? "-" : "Root=" + e.trace_id, escaped(domain),
-      micros_time(e.request_created), e.server, e.status);
+  std::string_view type = e.secure && e.version == 20 ? "h2" : scheme;
+  auto status = static_cast<uint64_t>(e.status);
+  Line line(out);
+  line.text(type).text(" ").time(e.finished).text(" app/suiro/0000000000000000 ");
+  line.text(e.client).text(" ").text(e.server).text(" ");
+  line.seconds(e.request_processing).text(" ").seconds(e.target_processing).text(" ");
+  line.seconds(e.response_processing).text(" ").number(status).text(" ").number(status).text(" ");
+  line.number(e.received_bytes).text(" ").number(e.sent_bytes).text(" \"");
+  line.escaped_or_dash(e.method).text(" ").text(scheme).text("://").escaped(e.host);
+  line.text(has_port ? "" : (e.secure ? ":443" : ":80")).escaped(e.target).text(" HTTP/");
+  line.text(e.version == 20 ? "2.0\" \"" : "1.1\" \"")
+      .escaped_or_dash(e.user_agent)
+      .text("\" ")
+      .text_or_dash(e.tls_cipher)
+      .text(" ");
+  line.text_or_dash(e.tls_protocol).text(" arn:aws:elasticloadbalancing:").text(region);
+  line.text(":").text(account).text(":targetgroup/suiro/0000000000000000 \"");
+  line.text(e.trace_id.empty() ? "-" : "Root=").text(e.trace_id).text("\" \"");
+  line.escaped_or_dash(e.secure ? e.host.substr(0, e.host.rfind(':')) : "-").text("\" \"-\" 0 ");
+  line.time(e.request_created).text(" \"forward\" \"-\" \"-\" \"").text(e.server).text("\" \"");
+  line.number(status).text("\" \"-\" \"-\" -");
 }
 
 std::string delivered_key(std::string_view prefix, std::string_view account,

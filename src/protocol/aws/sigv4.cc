@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/aws/sigv4.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/digest.h"
@@ -10,6 +12,14 @@ namespace {
 
 // Joined by sequences of white space to one space, as the canonical form wants.
 void append_folded(std::string& out, std::string_view value) {
+  constexpr std::string_view kBlank = " \t";
+  bool folded = value.empty() || (kBlank.find(value.front()) == kBlank.npos &&
+                                  kBlank.find(value.back()) == kBlank.npos &&
+                                  value.find("  ") == value.npos && value.find('\t') == value.npos);
+  if (folded) {
+    out += value;
+    return;
+  }
   bool space = false, any = false;
   for (char c : value) {
     if (c == ' ' || c == '\t') {
@@ -59,7 +69,7 @@ std::string Scope::str() const {
 }
 
 std::string canonical_path(std::string_view path, PathStyle style) {
-  if (path.empty()) return "/";
+  if (path.empty() || path == "/") return "/";
   if (style == PathStyle::kTwice) return percent_encode(normalise(path), Slash::kKeep);
   std::string out;
   out.reserve(path.size() + 16);
@@ -128,7 +138,10 @@ std::string canonical_request(const SigningInput& input, PathStyle style,
 std::string string_to_sign(std::string_view amz_date, const Scope& scope,
                            std::string_view canonical) {
   std::string out(kAlgorithm);
-  out.append("\n").append(amz_date).append("\n").append(scope.str()).append("\n");
+  out.reserve(192);
+  out.append("\n").append(amz_date).append("\n");
+  out.append(scope.date).append("/").append(scope.region).append("/").append(scope.service);
+  out.append("/aws4_request\n");
   return out.append(hex_encode(sha256(canonical)));
 }
 
@@ -145,7 +158,10 @@ Bytes derive_signing_key(std::string_view secret, const Scope& scope) {
 
 const Bytes& SigningKeys::get(const std::string& access_key_id, const std::string& secret,
                               const Scope& scope) {
-  std::string name = access_key_id + '/' + scope.str();
+  std::string name;
+  name.reserve(96);
+  name.append(access_key_id).append("/").append(scope.date).append("/").append(scope.region);
+  name.append("/").append(scope.service);
   auto found = keys_.find(name);
   if (found == keys_.end()) {
     // Scopes change once a day: to begin anew is cheaper than to order by use.
@@ -163,11 +179,19 @@ Result<TimePoint> parse_amz_date(std::string_view text) {
   for (size_t i = 0; shaped && i < 15; ++i)
     if (i != 8 && (text[i] < '0' || text[i] > '9')) shaped = false;
   if (!shaped) return fail(codes::kInvalidArgument, "Not a date of the form 20130524T000000Z.");
-  std::string iso;
-  iso.append(text.substr(0, 4)).append("-").append(text.substr(4, 2)).append("-");
-  iso.append(text.substr(6, 2)).append("T").append(text.substr(9, 2)).append(":");
-  iso.append(text.substr(11, 2)).append(":").append(text.substr(13, 2)).append("Z");
-  return parse_iso8601(iso);
+  auto number = [&](size_t at, size_t digits) {
+    int value = 0;
+    for (char c : text.substr(at, digits)) value = value * 10 + (c - '0');
+    return value;
+  };
+  using namespace std::chrono;
+  year_month_day date(year(number(0, 4)), month(static_cast<unsigned>(number(4, 2))),
+                      day(static_cast<unsigned>(number(6, 2))));
+  int hour = number(9, 2), minute = number(11, 2), second = number(13, 2);
+  if (!date.ok() || hour > 23 || minute > 59 || second > 60) {
+    return fail(codes::kInvalidArgument, fmt::format("'{}' is not a date and time", text));
+  }
+  return TimePoint(sys_days(date) + hours(hour) + minutes(minute) + seconds(second));
 }
 
 std::string format_amz_date(TimePoint time) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The output side of Connection.
+#include <fmt/compile.h>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
 
 #include "base/log.h"
 #include "protocol/http/connection.h"
@@ -17,12 +21,15 @@ bool status_has_body(int status) {
 
 // What a client stored as metadata must not become a header or body of its own.
 void append_value(Bytes& out, std::string_view value) {
+  auto is_control = [](char c) {
+    auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && byte != '\t') || byte == 0x7F;
+  };
   size_t at = out.size();
   out += value;
-  for (; at < out.size(); ++at) {
-    auto c = static_cast<unsigned char>(out[at]);
-    if ((c < 0x20 && c != '\t') || c == 0x7F) out[at] = ' ';
-  }
+  bool any = false;  // without a branch a byte
+  for (char c : value) any |= is_control(c);
+  if (any) std::ranges::replace_if(std::span(out).subspan(at), is_control, ' ');
 }
 
 void append_header(Bytes& out, std::string_view name, std::string_view value) {
@@ -42,7 +49,7 @@ void Connection::write_head(const Response& response, std::optional<uint64_t> le
   Bytes& out = head_out_;
   out.clear();
   if (std::exchange(owes_needless_continue_, false)) out += "HTTP/1.1 100 Continue\r\n\r\n";
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} ", response.status);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("HTTP/1.1 {} "), response.status);
   out += status_text(response.status);
   out += "\r\n";
   bool own_length = false, own_date = false;
@@ -60,7 +67,7 @@ void Connection::write_head(const Response& response, std::optional<uint64_t> le
   if (!own_date) append_header(out, "date", context_.date());
   bool tells_length = !own_length && response.status != 204 && response.status != 304;
   if (tells_length && length) {
-    fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", *length);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE("content-length: {}\r\n"), *length);
   } else if (tells_length && parser_.head().version >= 11) {
     out += "transfer-encoding: chunked\r\n";
   }

@@ -104,11 +104,11 @@ Task<Result<void>> Sink::append(std::string arn, std::vector<event::SinkRecord> 
   if (!cause.trace_id.empty()) {
     event::Span span;
     span.trace_id = cause.trace_id;
-    span.span_id = new_span_id(kernel_.random);
     span.parent_id = cause.span_id;
     span.kind = "kinesis:PutRecords";
     span.resource = std::move(arn);
     span.start = kernel_.clock.now();
+    span.span_id = new_span_id(span.start, kernel_.random);
     span.detail = fmt::format("{} records", records.size());
     kernel_.journal.record(also, span);
   }

@@ -2,6 +2,7 @@
 #include "bench/load/http_dialogue.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
 
@@ -13,32 +14,82 @@
 namespace suiro::bench {
 namespace {
 
-// Signs the same way as an SDK does; the date is the run's.
+// Signs the same way as an SDK does; the date is the run's, and so is the signing key.
 class SignedRequests {
  public:
   SignedRequests(AwsTarget target, std::string service, aws::PathStyle style)
-      : target_(std::move(target)), signer_{}, date_(aws::format_amz_date(now())) {
-    signer_.access_key_id = target_.access_key_id;
-    signer_.secret = target_.secret;
-    signer_.scope = {date_.substr(0, 8), target_.region, std::move(service)};
-    signer_.style = style;
+      : target_(std::move(target)),
+        style_(style),
+        date_(aws::format_amz_date(now())),
+        scope_{date_.substr(0, 8), target_.region, std::move(service)},
+        key_(aws::derive_signing_key(target_.secret, scope_)) {}
+
+  std::string head(std::string_view method, std::string_view path, std::string_view payload_hash,
+                   size_t body_bytes) const {
+    std::string out;
+    form(method, path, {}).append_head(out, payload_hash, body_bytes);
+    return out;
   }
 
   std::string request(std::string_view method, std::string_view path, aws::Pairs headers,
                       std::string_view payload_hash, std::string_view body) const {
+    std::string out;
+    form(method, path, std::move(headers)).append(out, payload_hash, body);
+    return out;
+  }
+
+  // A request of which only the body and its hash change: the rest of the text, and of what is
+  // signed, is made once. Each request is hashed and signed.
+  class Form {
+   public:
+    void append(std::string& out, std::string_view payload_hash, std::string_view body) const {
+      append_head(out, payload_hash, body.size());
+      out += body;
+    }
+    void append_head(std::string& out, std::string_view payload_hash, size_t body_bytes) const {
+      std::string canonical;
+      canonical.reserve(canonical_head_.size() + canonical_tail_.size() + 2 * payload_hash.size());
+      canonical.append(canonical_head_).append(payload_hash);
+      canonical.append(canonical_tail_).append(payload_hash);
+      std::string signature = aws::signature_of(
+          owner_->key_, aws::string_to_sign(owner_->date_, owner_->scope_, canonical));
+      char length[20];
+      auto end = std::to_chars(length, length + sizeof length, body_bytes).ptr;
+      out.append(text_head_).append(payload_hash).append(text_tail_).append(signature);
+      out.append("\r\ncontent-length: ").append(length, end).append("\r\n\r\n");
+    }
+
+   private:
+    friend class SignedRequests;
+    const SignedRequests* owner_ = nullptr;
+    std::string canonical_head_, canonical_tail_;  // around the hash; the tail ends before the next
+    std::string text_head_, text_tail_;            // around the hash; the tail ends "Signature="
+  };
+
+  // Valid as long as this.
+  Form form(std::string_view method, std::string_view path, aws::Pairs headers) const {
+    constexpr std::string_view kMark = "\1";  // stands for the hash
     headers.emplace_back("host", target_.host);
-    headers.emplace_back("x-amz-content-sha256", payload_hash);
+    headers.emplace_back("x-amz-content-sha256", kMark);
     headers.emplace_back("x-amz-date", date_);
     std::sort(headers.begin(), headers.end());
     std::vector<std::string> names;
     for (const auto& [name, value] : headers) names.push_back(name);
-    std::string authorization = signer_.authorization(
-        {.method = method, .path = path, .query = "", .headers = headers}, names, payload_hash);
-    std::string out = fmt::format("{} {} HTTP/1.1\r\n", method, path);
-    for (const auto& [name, value] : headers) out += fmt::format("{}: {}\r\n", name, value);
-    out +=
-        fmt::format("authorization: {}\r\ncontent-length: {}\r\n\r\n", authorization, body.size());
-    out += body;
+    std::string canonical = aws::canonical_request(
+        {.method = method, .path = path, .query = "", .headers = headers}, style_, names, kMark);
+    std::string text = fmt::format("{} {} HTTP/1.1\r\n", method, path);
+    for (const auto& [name, value] : headers) text += fmt::format("{}: {}\r\n", name, value);
+    text += fmt::format(
+        "authorization: {} Credential={}/{}, SignedHeaders={}, Signature=", aws::kAlgorithm,
+        target_.access_key_id, scope_.str(), fmt::join(names, ";"));
+    Form out;
+    out.owner_ = this;
+    size_t mark = canonical.find(kMark);
+    out.canonical_head_ = canonical.substr(0, mark);
+    out.canonical_tail_ = canonical.substr(mark + 1, canonical.size() - mark - 2);
+    mark = text.find(kMark);
+    out.text_head_ = text.substr(0, mark);
+    out.text_tail_ = text.substr(mark + 1);
     return out;
   }
 
@@ -47,8 +98,10 @@ class SignedRequests {
     return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
   }
   AwsTarget target_;
-  aws::Signer signer_;
+  aws::PathStyle style_;
   std::string date_;
+  aws::Scope scope_;
+  Bytes key_;
 };
 
 std::string body_of_size(size_t size) {
@@ -58,11 +111,12 @@ std::string body_of_size(size_t size) {
   return body;
 }
 
-// Goes round prepared requests; each reply must be a success.
+// Goes round prepared heads, all with the one body; each reply must be a success.
 class ObjectDialogue final : public Dialogue {
  public:
-  explicit ObjectDialogue(std::vector<std::string> requests) : requests_(std::move(requests)) {}
-  void begin(std::string& out) override { out += requests_[0]; }
+  ObjectDialogue(std::vector<std::string> heads, std::shared_ptr<const std::string> body)
+      : heads_(std::move(heads)), body_(std::move(body)) {}
+  void begin(std::string& out) override { out.append(heads_[0]).append(*body_); }
   Step reply(std::string& in, std::string& out) override {
     auto reply = read_http_reply(in);
     if (!reply) return Step::kIncomplete;
@@ -72,13 +126,14 @@ class ObjectDialogue final : public Dialogue {
     }
     const Step step = reply->closes ? Step::kCycleClosed : Step::kCycle;
     in.erase(0, reply->bytes);
-    next_ = (next_ + 1) % requests_.size();
-    out += requests_[next_];
+    next_ = (next_ + 1) % heads_.size();
+    out.append(heads_[next_]).append(*body_);
     return step;
   }
 
  private:
-  std::vector<std::string> requests_;
+  std::vector<std::string> heads_;
+  std::shared_ptr<const std::string> body_;
   size_t next_ = 0;
 };
 
@@ -87,7 +142,8 @@ class SqsDialogue final : public Dialogue {
   SqsDialogue(const AwsTarget& target, const QueueLoad& load)
       : signed_(target, "sqs", aws::PathStyle::kTwice),
         url_(load.queue),
-        only_send_(load.send_only) {
+        only_send_(load.send_only),
+        delete_(form("DeleteMessage")) {
     send_ = only_send_
                 ? batch(body_of_size(load.body_bytes))
                 : call("SendMessage", fmt::format(R"({{"QueueUrl":"{}","MessageBody":"{}"}})", url_,
@@ -111,11 +167,15 @@ class SqsDialogue final : public Dialogue {
  private:
   enum class State { kSending, kReceiving, kDeleting };
 
+  SignedRequests::Form form(std::string_view operation) const {
+    return signed_.form("POST", "/",
+                        {{"content-type", "application/x-amz-json-1.0"},
+                         {"x-amz-target", fmt::format("AmazonSQS.{}", operation)}});
+  }
   std::string call(std::string_view operation, const std::string& json) const {
-    return signed_.request("POST", "/",
-                           {{"content-type", "application/x-amz-json-1.0"},
-                            {"x-amz-target", fmt::format("AmazonSQS.{}", operation)}},
-                           hex_encode(sha256(json)), json);
+    std::string out;
+    form(operation).append(out, hex_encode(sha256(json)), json);
+    return out;
   }
 
   std::string batch(const std::string& body) const {
@@ -145,8 +205,9 @@ class SqsDialogue final : public Dialogue {
       }
       at += kName.size();
       std::string_view handle = body.substr(at, body.find('"', at) - at);
-      out += call("DeleteMessage",
-                  fmt::format(R"({{"QueueUrl":"{}","ReceiptHandle":"{}"}})", url_, handle));
+      json_.assign(R"({"QueueUrl":")").append(url_);
+      json_.append(R"(","ReceiptHandle":")").append(handle).append("\"}");
+      delete_.append(out, hex_encode(sha256(json_)), json_);
       state_ = State::kDeleting;
       return Step::kContinue;
     }
@@ -158,7 +219,8 @@ class SqsDialogue final : public Dialogue {
   SignedRequests signed_;
   std::string url_;
   bool only_send_;
-  std::string send_, receive_;
+  SignedRequests::Form delete_;
+  std::string send_, receive_, json_;
   State state_ = State::kSending;
 };
 
@@ -239,14 +301,14 @@ std::optional<HttpReply> read_http_reply(std::string_view in) {
   if (head.size() > 12) std::from_chars(head.data() + 9, head.data() + 12, reply.status);
   size_t length = 0;
   for (size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
-    std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-    size_t colon = line.find(':');
-    if (colon == line.npos) continue;
-    std::string_view value = trim(line.substr(colon + 1));
-    if (equal_ignore_case(line.substr(0, colon), "content-length")) {
-      std::from_chars(value.data(), value.data() + value.size(), length);
-    } else if (equal_ignore_case(line.substr(0, colon), "connection")) {
-      reply.closes = equal_ignore_case(value, "close");
+    constexpr std::string_view kLength = "content-length:", kConnection = "connection:";
+    std::string_view line = head.substr(at + 2);
+    if (equal_ignore_case(line.substr(0, kLength.size()), kLength)) {
+      size_t digit = std::min(line.find_first_not_of(' ', kLength.size()), line.size());
+      std::from_chars(line.data() + digit, line.data() + line.size(), length);
+    } else if (equal_ignore_case(line.substr(0, kConnection.size()), kConnection)) {
+      std::string_view value = line.substr(kConnection.size());
+      reply.closes = equal_ignore_case(trim(value.substr(0, value.find("\r\n"))), "close");
     }
   }
   if (in.size() < end + 4 + length) return std::nullopt;
@@ -256,30 +318,31 @@ std::optional<HttpReply> read_http_reply(std::string_view in) {
 }
 
 MakeDialogue s3_dialogue(AwsTarget target, ObjectLoad load) {
+  auto body = std::make_shared<const std::string>(
+      load.verb == ObjectVerb::kPut ? body_of_size(load.size_bytes) : "");
   return [=](size_t connection) {
     SignedRequests requests(target, "s3", aws::PathStyle::kOnce);
-    std::string body = load.verb == ObjectVerb::kPut ? body_of_size(load.size_bytes) : "";
-    std::vector<std::string> made;
+    std::vector<std::string> heads;
     for (size_t i = 0; i < load.keys; ++i) {
-      made.push_back(requests.request(verb_name(load.verb),
-                                      fmt::format("/{}/c{}/k{}", load.bucket, connection, i), {},
-                                      aws::kUnsignedPayload, body));
+      heads.push_back(requests.head(verb_name(load.verb),
+                                    fmt::format("/{}/c{}/k{}", load.bucket, connection, i),
+                                    aws::kUnsignedPayload, body->size()));
     }
-    return std::make_unique<ObjectDialogue>(std::move(made));
+    return std::make_unique<ObjectDialogue>(std::move(heads), body);
   };
 }
 
 MakeDialogue dav_dialogue(std::string host, ObjectLoad load) {
+  auto body = std::make_shared<const std::string>(
+      load.verb == ObjectVerb::kPut ? body_of_size(load.size_bytes) : "");
   return [=](size_t connection) {
-    std::string body = load.verb == ObjectVerb::kPut ? body_of_size(load.size_bytes) : "";
-    std::vector<std::string> made;
+    std::vector<std::string> heads;
     for (size_t i = 0; i < load.keys; ++i) {
-      made.push_back(
+      heads.push_back(
           fmt::format("{} /{}/c{}/k{} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n",
-                      verb_name(load.verb), load.bucket, connection, i, host, body.size()) +
-          body);
+                      verb_name(load.verb), load.bucket, connection, i, host, body->size()));
     }
-    return std::make_unique<ObjectDialogue>(std::move(made));
+    return std::make_unique<ObjectDialogue>(std::move(heads), body);
   };
 }
 

@@ -83,7 +83,7 @@ class Load {
       result_.error = fmt::format("connect to port {}: {}", options_.port, std::strerror(errno));
       return;
     }
-    epoll_event event{.events = EPOLLIN, .data = {.ptr = &connection}};
+    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = &connection}};
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event);
   }
 
@@ -124,16 +124,24 @@ class Load {
     bool wants_write = !c.out.empty();
     if (wants_write == c.wants_write) return;
     c.wants_write = wants_write;
-    epoll_event event{.events = EPOLLIN | (wants_write ? EPOLLOUT : 0u), .data = {.ptr = &c}};
+    epoll_event event{.events = EPOLLIN | EPOLLET | (wants_write ? EPOLLOUT : 0u),
+                      .data = {.ptr = &c}};
     ::epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd, &event);
   }
 
+  // Edge triggered: read until less came than there was room for.
   void receive(Connection& c) {
+    while (result_.error.empty() && receive_piece(c) == buffer_.size()) {
+    }
+  }
+
+  // Bytes that came.
+  size_t receive_piece(Connection& c) {
     ssize_t got = ::recv(c.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-    if (got < 0 && errno == EAGAIN) return;
+    if (got < 0 && errno == EAGAIN) return 0;
     if (got <= 0) {
       result_.error = got == 0 ? "the server closed the connection" : std::strerror(errno);
-      return;
+      return 0;
     }
     c.in.append(buffer_.data(), static_cast<size_t>(got));
     for (;;) {
@@ -141,7 +149,7 @@ class Load {
       if (step == Dialogue::Step::kIncomplete) break;
       if (step == Dialogue::Step::kFailed) {
         result_.error = c.dialogue->error();
-        return;
+        return 0;
       }
       if (step == Dialogue::Step::kCycle) count(c);
       if (step != Dialogue::Step::kCycleClosed) continue;
@@ -150,6 +158,7 @@ class Load {
       break;
     }
     if (result_.error.empty()) flush(c);
+    return static_cast<size_t>(got);
   }
 
   void count(Connection& c) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/digest.h"
 
+#define OPENSSL_SUPPRESS_DEPRECATED  // the functions beneath EVP
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <array>
 
@@ -24,10 +26,24 @@ const EVP_MD* algorithm(DigestKind kind) {
 
 // Reused by the digests at once: a context costs an allocation and its algorithm's state another.
 Digest& shared(DigestKind kind) {
-  thread_local std::array<Digest, 3> digests = {Digest(DigestKind::kMd5), Digest(DigestKind::kSha1),
-                                                Digest(DigestKind::kSha256)};
+  thread_local std::array<Digest, 2> digests = {Digest(DigestKind::kMd5),
+                                                Digest(DigestKind::kSha1)};
   return digests[static_cast<size_t>(kind)];
 }
+
+class Sha256 {
+ public:
+  Sha256() { CHECK(SHA256_Init(&state_) == 1); }
+  void update(ByteView bytes) { CHECK(SHA256_Update(&state_, bytes.data(), bytes.size()) == 1); }
+  Bytes finish() {
+    Bytes out(SHA256_DIGEST_LENGTH, '\0');
+    CHECK(SHA256_Final(reinterpret_cast<unsigned char*>(out.data()), &state_) == 1);
+    return out;
+  }
+
+ private:
+  SHA256_CTX state_;
+};
 
 Bytes at_once(DigestKind kind, ByteView bytes) {
   Digest& digest = shared(kind);
@@ -80,8 +96,12 @@ Bytes md5(ByteView bytes) {
 Bytes sha1(ByteView bytes) {
   return at_once(DigestKind::kSha1, bytes);
 }
+// SHA-256 signs every request several times over. The functions beneath EVP work on a state on the
+// stack; EVP allocates one for every digest.
 Bytes sha256(ByteView bytes) {
-  return at_once(DigestKind::kSha256, bytes);
+  Sha256 digest;
+  digest.update(bytes);
+  return digest.finish();
 }
 
 Bytes hmac_sha256(ByteView key, ByteView bytes) {
@@ -93,14 +113,14 @@ Bytes hmac_sha256(ByteView key, ByteView bytes) {
   }
   key.copy(pad.data(), key.size());
   for (char& c : pad) c ^= 0x36;
-  Digest& digest = shared(DigestKind::kSha256);
-  digest.update(ByteView(pad.data(), pad.size()));
-  digest.update(bytes);
-  Bytes inner = digest.finish();
+  Sha256 inner;
+  inner.update(ByteView(pad.data(), pad.size()));
+  inner.update(bytes);
   for (char& c : pad) c ^= 0x36 ^ 0x5C;
-  digest.update(ByteView(pad.data(), pad.size()));
-  digest.update(inner);
-  return digest.finish();
+  Sha256 outer;
+  outer.update(ByteView(pad.data(), pad.size()));
+  outer.update(inner.finish());
+  return outer.finish();
 }
 
 }  // namespace suiro

@@ -52,8 +52,12 @@ std::optional<uint32_t> read_word(std::string_view text) {
 
 TraceContext TraceContext::begin(TimePoint now, Random& random) {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  return {fmt::format("1-{:08x}-{}", static_cast<uint32_t>(seconds), hex_encode(random.bytes(12))),
-          ""};
+  std::string id(35, '-');
+  id[0] = '1';
+  write_digits(id.data() + 2, 8, static_cast<uint32_t>(seconds), kHexDigits);
+  write_digits(id.data() + 11, 8, random.next(), kHexDigits);
+  write_digits(id.data() + 19, 16, random.next(), kHexDigits);
+  return {std::move(id), ""};
 }
 
 TraceContext TraceContext::parse_header(std::string_view header) {

@@ -17,7 +17,6 @@ class Identities final : public aws::CredentialSource, public lambda::Credential
   std::expected<aws::Identity, aws::CredentialProblem> find(
       std::string_view access_key_id, std::string_view session_token) const override;
   // Where signatures are off.
-  shapes::Principal root() const;
 
   sandbox::Credentials issue(std::string function_arn) override;
   void revoke(std::string access_key_id) override;
@@ -25,6 +24,7 @@ class Identities final : public aws::CredentialSource, public lambda::Credential
  private:
   KeyRing keys_;
   std::string account_;
+  shapes::Principal root_;
   Random& random_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/parts.h"
 
+#include <charconv>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "services/sts/service.h"
@@ -21,8 +23,11 @@ kinesis::Config kinesis_config(const Settings& settings) {
 }
 
 std::string socket_name(std::string_view address, uint16_t port) {
-  return address.find(':') == address.npos ? fmt::format("{}:{}", address, port)
-                                           : fmt::format("[{}]:{}", address, port);
+  bool brackets = address.find(':') != address.npos;
+  std::string name = brackets ? "[" : "";
+  name.append(address).append(brackets ? "]:" : ":");
+  char digits[8];
+  return name.append(digits, std::to_chars(digits, digits + sizeof digits, port).ptr);
 }
 
 AccessEntry to_entry(const aws::Exchange& exchange, const std::string& server) {

@@ -10,7 +10,9 @@ namespace suiro::shapes {
 namespace {
 
 std::string key_of(std::string_view service, std::string_view operation) {
-  return fmt::format("{}:{}", service, operation);
+  std::string key;
+  key.reserve(service.size() + 1 + operation.size());
+  return key.append(service).append(":").append(operation);
 }
 
 const Member* member_of_kind(const Shape& shape, Kind kind) {

@@ -13,7 +13,10 @@ namespace suiro::event {
 
 class RecordWriter {
  public:
-  explicit RecordWriter(uint8_t version) { u8(version); }
+  explicit RecordWriter(uint8_t version) {
+    out_.reserve(kUsualBytes);
+    u8(version);
+  }
   void u8(uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void u32(uint32_t value) { append_be32(out_, value); }
   void u64(uint64_t value) { append_be64(out_, value); }
@@ -22,6 +25,7 @@ class RecordWriter {
   Bytes take() { return std::move(out_); }
 
  private:
+  static constexpr size_t kUsualBytes = 240;
   Bytes out_;
 };
 

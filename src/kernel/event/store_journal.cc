@@ -180,11 +180,12 @@ void StoreJournal::note_bytes(Hour hour, uint64_t bytes) {
 void StoreJournal::count(std::string_view kind, std::string_view resource, Span::Status status,
                          Micros duration) {
   std::lock_guard lock(mutex_);
-  CounterName name{minute_of(clock_.now()), std::string(kind), std::string(resource), status};
+  CounterName::View name{minute_of(clock_.now()), kind, resource, status};
   auto place = counters_.find(name);
   if (place == counters_.end()) {
-    if (counters_.size() >= kCountersMax) name.resource = "*";
-    place = counters_.try_emplace(std::move(name)).first;
+    if (counters_.size() >= kCountersMax) resource = "*";
+    CounterName made{std::get<0>(name), std::string(kind), std::string(resource), status};
+    place = counters_.try_emplace(std::move(made)).first;
   }
   Sum& sum = place->second;
   ++sum.count;

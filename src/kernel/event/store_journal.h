@@ -66,7 +66,18 @@ class StoreJournal final : public Journal {
     std::string kind;
     std::string resource;
     Span::Status status;
-    auto operator<=>(const CounterName&) const = default;
+    using View = std::tuple<uint32_t, std::string_view, std::string_view, Span::Status>;
+    View view() const { return {minute, kind, resource, status}; }
+  };
+  // Looked up without making a name.
+  struct CounterOrder {
+    using is_transparent = void;
+    static CounterName::View view(const CounterName& name) { return name.view(); }
+    static CounterName::View view(const CounterName::View& name) { return name; }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return view(a) < view(b);
+    }
   };
   struct Sum {
     uint64_t count = 0;
@@ -96,7 +107,7 @@ class StoreJournal final : public Journal {
   TaskScope scope_;     // on shard 0, like the alarm
 
   mutable std::mutex mutex_;
-  std::map<CounterName, Sum> counters_;
+  std::map<CounterName, Sum, CounterOrder> counters_;
   std::map<Hour, uint64_t> hour_bytes_;
   std::map<Hour, bool> hour_dirty_;
   TimePoint next_expiry_ = {};

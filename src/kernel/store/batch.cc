@@ -6,6 +6,7 @@
 namespace suiro::store {
 namespace {
 
+constexpr size_t kUsualOperations = 4;
 constexpr char kBlobRefFormat = 1;
 constexpr size_t kBlobIdBytes = 16;
 constexpr size_t kBlobRefBytes = 2 + 8 + kBlobIdBytes;
@@ -23,6 +24,7 @@ KeyRange KeyRange::prefix(Key prefix) {
 Bytes BlobRef::encode() const {
   CHECK(id.size() == kBlobIdBytes);
   Bytes out;
+  out.reserve(kBlobRefBytes);
   out.push_back(kBlobRefFormat);
   out.push_back(static_cast<char>(place));
   append_be64(out, size_bytes);
@@ -51,7 +53,9 @@ uint64_t PendingBlob::size_bytes() const {
   return impl_->ref.size_bytes;
 }
 
-Batch::Batch() : parts_(std::make_unique<Parts>()) {}
+Batch::Batch() : parts_(std::make_unique<Parts>()) {
+  parts_->operations.reserve(kUsualOperations);
+}
 Batch::~Batch() = default;
 Batch::Batch(Batch&&) noexcept = default;
 Batch& Batch::operator=(Batch&&) noexcept = default;

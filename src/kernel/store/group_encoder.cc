@@ -12,6 +12,8 @@
 namespace suiro::store {
 namespace {
 
+constexpr size_t kUsualRows = 256;
+
 void check(const rocksdb::Status& status) {
   CHECK(status.ok(), status.ToString());
 }
@@ -33,6 +35,7 @@ void GroupEncoder::add_row(Family family, ByteView key, const Operation& operati
 
 void GroupEncoder::add(const Batch& batch, uint64_t sequence) {
   size_t appended = 0;
+  if (rows_.capacity() == 0) rows_.reserve(kUsualRows);
   for (const Operation& operation : BatchAccess::parts(batch).operations) {
     switch (operation.kind) {
       case Operation::Kind::kEraseRange:

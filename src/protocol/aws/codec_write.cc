@@ -25,6 +25,9 @@ using shapes::Shape;
 using shapes::Value;
 using shapes::XmlNamespace;
 
+constexpr size_t kUsualHeaders = 8;
+constexpr size_t kUsualJsonBytes = 512;
+
 void default_type(Response& response, std::string_view type) {
   if (!has_header(response, "content-type")) {
     add_header(response, "Content-Type", std::string(type));
@@ -138,8 +141,10 @@ Response write_response(const Route& route, Value& output, const shapes::Call& c
   const Operation& op = *route.operation;
   Response response;
   response.status = op.status;
+  response.headers.reserve(kUsualHeaders);
   switch (route.protocol) {
     case Protocol::kJson:
+      response.body.reserve(kUsualJsonBytes);
       shapes::write_json(response.body, *op.output, output.data(), Dialect::kWire);
       default_type(response, json_type(*op.service));
       break;
@@ -170,7 +175,7 @@ Response write_response(const Route& route, Value& output, const shapes::Call& c
 }
 
 std::string json_type(const shapes::ServiceModel& service) {
-  return fmt::format("application/x-amz-json-{}", service.json_version);
+  return std::string("application/x-amz-json-").append(service.json_version);
 }
 
 void add_ids(Protocol protocol, const shapes::Call& call, Response& response) {

@@ -35,23 +35,24 @@ struct FrontEnd::Work {
   Demand demand(const std::string& region, TimePoint now) const {
     return {family(), std::string(service->id), region, now};
   }
+  // The last that is made of it: takes what it tells.
   Exchange to_exchange() {
     Exchange out;
-    out.request_id = call.request_id;
-    out.trace = call.trace;
-    out.caused_by = call.caused_by;
+    out.request_id = std::move(call.request_id);
+    out.trace = std::move(call.trace);
+    out.caused_by = std::move(call.caused_by);
     if (service != nullptr) out.service = service->id;
     if (operation != nullptr) out.operation = operation->name;
-    out.principal = call.principal.arn;
-    out.error = error;
-    out.method = incoming.method;
+    out.principal = std::move(call.principal.arn);
+    out.error = std::move(error);
+    out.method = std::move(incoming.method);
     out.target = std::move(target);
-    out.host = incoming.host;
-    out.user_agent = call.user_agent;
-    out.client_address = incoming.peer_address;
+    out.host = std::move(incoming.host);
+    out.user_agent = std::move(call.user_agent);
+    out.client_address = std::move(incoming.peer_address);
     out.client_port = incoming.peer_port;
-    out.listener = incoming.listener;
-    out.tls = incoming.tls;
+    out.listener = std::move(incoming.listener);
+    out.tls = std::move(incoming.tls);
     out.version = incoming.version;
     out.started = incoming.started;
     return out;

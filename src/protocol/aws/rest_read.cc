@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "protocol/aws/rest.h"
 #include "shapes/json.h"
@@ -134,11 +136,18 @@ class Reader {
 
   Result<bool> header(const Member& member) {
     const Shape& shape = *member.shape;
-    const std::string name = to_lower(member.wire_name);
-    if (shape.kind != Kind::kList) return one(member, find(request_.headers, name));
+    auto named = [&](const auto& header) {
+      return equal_ignore_case(header.first, member.wire_name);
+    };
+    if (shape.kind != Kind::kList) {
+      auto found = std::ranges::find_if(request_.headers, named);
+      if (found == request_.headers.end()) return false;
+      return one(member, found->second);
+    }
     bool present = false;
-    for (const auto& [given, text] : request_.headers) {
-      if (given != name) continue;
+    for (const auto& header : request_.headers) {
+      if (!named(header)) continue;
+      const std::string& text = header.second;
       present = true;
       member.emplace(value_);
       auto parts = split_list(text);

@@ -62,6 +62,18 @@ std::string recode(std::string_view text) {
   return percent_encode(plain ? *plain : text);
 }
 
+void append_recoded(std::string& out, std::string_view text) {
+  auto plain = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+  };
+  if (std::ranges::all_of(text, plain)) {
+    out += text;
+  } else {
+    out += recode(text);
+  }
+}
+
 }  // namespace
 
 std::string Scope::str() const {
@@ -76,7 +88,7 @@ std::string canonical_path(std::string_view path, PathStyle style) {
   size_t at = 0;
   for (;;) {
     size_t end = std::min(path.find('/', at), path.size());
-    out += recode(path.substr(at, end - at));
+    append_recoded(out, path.substr(at, end - at));
     if (end == path.size()) return out;
     out += '/';
     at = end + 1;

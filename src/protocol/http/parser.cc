@@ -14,6 +14,8 @@ using beast::http::error;
 using ErrorCode = boost::system::error_code;
 using View = beast::string_view;
 
+constexpr size_t kUsualHeaders = 16;
+
 std::string_view to_std(View text) {
   return {text.data(), text.size()};
 }
@@ -29,6 +31,7 @@ class Beast final : public beast::http::basic_parser<true> {
   Beast() {
     header_limit(static_cast<uint32_t>(kHeaderBytesMax));
     body_limit(boost::none);
+    head.headers.reserve(kUsualHeaders);
   }
 
   Head head;

@@ -24,7 +24,9 @@ wire::Owner owner_of(const Logic& logic) {
 }
 
 std::string quoted(std::string_view etag) {
-  return fmt::format("\"{}\"", etag);
+  std::string out;
+  out.reserve(etag.size() + 2);
+  return out.append("\"").append(etag).append("\"");
 }
 
 Result<VersionChoice> version_of(const std::optional<std::string>& text) {

@@ -55,7 +55,10 @@ Access Logic::owner_access() const {
 }
 
 std::string Logic::arn_of(std::string_view name) const {
-  return fmt::format("arn:aws:sqs:{}:{}:{}", kernel_.region, kernel_.account, name);
+  std::string arn = "arn:aws:sqs:";
+  arn.reserve(arn.size() + kernel_.region.size() + kernel_.account.size() + name.size() + 2);
+  arn.append(kernel_.region).append(":").append(kernel_.account).append(":").append(name);
+  return arn;
 }
 
 Result<std::string> Logic::name_of(std::string_view arn) const {

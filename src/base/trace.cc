@@ -92,6 +92,10 @@ std::string new_span_id(TimePoint now, Random& random) {
   return id;
 }
 
+std::string new_span_id(Random& random) {
+  return hex_encode(random.bytes(8));
+}
+
 std::string new_request_uuid(TimePoint now, Random& random) {
   std::string id = random.uuid();
   write_digits(id.data(), kHexPhaseDigits, id_phase(now), kHexDigits);

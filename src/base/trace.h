@@ -30,8 +30,9 @@ struct TraceContext {
 inline constexpr int kIdPhaseBits = 20;  // they repeat every 17.5 minutes
 uint32_t id_phase(TimePoint time);
 
-// 16 lower-case hex digits.
+// 16 lower-case hex digits. Without a time: the journal indexes it.
 std::string new_span_id(TimePoint now, Random& random);
+std::string new_span_id(Random& random);
 // A request's id: a UUID, or in S3's manner 16 of "0123456789ABCDEFGHJKMNPQRSTVWXYZ".
 std::string new_request_uuid(TimePoint now, Random& random);
 std::string new_request_word(TimePoint now, Random& random);

@@ -20,8 +20,7 @@ namespace {
 constexpr int kCompanyShare = 8;
 constexpr std::chrono::microseconds kCompanyWaitMin{100};
 constexpr std::chrono::microseconds kCompanyWaitMax{2000};
-// RocksDB's own overhead of one operation in a write batch, for the reservation.
-constexpr size_t kOperationOverhead = 24;
+constexpr size_t kWriteBatchBytesKept = 2 << 20;
 
 Error condition_failed(const Condition& condition) {
   std::string_view what = condition.kind == Condition::Kind::kAbsent    ? "is absent"
@@ -66,6 +65,7 @@ void keep_files(const Batch& batch) {
 Committer::Committer(std::shared_ptr<RocksCore> core, Threads threads, ReleaseFiles release_files)
     : core_(std::move(core)),
       release_files_(std::move(release_files)),
+      write_batch_(std::make_unique<rocksdb::WriteBatch>()),
       inline_(threads == Threads::kNone) {
   if (inline_) return;
   thread_ = std::thread([this] { loop(); });
@@ -169,12 +169,10 @@ void Committer::commit_group(std::vector<Pending> group) {
 Result<void> Committer::write_group(std::vector<Pending>& group) {
   bool conditional = has_conditions(group);
   Overlay overlay;
-  size_t bytes = 0;
-  for (const Pending& pending : group) {
-    bytes += pending.batch.size_bytes() +
-             kOperationOverhead * BatchAccess::parts(pending.batch).operations.size();
-  }
-  rocksdb::WriteBatch out(bytes + 64);
+  // Kept: memory of this size would come from the system and go back to it with every group.
+  rocksdb::WriteBatch& out = *write_batch_;
+  if (out.Data().capacity() > kWriteBatchBytesKept) out = rocksdb::WriteBatch();
+  out.Clear();
   GroupEncoder encoder;
   uint64_t sequence = core_->sequence();
   for (Pending& pending : group) {

@@ -30,6 +30,10 @@
 #include "kernel/store/known_versions.h"
 #include "kernel/store/rocks_core.h"
 
+namespace rocksdb {
+class WriteBatch;
+}
+
 namespace suiro::store {
 
 class Overlay;
@@ -80,6 +84,7 @@ class Committer {
   std::condition_variable wake_;
   std::deque<Pending> queue_;
   size_t queue_bytes_ = 0;
+  std::unique_ptr<rocksdb::WriteBatch> write_batch_;  // whoever commits
   KnownVersions known_;                     // whoever commits
   size_t last_group_ = 0;                   // batches
   std::chrono::nanoseconds last_write_{0};  // how long it took; the committer's thread only

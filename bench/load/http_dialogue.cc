@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/digest.h"
@@ -352,7 +354,8 @@ MakeDialogue invoke_dialogue(AwsTarget target, std::string function) {
     const std::string path = fmt::format("/2015-03-31/functions/{}/invocations", function);
     std::vector<std::string> made = {
         requests.request("POST", path, {}, hex_encode(sha256("{}")), "{}")};
-    return std::make_unique<ObjectDialogue>(std::move(made));
+    return std::make_unique<ObjectDialogue>(std::move(made),
+                                            std::make_shared<const std::string>());
   };
 }
 

@@ -26,7 +26,7 @@ class Line {
   Line& number(uint64_t value) {
     char digits[20];
     auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    out_.append(digits, end);
+    out_.append(digits, static_cast<size_t>(end - digits));
     return *this;
   }
   Line& escaped(std::string_view text) {

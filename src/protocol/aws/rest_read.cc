@@ -137,7 +137,8 @@ class Reader {
   Result<bool> header(const Member& member) {
     const Shape& shape = *member.shape;
     auto named = [&](const auto& header) {
-      return equal_ignore_case(header.first, member.wire_name);
+      return header.first.size() == member.wire_name.size() &&
+             equal_ignore_case(header.first, member.wire_name);
     };
     if (shape.kind != Kind::kList) {
       auto found = std::ranges::find_if(request_.headers, named);

@@ -28,9 +28,10 @@
 
 namespace suiro::sql {
 
-inline constexpr size_t kExprsMax = 200'000;    // of a program
-inline constexpr uint64_t kWeightMax = 50'000;  // nodes of one expression, written out
-inline constexpr size_t kCallsNestedMax = 64;   // functions written in SQL that call each other
+inline constexpr size_t kExprsMax = 200'000;         // of a program
+inline constexpr uint64_t kWeightMax = 50'000;       // nodes of one expression, written out
+inline constexpr uint64_t kExpandedMax = 1'000'000;  // nodes of all calls of SQL functions
+inline constexpr size_t kCallsNestedMax = 64;  // functions written in SQL that call each other
 inline constexpr size_t kAggregateBase = size_t{1} << 40;
 inline constexpr size_t kAnalyticBase = size_t{1} << 41;
 
@@ -296,6 +297,7 @@ class Binder {
   std::vector<ExprPtr> exprs_;  // keeps them alive, for weights_
   std::unordered_map<const Expr*, uint64_t> weights_;
   size_t calls_nested_ = 0;
+  uint64_t expanded_ = 0;
   // The select whose FROM is bound: aliases whose ROWTIME must be a column of a join.
   const AstSelect* joining_ = nullptr;
   std::set<std::string> rowtime_columns_of_;

@@ -268,6 +268,10 @@ Result<ExprPtr> Binder::user_call(const AstExpr& ast, std::vector<ExprPtr> args)
   --calls_nested_;
   if (!body) return std::unexpected(std::move(body).error());
   TRY(ExprPtr out, cast(*body, function->returns, ast.at));
+  expanded_ += weights_[out.get()];
+  if (expanded_ > kExpandedMax) {
+    return found_expected(ast.at, "functions that grow beyond all measure", "fewer calls");
+  }
   if (function->on_null == AstFunction::OnNull::kCall) return out;
   std::vector<ExprPtr> parts;
   for (const auto& arg : args) {

@@ -21,11 +21,15 @@ bool has_aggregate(const AstExpr& ast, const FunctionLibrary& functions) {
 // A select whose rows follow from its FROM and WHERE one by one.
 bool is_plain(const AstQuery& query, const FunctionLibrary& functions) {
   const AstSelect& select = query.select;
+  if (query.kind != AstQuery::Kind::kSelect) return false;
   for (const auto& item : select.items) {
     if (item.expr && has_aggregate(*item.expr, functions)) return false;
   }
-  return query.kind == AstQuery::Kind::kSelect && select.group_by.empty() && !select.stagger &&
-         !select.having && select.mode == AstSelect::Mode::kPlain;
+  const auto one_side = [](const AstSource& source) {
+    return source.kind != AstSource::Kind::kJoin || source.match != AstSource::Match::kCross;
+  };
+  return select.group_by.empty() && !select.stagger && !select.having &&
+         select.mode == AstSelect::Mode::kPlain && one_side(*select.from);
 }
 
 void split(const AstPtr& condition, std::vector<AstPtr>& to) {
@@ -83,7 +87,6 @@ Result<Binder::Subquery> Binder::subquery(const Selected& state, const AstQuery&
   const size_t outer_columns = state.scope.schema.size();
   if (!is_plain(ast, functions_)) return closed_subquery(ast, outer_columns);
   TRY(std::vector<Side> sides, from(ast.select));
-  if (sides.size() > 1) return closed_subquery(ast, outer_columns);
   if (sides[0].scope.over == Over::kStream) return no_stream(ast);
   const Scope both = inner_scope(state.scope, sides[0].scope);
   std::vector<AstPtr> parts;

@@ -1,0 +1,3 @@
+CREATE OR REPLACE STREAM "D" (t VARCHAR(16));
+CREATE OR REPLACE PUMP "P" AS INSERT INTO "D"
+SELECT STREAM city FROM WEATHER_001 WHERE EXISTS (SELECT * FROM company AS a, company AS b WHERE a.sector = b.sector AND a.ticker <> b.ticker);

@@ -1,0 +1,3 @@
+CREATE OR REPLACE STREAM "D" (t VARCHAR(16), n INTEGER);
+CREATE OR REPLACE PUMP "P" AS INSERT INTO "D"
+SELECT STREAM w.city, v.n FROM WEATHER_001 AS w JOIN (VALUES ('Oslo', 1), ('Bergen', 2)) AS v (name, n) ON w.city = v.name;

@@ -94,7 +94,7 @@ def run(options, directory, screen):
         seen, requests = upload(options, files, supervisor, s3, screen)
         complete = wait(s3, seen, time.monotonic() + SETTLE_SECONDS_MAX, len(files))
         screen.say(f"uploaded and summarised in {time.monotonic() - began:.1f} s, "
-                   f"{supervisor.restarts} restarts")
+                   f"restarts of the server: {supervisor.restarts}")
         wrong = show_result(options, lines, files, seen, screen)
         if not complete:
             wrong.append(f"no more summaries came within {SETTLE_SECONDS_MAX} s")

@@ -248,8 +248,9 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await relay.stop();
-  co_await firehose.stop();
+  co_await firehose.close();
   co_await lambda->stop();
+  co_await firehose.stop();
   co_await kinesis.stop();
   co_await sqs.stop();
   co_await s3.stop();

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import threading
 import time
 import zipfile
 
@@ -271,21 +272,45 @@ def test_search_without_document_ids(suiro, firehose, lake, endpoint):
     assert checker.breaches == []
 
 
-def test_attempts_survive_kill_9(own_suiro, name, endpoint):
+def test_a_request_keeps_its_id_over_kill_9(own_suiro, name, endpoint):
     own_suiro.start()
     make_bucket(own_suiro, name)
     checker = endpoint(FirehoseEndpoint)
     checker.plan = [lambda request_id: (500, "text/plain", b"")] * 3
     create(own_suiro, name, HttpEndpointDestinationConfiguration=http_configuration(
-        name, checker.url, RetryOptions={"DurationInSeconds": 1}))
+        name, checker.url, RetryOptions={"DurationInSeconds": 3600}))
     own_suiro.client("firehose").put_record(DeliveryStreamName=name, Record={"Data": b"a"})
     checker.wait(lambda: len(checker.requests) >= 2)
     own_suiro.kill9()
     own_suiro.stop()
     own_suiro.start()
-    found = objects(own_suiro, name, 1) if len(checker.requests) < 4 else {}
-    checker.wait(lambda: len(checker.requests) >= 3)
+    checker.wait(lambda: len(checker.requests) == 4)
     assert len({request["id"] for request in checker.requests}) == 1
-    for data in found.values():
-        (line,) = lines_of(data)
-        assert line["attemptsMade"] == len(checker.requests)
+    assert all(request["records"] == [b"a"] for request in checker.requests)
+    assert checker.breaches == [] and objects(own_suiro, name, 0) == {}
+
+
+def test_a_stop_does_not_wait_for_an_endpoint(own_suiro, name, endpoint):
+    own_suiro.start()
+    make_bucket(own_suiro, name)
+    checker = endpoint(FirehoseEndpoint)
+    released = threading.Event()
+
+    def silent(request_id):
+        released.wait(60)
+        return FirehoseEndpoint.success(request_id)
+
+    checker.plan = [silent]
+    create(own_suiro, name, HttpEndpointDestinationConfiguration=http_configuration(
+        name, checker.url, RetryOptions={"DurationInSeconds": 0}))
+    own_suiro.client("firehose").put_record(DeliveryStreamName=name, Record={"Data": b"a"})
+    checker.wait(lambda: checker.requests)
+    begun = time.monotonic()
+    own_suiro.stop()
+    assert time.monotonic() - begun < 20
+    released.set()
+    own_suiro.start()
+    # What the stop cut off is no failed attempt: with a duration of 0 it would be given up.
+    checker.wait(lambda: len(checker.requests) == 2)
+    assert checker.requests[0]["id"] == checker.requests[1]["id"] and checker.breaches == []
+    assert objects(own_suiro, name, 0) == {}

@@ -66,6 +66,8 @@ Task<Result<void>> EndpointDelivery::deliver(StatePtr state, Cut cut) {
   AttemptOutcome outcome =
       co_await endpoint->send({*state, *destination, work.load, std::move(indexes),
                                work.attempt.request_id, work.attempt.made});
+  // What ends because the stream or the server ends is no attempt: it is sent again.
+  if (state->closing && !outcome.failures.empty()) co_return fail(codes::kClosed, "closing");
   co_return co_await settle(std::move(work), std::move(outcome));
 }
 

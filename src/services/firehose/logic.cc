@@ -34,13 +34,23 @@ Task<Result<void>> Logic::start() {
   co_return ok();
 }
 
-Task<void> Logic::stop() {
+Task<void> Logic::close() {
   for (size_t i = 0; i < context_.shards.size(); ++i) {
-    auto stop_shard = [this]() -> Task<void> {
+    auto close_shard = [this]() -> Task<void> {
       for (auto& [name, state] : context_.shard().streams) {
         state->closing = true;
         state->ring();
       }
+      co_return;
+    };
+    co_await run_on(context_.kernel.shards.executor(i), close_shard);
+  }
+}
+
+Task<void> Logic::stop() {
+  co_await close();
+  for (size_t i = 0; i < context_.shards.size(); ++i) {
+    auto stop_shard = [this]() -> Task<void> {
       co_await context_.shard().scope.close();
       context_.shard().streams.clear();
     };
@@ -192,7 +202,7 @@ Task<Result<void>> Logic::remove(std::string name) {
   co_return co_await run_on(owner, std::move(go));
 }
 
-Task<void> Logic::close(StatePtr state) {
+Task<void> Logic::close_stream(StatePtr state) {
   state->closing = true;
   state->ring();
   while (state->running != 0) co_await state->idle.wait();
@@ -200,7 +210,7 @@ Task<void> Logic::close(StatePtr state) {
 
 Task<Result<void>> Logic::remove_here(std::string name) {
   CO_TRY(StatePtr state, context_.find(name));
-  co_await close(state);
+  co_await close_stream(state);
   StreamId id = state->record.id;
   store::Batch batch;
   batch.erase(keys::stream(name));

@@ -45,7 +45,9 @@ class Logic {
 
   // Takes up every stream's lanes and sources.
   Task<Result<void>> start();
-  // Ends all loops; what is buffered stays.
+  // No loop begins anything new; what runs goes on, and counts no failure any more.
+  Task<void> close();
+  // close(), and waits for what runs; what is buffered stays.
   Task<void> stop();
 
   Task<Result<std::string>> create(CreateRequest request);  // the ARN
@@ -82,7 +84,7 @@ class Logic {
   Task<Result<StatePtr>> load(store::Entry entry);
   StatePtr add_state(StreamRecord record, store::Version version, DestinationPtr destination);
   Task<Result<void>> load_lane(StatePtr state, LaneKind kind);
-  Task<void> close(StatePtr state);
+  Task<void> close_stream(StatePtr state);
   Task<Result<void>> commit_record(StatePtr state, StreamRecord record);
   Task<Result<void>> create_here(CreateRequest request, DestinationPtr destination);
   Task<Result<void>> remove_here(std::string name);

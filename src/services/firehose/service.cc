@@ -3,6 +3,12 @@
 
 namespace suiro::firehose {
 
+Task<void> Service::stop() {
+  co_await logic_.close();
+  client_.close();
+  co_await logic_.stop();
+}
+
 Task<Result<void>> Service::append(std::string arn, std::vector<event::SinkRecord> records,
                                    store::Batch also, TraceContext cause) {
   std::vector<Bytes> bytes;

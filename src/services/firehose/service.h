@@ -20,8 +20,10 @@ class Service final : public event::RecordSink {
 
   // After the lake, the functions and the streams that it delivers from and to are wired.
   Task<Result<void>> start() { return logic_.start(); }
-  // Before the services that it writes to are stopped.
-  Task<void> stop() { return logic_.stop(); }
+  // Before the functions are stopped: theirs that run for a delivery stream may end with them.
+  Task<void> close() { return logic_.close(); }
+  // After the functions, and before the lake is stopped.
+  Task<void> stop();
   void add_operations(shapes::Registry& registry) { api_.add_operations(registry); }
   event::RecordSink* sink() { return this; }
 

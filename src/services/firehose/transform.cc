@@ -144,6 +144,8 @@ Task<Result<void>> Transform::transform(StatePtr state, Cut cut) {
   }
   ++attempt.made;
   auto results = co_await invoke_all(state, load, attempt.made, {span.trace_id, span.span_id});
+  // What ends because the stream or the server ends is no attempt.
+  if (!results && state->closing) co_return fail(std::move(results).error());
   if (!results) {
     delivery_.report(*state, destination->log, std::move(span), results.error());
     CO_TRY_VOID(co_await delivery_.remember(state, LaneKind::kSource, std::move(attempt)));
@@ -171,7 +173,7 @@ Task<Result<Transform::Results>> Transform::invoke_all(StatePtr state, const Loa
     std::vector<Transformed> all;
     if (!reply || !reply->function_error.empty()) {
       Error error = invocation_error(reply);
-      if (attempt <= step.retries) co_return fail(std::move(error));
+      if (attempt <= step.retries || state->closing) co_return fail(std::move(error));
       all.assign(ids.size(), failed(error.code, error.message));
     } else if (auto parsed = parse_transformation(reply->payload, ids)) {
       all = *std::move(parsed);

@@ -2,6 +2,7 @@
 """The commands of the binary, and the access log's delivery."""
 import gzip
 import os
+import pathlib
 import re
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from suiro_server import Server, binary
 
 DELIVERY_SECONDS_MAX = 60
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def run(*arguments):
@@ -22,11 +24,33 @@ def bucket(client, name, region):
 
 
 @pytest.mark.parametrize("command", ["up", "env", "trace", "usage", "status", "backup", "restore",
-                                     "version"])
+                                     "sql", "version"])
 def test_every_command_has_help(command):
     done = run(command, "--help")
     assert done.returncode == 0
     assert "--help" in done.stdout
+
+
+def test_sql_over_files_is_as_its_readme_says(tmp_path):
+    readme = (ROOT / "src" / "engine" / "sql" / "README.md").read_text()
+    shell, printed = re.search(r"## Try it\n.*?\n\n(.*?)\nprints\n\n(.*?)\n\n\S", readme,
+                               re.DOTALL).groups()
+    lines = [line.removeprefix("    ") for line in shell.splitlines()]
+    script = "\n".join(lines).replace("suiro sql", f"{binary()} sql")
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True,
+                          text=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [line.removeprefix("    ") for line in printed.splitlines()]
+
+
+def test_sql_tells_where_a_program_is_wrong(tmp_path):
+    (tmp_path / "p.sql").write_text("CREATE STREAM S (A INTEGER);\nCREATE PUMP P AS SELECT 1;\n")
+    done = run("sql", str(tmp_path / "p.sql"))
+    assert done.returncode == 1
+    assert "line 2, column 18: " in done.stderr
+    done = run("sql", str(tmp_path / "p.sql"), "--input", "A=nowhere.json")
+    assert done.returncode == 1
+    assert "--schema A=FILE" in done.stderr
 
 
 def test_mistakes_are_told(tmp_path):

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 
@@ -98,6 +99,11 @@ Result<void> DateFormat::expect_readable() const {
     }
   }
   return ok();
+}
+
+bool DateFormat::uses_now() const {
+  return std::ranges::any_of(
+      pieces_, [](const Piece& piece) { return piece.letter == 'y' && piece.count <= 2; });
 }
 
 // What was read; -1: not given.

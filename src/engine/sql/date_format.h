@@ -27,6 +27,9 @@ class DateFormat {
   // Errors: codes::kInvalidArgument names a letter that can be printed but not read (Y, w, W, F).
   Result<void> expect_readable() const;
 
+  // Whether parse() looks at `now_ms`: a year of two digits may be read.
+  bool uses_now() const;
+
   // Milliseconds since the epoch, UTC. Errors: errors::kInvalidFormat.
   Result<int64_t> parse(std::string_view text, int64_t now_ms) const;
   void format(std::string& out, int64_t ms) const;

@@ -39,6 +39,7 @@ Result<BoundFunction> bind_fixed(Arguments args, const FunctionOptions&) {
   auto columns = std::make_shared<const std::vector<LogColumn>>(std::move(parsed));
   BoundFunction out;
   out.type = column_row(*columns);
+  out.deterministic = !uses_now(*columns);
   out.eval = [columns](std::span<const Value> values, EvalContext& context) {
     return fixed_columns(*columns, values[0].text, context);
   };
@@ -144,6 +145,7 @@ Result<BoundFunction> bind_variable(Arguments args, const FunctionOptions&) {
   auto columns = std::make_shared<const std::vector<LogColumn>>(std::move(described));
   BoundFunction out;
   out.type = column_row(*columns);
+  out.deterministic = !uses_now(*columns);
   out.eval = [columns, by](std::span<const Value> values, EvalContext& context) {
     return variable_columns(*columns, by, values[0].text, context);
   };
@@ -173,6 +175,7 @@ Result<BoundFunction> bind_sys_log(Arguments args, const FunctionOptions&) {
   BoundFunction out;
   out.type = column_row({{.name = "COLUMN1", .type = simple_type(TypeKind::kTimestamp)},
                          {.name = "COLUMN2", .type = varchar_type(kLogTextLength)}});
+  out.deterministic = false;  // the year is the row's
   out.eval = [format](std::span<const Value> values, EvalContext& context) -> Result<Value> {
     const auto line = values[0].text;
     if (line.size() < kTimeBytes) return not_parsed(kName, line);

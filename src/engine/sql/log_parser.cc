@@ -191,6 +191,12 @@ Type column_row(const std::vector<LogColumn>& columns) {
   return out;
 }
 
+bool uses_now(const std::vector<LogColumn>& columns) {
+  return std::ranges::any_of(columns, [](const LogColumn& column) {
+    return column.format != nullptr && column.format->uses_now();
+  });
+}
+
 Value row_value(const Value* fields) {
   Value out;
   out.null = false;

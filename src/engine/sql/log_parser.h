@@ -34,6 +34,8 @@ Result<std::vector<LogColumn>> parse_log_columns(std::string_view text, LogColum
 Type text_row(size_t columns);
 Type column_row(const std::vector<LogColumn>& columns);
 Value row_value(const Value* fields);
+// Whether a column's text may be read otherwise at another time.
+bool uses_now(const std::vector<LogColumn>& columns);
 
 // A field's text as the column's type; blanks around it do not count, except in a text's. Errors:
 // errors::kInvalidCast, kInvalidFormat, kNullViolation.

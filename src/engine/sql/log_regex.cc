@@ -214,6 +214,7 @@ Result<BoundFunction> bind_regex(Arguments args, const FunctionOptions&) {
   }
   BoundFunction out;
   out.type = columns->empty() ? text_row(groups) : column_row(*columns);
+  out.deterministic = !uses_now(*columns);
   out.eval = [pattern, groups, columns](std::span<const Value> values,
                                         EvalContext& context) -> Result<Value> {
     GroupPieces found(*pattern);

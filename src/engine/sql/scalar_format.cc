@@ -35,6 +35,7 @@ Registry::Scalar char_to(std::string_view name, TypeKind kind) {
     TRY_VOID(expect_text(name, args, 1));
     BoundFunction out;
     out.type = simple_type(kind);
+    out.deterministic = format && !format->uses_now();
     out.eval = [kind, format](std::span<const Value> values,
                               EvalContext& context) -> Result<Value> {
       int64_t ms = 0;

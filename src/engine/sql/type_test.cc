@@ -8,6 +8,7 @@
 
 #include "engine/sql/calendar.h"
 #include "engine/sql/convert.h"
+#include "engine/sql/function.h"
 
 namespace suiro::sql {
 namespace {
@@ -91,6 +92,24 @@ TEST(Types, TheCalendarRoundTrips) {
   EXPECT_EQ(days_of(2000, 2, 29), 11'016);
   EXPECT_EQ(weekday_of(0), 4);
   EXPECT_EQ(*parse_date("-0044-03-15"), days_of(-44, 3, 15));
+}
+
+TEST(Types, WhatDependsOnTimeIsNotFolded) {
+  Type text;
+  text.kind = TypeKind::kVarchar;
+  text.length = 20;
+  const auto folds = [&](std::string_view name, std::string_view format) {
+    const Value constant = Value::of_text(format);
+    const ArgumentInfo args[] = {{text, &constant}, {text, &constant}};
+    auto bound = FunctionLibrary().scalar(name, args);
+    return bound && bound->deterministic;
+  };
+  EXPECT_TRUE(folds("CHAR_TO_TIMESTAMP", "yyyy-MM-dd"));
+  EXPECT_FALSE(folds("CHAR_TO_TIMESTAMP", "MM/dd/yy"));
+  EXPECT_TRUE(folds("LIKE", "a%"));
+  auto now = FunctionLibrary().scalar("CURRENT_TIMESTAMP", {});
+  ASSERT_TRUE(now);
+  EXPECT_FALSE(now->deterministic);
 }
 
 TEST(Types, CharactersAreCountedNotBytes) {

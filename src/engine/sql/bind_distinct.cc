@@ -42,7 +42,7 @@ Result<Bound> Binder::project_distinct(Selected& state) {
     }
     items.push_back(i);
     schema.push_back({item.name, item.expr->type});
-    bound.facts.push_back({way, project.rowtime ? Steps{} : steps_of(*item.expr, state.facts)});
+    bound.facts.push_back({way, steps_of(*item.expr, state.facts)});
     project.columns.push_back(item.expr);
   }
   if (bound.over == Over::kStream && distinct.monotonic.empty()) {
@@ -56,6 +56,9 @@ Result<Bound> Binder::project_distinct(Selected& state) {
     project.columns.push_back(rowtime->expr);
   }
   if (bound.over == Over::kRelation) distinct.monotonic.clear();
+  if (project.rowtime) {
+    for (auto& facts : bound.facts) facts.steps = {};
+  }
   if (state.within_ms) {
     return found_expected(state.query.at, "DISTINCT with ORDER BY .. WITHIN", "one of both");
   }

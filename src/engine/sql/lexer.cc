@@ -207,11 +207,6 @@ class Lexer {
       word += upper(peek());
       step();
     }
-    if (word == "END" && text_.substr(pos_, 5).size() == 5 && peek() == '-' &&
-        upper(peek(1)) == 'E' && upper(peek(2)) == 'X' && upper(peek(3)) == 'E' &&
-        upper(peek(4)) == 'C') {
-      return found_expected(at, "END-EXEC", "no reserved word here");
-    }
     if (word.size() > kIdentifierCharactersMax) return too_long(at, word.size());
     push(TokenKind::kWord, std::move(word), at);
     return ok();

@@ -46,7 +46,7 @@ class Leases:
 
 
     def give_up(self, worker, shard):
-        """A shard without news goes to whoever looks next: there may be more shards than workers."""
+        """A shard without news goes to whoever looks next: workers are fewer than shards."""
         with self.lock:
             if self.rows[shard]["owner"] == worker:
                 self.rows[shard].update(owner=None, until=time.monotonic())

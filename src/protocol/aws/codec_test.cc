@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shapes/gen/kinesis.h"
 #include "shapes/gen/lambda.h"
 #include "shapes/gen/logs.h"
 #include "shapes/gen/s3.h"
@@ -279,6 +280,59 @@ TEST(Write, SqsQuery) {
             "<Body>a&lt;b&#xd;</Body><Attribute><Name>SentTimestamp</Name><Value>1</Value>"
             "</Attribute></Message></ReceiveMessageResult><ResponseMetadata><RequestId>rid"
             "</RequestId></ResponseMetadata></ReceiveMessageResponse>");
+}
+
+// application/x-amz-cbor-1.1: JSON's targets, CBOR bodies, times in whole milliseconds.
+TEST(TargetCbor, KinesisBothWays) {
+  namespace kinesis = shapes::kinesis;
+  const auto& service = kinesis::service_model();
+  const Pairs headers = {{"content-type", "application/x-amz-cbor-1.1"},
+                         {"x-amz-target", "Kinesis_20131202.GetShardIterator"}};
+  // {"StreamName": "s", "ShardId": "x", "ShardIteratorType": "AT_TIMESTAMP", "Timestamp": 1(1500)}
+  Bytes body = hex_decode(
+                   "bf"
+                   "6a53747265616d4e616d65"
+                   "6173"
+                   "675368617264"
+                   "4964"
+                   "6178"
+                   "71"
+                   "53686172644974657261746f7254797065"
+                   "6c"
+                   "41545f54494d455354414d50"
+                   "69"
+                   "54696d657374616d70"
+                   "c1"
+                   "1905dc"
+                   "ff")
+                   .value();
+  auto request = request_of("POST", "/", headers, body);
+  EXPECT_EQ(Router::protocol_of(service, request), Protocol::kTargetCbor);
+  auto in = read<kinesis::GetShardIteratorInput>(service, std::move(request));
+  ASSERT_TRUE(in) << in.error().message;
+  EXPECT_EQ(in->stream_name, "s");
+  EXPECT_EQ(in->timestamp, TimePoint(Millis(1500)));
+
+  kinesis::GetRecordsOutput out;
+  kinesis::Record record;
+  record.sequence_number = "1";
+  record.partition_key = "k";
+  record.data = Bytes("\x00\xFF", 2);
+  record.approximate_arrival_timestamp = TimePoint(Millis(1500));
+  out.records.push_back(std::move(record));
+  auto value = shapes::Value::of(std::move(out));
+  Route route{.operation = service.find_operation("GetRecords"), .protocol = Protocol::kTargetCbor};
+  Response response = write_response(route, value, call_of());
+  EXPECT_EQ(find(response.headers, "Content-Type"), "application/x-amz-cbor-1.1");
+  EXPECT_NE(response.body.find(hex_decode("c11905dc").value()), Bytes::npos);
+  EXPECT_NE(response.body.find(hex_decode("4200ff").value()), Bytes::npos);
+
+  ErrorPlace place{.service = &service, .protocol = Protocol::kTargetCbor};
+  response = write_error(place, Error{"ResourceNotFoundException", "none"}, call_of());
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(find(response.headers, "Content-Type"), "application/x-amz-cbor-1.1");
+  EXPECT_FALSE(find(response.headers, "smithy-protocol"));
+  EXPECT_NE(response.body.find("ResourceNotFoundException"), Bytes::npos);
 }
 
 TEST(Write, HeadersHoldNoLineBreaks) {

@@ -252,6 +252,7 @@ Task<Result<void>> Logic::commit_puts(StreamPtr stream, std::vector<PutPtr> puts
       new_rows.emplace_back(shard, out.arrived);
     }
     for (const auto& block : out.blocks) {
+      block->bytes.shrink_to_fit();  // what a tail counts is what it holds
       batch.put(storage::block_key(id, block->first), block->bytes);
     }
   }

@@ -174,6 +174,16 @@ class Rabbitmq(System):
                 "ERL_EPMD_ADDRESS": "127.0.0.1"}
 
 
+class Nats(System):
+    """JetStream in files. Debian's version (2.9) writes each message and syncs every two minutes;
+    `sync_interval: always` came with 2.10."""
+    program = "/usr/sbin/nats-server"
+
+    def command(self):
+        return [self.program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
+                str(self.directory)]
+
+
 class Nginx(System):
     program = "/usr/sbin/nginx"
 

@@ -20,6 +20,7 @@ import time
 import zipfile
 
 import rivals
+import streams
 
 ROOT = rivals.ROOT
 LOAD = ROOT / "build" / "release" / "bench" / "suiro-load"
@@ -288,7 +289,7 @@ def arguments():
     parser.add_argument("--depths", default="0,10000,1000000")
     parser.add_argument("--fill-seconds-max", type=int, default=240)
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
-    parser.add_argument("--parts", default="start,objects,store,lambda,queues")
+    parser.add_argument("--parts", default="start,objects,store,lambda,streams,queues")
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
     if options.only:
@@ -312,6 +313,8 @@ def main():
         if "lambda" in parts:
             bench.sandboxes()
             bench.invocations()
+        if "streams" in parts:
+            streams.run(bench)
         if "queues" in parts:
             for depth in map(int, options.depths.split(",")):
                 bench.queues(depth)

@@ -37,6 +37,7 @@ struct QueueLoad {
   std::string queue;  // URL, list or tube name
   size_t body_bytes = 256;
   bool send_only = false;  // fills a queue: a cycle is a batch
+  bool clicks = false;     // bodies are JSON documents of clicks (streams)
 };
 
 // Messages of one cycle with send_only: SQS's largest batch; elsewhere what goes out in one piece.
@@ -51,6 +52,11 @@ MakeDialogue kinesis_put_dialogue(AwsTarget target, QueueLoad load);
 // Reads the first shard from its beginning, again and again: GetRecords as large as they come. A
 // cycle is a reply; the replies' records are counted into `records`.
 MakeDialogue kinesis_get_dialogue(AwsTarget target, QueueLoad load, uint64_t* records);
+
+// As many XADD in one piece.
+MakeDialogue redis_stream_dialogue(QueueLoad load);
+// As many publishes to a JetStream stream in files, each acknowledged.
+MakeDialogue nats_dialogue(QueueLoad load);
 
 MakeDialogue sqs_dialogue(AwsTarget target, QueueLoad load);
 // LPUSH; LMOVE to a processing list; LREM from it.

@@ -279,10 +279,20 @@ class StreamReader final : public Dialogue {
   bool reading_ = false;
 };
 
+// A click of one of 10,000 users on one of 1,000 articles, padded to the size.
+std::string click(size_t number, size_t bytes) {
+  std::string out = fmt::format(R"({{"user":"u{:07}","article":"a{:06}","ms":{},"pad":")",
+                                number * 7919 % 10'000, number * 104'729 % 1'000, number % 997);
+  constexpr std::string_view kEnd = "\"}";
+  if (out.size() + kEnd.size() < bytes) out.append(bytes - out.size() - kEnd.size(), 'p');
+  return out.append(kEnd);
+}
+
 std::string put_records(const QueueLoad& load, size_t first_key) {
   std::string json = fmt::format(R"({{"StreamName":"{}","Records":[)", load.queue);
-  const std::string data = base64_encode(body_of_size(load.body_bytes));
+  std::string data = base64_encode(body_of_size(load.body_bytes));
   for (size_t i = 0; i < kPutRecords; ++i) {
+    if (load.clicks) data = base64_encode(click(first_key + i, load.body_bytes));
     json += fmt::format(R"({}{{"Data":"{}","PartitionKey":"key-{}"}})", i == 0 ? "" : ",", data,
                         first_key + i);
   }
@@ -354,8 +364,7 @@ MakeDialogue invoke_dialogue(AwsTarget target, std::string function) {
     const std::string path = fmt::format("/2015-03-31/functions/{}/invocations", function);
     std::vector<std::string> made = {
         requests.request("POST", path, {}, hex_encode(sha256("{}")), "{}")};
-    return std::make_unique<ObjectDialogue>(std::move(made),
-                                            std::make_shared<const std::string>());
+    return std::make_unique<ObjectDialogue>(std::move(made), std::make_shared<const std::string>());
   };
 }
 
@@ -371,7 +380,7 @@ MakeDialogue kinesis_put_dialogue(AwsTarget target, QueueLoad load) {
                                        {"x-amz-target", "Kinesis_20131202.PutRecords"}},
                                       hex_encode(sha256(json)), json));
     }
-    return std::make_unique<ObjectDialogue>(std::move(made));
+    return std::make_unique<ObjectDialogue>(std::move(made), std::make_shared<const std::string>());
   };
 }
 

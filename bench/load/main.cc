@@ -28,6 +28,8 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
   if (system == "invoke") return invoke_dialogue(target, objects.bucket);
   if (system == "kinesis-put") return kinesis_put_dialogue(target, queue);
   if (system == "kinesis-get") return kinesis_get_dialogue(target, queue, &records_read);
+  if (system == "redis-stream") return redis_stream_dialogue(queue);
+  if (system == "nats") return nats_dialogue(queue);
   if (system == "sqs") return sqs_dialogue(target, queue);
   if (system == "redis") return redis_dialogue(queue);
   if (system == "beanstalkd") return beanstalkd_dialogue(queue);
@@ -35,7 +37,7 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
 }
 
 size_t messages_a_cycle(const std::string& system, const QueueLoad& queue) {
-  if (system == "kinesis-put") return kPutRecords;
+  if (system == "kinesis-put" || system == "redis-stream" || system == "nats") return kPutRecords;
   if (!queue.send_only) return 1;
   return system == "sqs" ? kSqsBatch : kPipelined;
 }
@@ -53,7 +55,8 @@ int main(int argc, char** argv) {
   app.add_option("system", system)
       ->required()
       ->check(CLI::IsMember({"s3-put", "s3-get", "dav-put", "dav-get", "invoke", "sqs", "redis",
-                             "beanstalkd", "kinesis-put", "kinesis-get", "rabbitmq"}));
+                             "beanstalkd", "kinesis-put", "kinesis-get", "redis-stream", "nats",
+                             "rabbitmq"}));
   app.add_option("--port", options.port)->required();
   app.add_option("--connections", options.connections);
   app.add_option("--milliseconds", duration_ms);
@@ -63,6 +66,7 @@ int main(int argc, char** argv) {
   app.add_option("--queue", queue.queue, "Queue URL, list, tube or queue name");
   app.add_option("--body", queue.body_bytes, "Bytes of a message");
   app.add_flag("--send-only", queue.send_only, "Fill the queue, in batches");
+  app.add_flag("--clicks", queue.clicks, "Bodies are clicks as JSON (kinesis-put)");
   app.add_option("--messages", messages_max, "End when so many are counted; no warm-up then");
   CLI11_PARSE(app, argc, argv);
   options.duration = std::chrono::milliseconds(duration_ms);

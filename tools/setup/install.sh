@@ -12,8 +12,8 @@ build=(clang-19 lld-19 llvm-19 ccache cmake ninja-build pkg-config python3 libro
   zlib1g-dev libnghttp2-dev libsnappy-dev libgtest-dev libgmock-dev libbenchmark-dev)
 run=("${build[@]}" bubblewrap python3-boto3)
 test=("${run[@]}" python3-pytest awscli git curl)
-bench=("${test[@]}" redis-server rabbitmq-server librabbitmq-dev libhiredis-dev beanstalkd
-  nginx-light)
+bench=("${test[@]}" redis-server nats-server rabbitmq-server librabbitmq-dev libhiredis-dev
+  beanstalkd nginx-light)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;

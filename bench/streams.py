@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streams: puts beside rivals, catching up, SQL alone, and the way from a put to the lake."""
+import gzip
+import json
+import statistics
+import subprocess
+import time
+
+import rivals
+
+RECORD_BYTES = 113
+RECORDS_A_PUT = 500
+WINDOW_SECONDS = 5
+ROLE = "arn:aws:iam::000000000000:role/bench"
+SETTLE_SECONDS_MAX = 120
+# What the application counts: clicks of suiro-load, joined with the users' segments.
+PROGRAM = f"""
+CREATE STREAM "COUNTS" ("article" VARCHAR(16), "segment" VARCHAR(16), "n" BIGINT, "s" BIGINT,
+                        "lo" INTEGER, "hi" INTEGER);
+CREATE PUMP "P" AS INSERT INTO "COUNTS"
+SELECT STREAM c."article", s."segment", COUNT(*), SUM(c."ms"), MIN(c."ms"), MAX(c."ms")
+FROM "CLICKS_001" AS c JOIN "SEGMENTS" AS s ON c."user" = s."user"
+GROUP BY STEP(c.ROWTIME BY INTERVAL '{WINDOW_SECONDS}' SECOND), c."article", s."segment";
+"""
+
+
+def puts(bench, connections):
+    """500 records a request, each durable (NATS of Debian: written, not synced)."""
+    kinds = {"suiro": (rivals.Suiro, "kinesis-put"), "redis streams": (rivals.Redis, "redis-stream"),
+             "nats (no sync)": (rivals.Nats, "nats")}
+    running, sides = [], {}
+    try:
+        for name, (kind, load) in kinds.items():
+            system = bench.start(kind)
+            if system is None:
+                continue
+            running.append(system)
+            if name == "suiro":
+                system.server.client("kinesis").create_stream(StreamName="bench", ShardCount=2)
+            sides[name] = (system, load, ("--queue", "bench", "--body", RECORD_BYTES,
+                                          "--connections", connections))
+        title = f"puts of {RECORDS_A_PUT} records, {connections} connections"
+        bench.compare(title, sides, RECORD_BYTES * RECORDS_A_PUT)
+    finally:
+        for system in running:
+            system.stop()
+
+
+def catch_up(bench, records):
+    """GetRecords from the beginning of a shard, by one reader."""
+    system = bench.start(rivals.Suiro)
+    try:
+        system.server.client("kinesis").create_stream(StreamName="bench", ShardCount=1)
+        bench.load(system, "kinesis-put", "--queue", "bench", "--body", RECORD_BYTES,
+                   "--connections", 4, "--messages", records, milliseconds=60_000)
+        rates = []
+        for _ in range(bench.options.runs):
+            began = time.monotonic()
+            read = bench.load(system, "kinesis-get", "--queue", "bench")["messages"]
+            rates.append(read / (time.monotonic() - began))
+        row(bench, "GetRecords, catching up", "suiro, records", statistics.median(rates))
+    finally:
+        system.stop()
+
+
+def engine(bench):
+    program = rivals.ROOT / "build" / "release" / "bench" / "suiro-sql-bench"
+    print(subprocess.run([str(program), "1000000", str(bench.options.runs)], check=True,
+                         capture_output=True, text=True).stdout, flush=True)
+
+
+def row(bench, comparison, system, per_second, p50=0.0, p99=0.0, disk=0.0):
+    bench.rows.append({"comparison": comparison, "system": system, "per_second": per_second,
+                       "p50_ms": p50, "p99_ms": p99, "disk_bytes_per_payload_byte": disk,
+                       "suiro_ratio": None})
+
+
+def make_system(server):
+    """Stream, application and delivery stream; returns the client of the lake."""
+    s3, region = server.client("s3"), server.env["AWS_DEFAULT_REGION"]
+    s3.create_bucket(Bucket="bench",
+                     CreateBucketConfiguration={"LocationConstraint": region})
+    table = "".join(f"u{user:07},segment-{user % 10}\n" for user in range(10_000))
+    s3.put_object(Bucket="bench", Key="segments.csv", Body=table.encode())
+    server.client("kinesis").create_stream(StreamName="bench", ShardCount=2)
+    server.client("firehose").create_delivery_stream(
+        DeliveryStreamName="bench", ExtendedS3DestinationConfiguration={
+            "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bench", "Prefix": "out/",
+            "CompressionFormat": "GZIP",
+            "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 1}})
+    analytics = server.client("kinesisanalytics")
+
+    def columns(*pairs):
+        return [{"Name": n, "SqlType": t, "Mapping": f"$.{n}"} for n, t in pairs]
+
+    arn = f"arn:aws:{{}}:{region}:000000000000:{{}}/bench"
+    analytics.create_application(
+        ApplicationName="bench", ApplicationCode=PROGRAM,
+        Inputs=[{"NamePrefix": "CLICKS",
+                 "KinesisStreamsInput": {"ResourceARN": arn.format("kinesis", "stream"),
+                                         "RoleARN": ROLE},
+                 "InputSchema": {"RecordFormat": {
+                     "RecordFormatType": "JSON", "MappingParameters": {
+                         "JSONMappingParameters": {"RecordRowPath": "$"}}},
+                     "RecordColumns": columns(("user", "VARCHAR(16)"), ("article", "VARCHAR(16)"),
+                                              ("ms", "INTEGER"))}}],
+        Outputs=[{"Name": "COUNTS", "DestinationSchema": {"RecordFormatType": "JSON"},
+                  "KinesisFirehoseOutput": {
+                      "ResourceARN": arn.format("firehose", "deliverystream"),
+                      "RoleARN": ROLE}}])
+    analytics.add_application_reference_data_source(
+        ApplicationName="bench", CurrentApplicationVersionId=1, ReferenceDataSource={
+            "TableName": "SEGMENTS",
+            "S3ReferenceDataSource": {"BucketARN": "arn:aws:s3:::bench",
+                                      "FileKey": "segments.csv", "ReferenceRoleARN": ROLE},
+            "ReferenceSchema": {"RecordFormat": {
+                "RecordFormatType": "CSV", "MappingParameters": {"CSVMappingParameters": {
+                    "RecordRowDelimiter": "\n", "RecordColumnDelimiter": ","}}},
+                "RecordColumns": [{"Name": n, "SqlType": "VARCHAR(16)"}
+                                  for n in ("user", "segment")]}})
+    detail = analytics.describe_application(ApplicationName="bench")["ApplicationDetail"]
+    analytics.start_application(ApplicationName="bench", InputConfigurations=[{
+        "Id": detail["InputDescriptions"][0]["InputId"],
+        "InputStartingPositionConfiguration": {"InputStartingPosition": "TRIM_HORIZON"}}])
+    return s3
+
+
+def counted(s3, seen):
+    """Records that the lake's new objects count."""
+    total = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="bench", Prefix="out/"):
+        for item in page.get("Contents", []):
+            if item["Key"] in seen:
+                continue
+            seen.add(item["Key"])
+            text = gzip.decompress(
+                s3.get_object(Bucket="bench", Key=item["Key"])["Body"].read()).decode()
+            decoder, at = json.JSONDecoder(), 0
+            while at < len(text):
+                document, at = decoder.raw_decode(text, at)
+                total += document["n"]
+                while at < len(text) and text[at].isspace():
+                    at += 1
+    return total
+
+
+def to_the_lake(bench):
+    """Records a second from the first put to the moment at which the lake counts the last one."""
+    rates, written, memory, late = [], [], [], []
+    for repetition in range(min(bench.options.runs, 3)):
+        system = bench.start(rivals.Suiro)
+        try:
+            s3, seen, found = make_system(system.server), set(), 0
+            before, began = system.written(), time.monotonic()
+            sent = bench.load(system, "kinesis-put", "--queue", "bench", "--body", RECORD_BYTES,
+                              "--clicks", "--connections", 4, "--messages",
+                              100 * bench.options.milliseconds * 5, milliseconds=120_000)["messages"]
+            put = time.monotonic()
+            while found < sent and time.monotonic() - put < SETTLE_SECONDS_MAX:
+                found += counted(s3, seen)
+                time.sleep(0.05)
+            end = time.monotonic()
+            if found != sent:
+                raise RuntimeError(f"{sent} records were put, the lake counts {found}")
+            rates.append(sent / (end - began))
+            late.append((end - put) * 1000)
+            written.append((system.written() - before) / (sent * RECORD_BYTES))
+            memory.append(system.resident() / 2**20)
+        finally:
+            system.stop()
+        bench.say(f"put to lake: run {repetition + 1}: {sent} records put in {put - began:.1f} s, "
+                  f"counted in the lake {end - put:.1f} s later; {memory[-1]:.0f} MiB resident")
+    row(bench, f"put, SQL, lake (windows of {WINDOW_SECONDS} s)", "suiro, records",
+        statistics.median(rates), statistics.median(late), max(late), statistics.median(written))
+
+
+def run(bench):
+    for connections in (1, 8):
+        puts(bench, connections)
+    catch_up(bench, 1_000_000)
+    engine(bench)
+    to_the_lake(bench)

@@ -26,7 +26,8 @@ GROUP BY STEP(c.ROWTIME BY INTERVAL '{WINDOW_SECONDS}' SECOND), c."article", s."
 
 def puts(bench, connections):
     """500 records a request, each durable (NATS of Debian: written, not synced)."""
-    kinds = {"suiro": (rivals.Suiro, "kinesis-put"), "redis streams": (rivals.Redis, "redis-stream"),
+    kinds = {"suiro": (rivals.Suiro, "kinesis-put"),
+             "redis streams": (rivals.Redis, "redis-stream"),
              "nats (no sync)": (rivals.Nats, "nats")}
     running, sides = [], {}
     try:
@@ -152,9 +153,10 @@ def to_the_lake(bench):
         try:
             s3, seen, found = make_system(system.server), set(), 0
             before, began = system.written(), time.monotonic()
+            wanted = 500 * bench.options.milliseconds
             sent = bench.load(system, "kinesis-put", "--queue", "bench", "--body", RECORD_BYTES,
-                              "--clicks", "--connections", 4, "--messages",
-                              100 * bench.options.milliseconds * 5, milliseconds=120_000)["messages"]
+                              "--clicks", "--connections", 4, "--messages", wanted,
+                              milliseconds=120_000)["messages"]
             put = time.monotonic()
             while found < sent and time.monotonic() - put < SETTLE_SECONDS_MAX:
                 found += counted(s3, seen)

@@ -30,9 +30,9 @@ void RealSum::encode(StateWriter& to) const {
 void RealSum::decode(StateReader& from) {
   high_ = from.real();
   low_ = from.real();
-  positive_ = from.integer();
-  negative_ = from.integer();
-  not_numbers_ = from.integer();
+  positive_ = from.counted();
+  negative_ = from.counted();
+  not_numbers_ = from.counted();
 }
 
 Result<void> expect_aggregate_args(const AggregateCall& call, size_t least, size_t most) {

@@ -30,7 +30,7 @@ class Count final : public Accumulator {
   void encode(Bytes& to) const override { StateWriter(to, kAggregateVersion).integer(count_); }
   Result<void> decode(ByteView from) override {
     StateReader in(from, kAggregateVersion);
-    count_ = in.integer();
+    count_ = in.counted();
     return in.finish();
   }
   size_t size_bytes() const override { return sizeof(*this); }
@@ -74,8 +74,8 @@ class ExactSum final : public Accumulator {
   }
   Result<void> decode(ByteView from) override {
     StateReader in(from, kAggregateVersion);
-    count_ = in.integer();
-    const auto high = static_cast<unsigned __int128>(static_cast<__int128>(in.integer()));
+    count_ = in.counted();
+    const auto high = static_cast<unsigned __int128>(static_cast<__int128>(in.bounded()));
     sum_ = static_cast<__int128>((high << 64) | in.unsigned_integer());
     return in.finish();
   }
@@ -115,7 +115,7 @@ class ApproximateSum final : public Accumulator {
   }
   Result<void> decode(ByteView from) override {
     StateReader in(from, kAggregateVersion);
-    count_ = in.integer();
+    count_ = in.counted();
     sum_.decode(in);
     return in.finish();
   }

@@ -57,7 +57,7 @@ class Variance final : public Accumulator {
   }
   Result<void> decode(ByteView from) override {
     StateReader in(from, kAggregateVersion);
-    count_ = in.integer();
+    count_ = in.counted();
     sum_.decode(in);
     squares_.decode(in);
     return in.finish();
@@ -129,7 +129,7 @@ class ExponentialAverage final : public Accumulator {
   }
   Result<void> decode(ByteView from) override {
     StateReader in(from, kAggregateVersion);
-    now_ms_ = in.integer();
+    now_ms_ = in.bounded();
     sum_ = in.real();
     weight_ = in.real();
     removals_ = in.unsigned_integer();
@@ -138,7 +138,7 @@ class ExponentialAverage final : public Accumulator {
     constexpr size_t kRowBytes = 10;
     for (size_t left = in.count(kRowBytes, kRowsMax); left > 0 && !in.bad(); --left) {
       Row row;
-      row.time_ms = in.integer();
+      row.time_ms = in.bounded();
       row.null = in.unsigned_integer() != 0;
       row.value = in.real();
       count_ += row.null ? 0 : 1;
@@ -234,8 +234,8 @@ class Truths final : public Accumulator {
   }
   Result<void> decode(ByteView from) override {
     StateReader in(from, kAggregateVersion);
-    true_ = in.integer();
-    false_ = in.integer();
+    true_ = in.counted();
+    false_ = in.counted();
     return in.finish();
   }
   size_t size_bytes() const override { return sizeof(*this); }

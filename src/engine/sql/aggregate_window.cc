@@ -76,7 +76,7 @@ class Places final : public Accumulator {
       if (row >= added_ || (!entries_.empty() && row <= entries_.back().row)) in.spoil();
       entries_.push_back({row, OwnedValue(shape_->lane, in.value(shape_->lane))});
     }
-    if (current_counts_ && entries_.empty() && added_ > 0) in.spoil();
+    if (offset_ == 0 && shape_->which != Which::kLag) in.spoil();
     return in.finish();
   }
   size_t size_bytes() const override {
@@ -108,13 +108,14 @@ class Places final : public Accumulator {
 
   std::optional<size_t> index() const {
     const size_t size = entries_.size();
+    if (size == 0) return std::nullopt;
     if (shape_->which == Which::kLag) {
       if (offset_ == 0 && !current_counts_) return std::nullopt;
       const size_t before = size - (current_counts_ ? 1 : 0);
       if (offset_ > before) return std::nullopt;
       return before - offset_;
     }
-    if (size == 0 || offset_ > size) return std::nullopt;
+    if (offset_ > size) return std::nullopt;
     switch (shape_->which) {
       case Which::kFirst:
         return 0;

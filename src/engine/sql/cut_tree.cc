@@ -301,7 +301,7 @@ void CutTree::decode(StateReader& from, size_t points) {
   constexpr size_t kSampleBytes = 9;
   for (size_t left = from.count(kSampleBytes, forest_.options_.sample_size);
        left > 0 && !from.bad(); --left) {
-    const double weight = from.real();
+    const double weight = from.finite();
     const size_t point = from.unsigned_integer();
     if (point >= points) return from.spoil();
     ++forest_.points_[point].uses;
@@ -335,7 +335,7 @@ size_t CutTree::decode_node(StateReader& from, size_t points, size_t depth) {
     return index;
   }
   const size_t dimension = from.unsigned_integer();
-  const double cut = from.real();
+  const double cut = from.finite();
   if (dimension >= forest_.options_.dimensions) from.spoil();
   if (from.bad()) return index;
   const size_t first = decode_node(from, points, depth + 1);

@@ -89,7 +89,7 @@ void Forest::decode(StateReader& from) {
   for (size_t i = 0; i < count && !from.bad(); ++i) {
     Point point;
     point.number = from.unsigned_integer();
-    for (size_t d = 0; d < options_.dimensions; ++d) point.at.push_back(from.real());
+    for (size_t d = 0; d < options_.dimensions; ++d) point.at.push_back(from.finite());
     points_.push_back(std::move(point));
   }
   for (const auto& tree : trees_) {

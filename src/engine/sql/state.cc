@@ -2,6 +2,7 @@
 #include "engine/sql/state.h"
 
 #include <bit>
+#include <cmath>
 
 namespace suiro::sql {
 
@@ -54,6 +55,26 @@ uint64_t StateReader::unsigned_integer() {
 int64_t StateReader::integer() {
   const uint64_t value = unsigned_integer();
   return static_cast<int64_t>((value >> 1) ^ (uint64_t{0} - (value & 1)));
+}
+
+int64_t StateReader::bounded() {
+  constexpr int64_t kMost = int64_t{1} << 60;
+  const int64_t value = integer();
+  if (value <= kMost && value >= -kMost) return value;
+  bad_ = true;
+  return 0;
+}
+
+int64_t StateReader::counted() {
+  const int64_t value = bounded();
+  if (value < 0) bad_ = true;
+  return value < 0 ? 0 : value;
+}
+
+double StateReader::finite() {
+  const double value = real();
+  if (!std::isfinite(value)) bad_ = true;
+  return value;
 }
 
 double StateReader::real() {

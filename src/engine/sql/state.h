@@ -34,7 +34,13 @@ class StateReader {
   StateReader(ByteView from, uint8_t version);
   uint64_t unsigned_integer();
   int64_t integer();
+  // A count or time: within 2^60 either way, so that what follows cannot overflow.
+  int64_t bounded();
+  // As bounded(), from 0.
+  int64_t counted();
   double real();
+  // As real(), but neither NaN nor infinite.
+  double finite();
   std::string_view text();  // lives as long as the bytes that are read
   Value value(Lane lane);
   // A number of things that follow, each of at least `bytes_each` bytes, at most `most`.

@@ -80,7 +80,7 @@ class ForestTable final : public TableFunction {
     StateReader in(from, kTableVersion);
     recent_.clear();
     for (size_t left = in.count(8, options_->forest.dimensions); left > 0; --left) {
-      recent_.push_back(in.real());
+      recent_.push_back(in.finite());
     }
     forest_ = std::make_unique<Forest>(options_->forest);
     forest_->decode(in);

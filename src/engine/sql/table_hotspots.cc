@@ -119,7 +119,7 @@ class Hotspots final : public TableFunction {
     const size_t numbers = options_->columns.size();
     for (size_t left = in.count(8 * numbers, options_->window); left > 0 && !in.bad(); --left) {
       std::vector<double> point;
-      for (size_t i = 0; i < numbers; ++i) point.push_back(in.real());
+      for (size_t i = 0; i < numbers; ++i) point.push_back(in.finite());
       put(std::move(point));
     }
     return in.finish();

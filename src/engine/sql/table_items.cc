@@ -245,7 +245,7 @@ class TumblingItems final : public TableFunction {
   Result<void> decode(ByteView from) override {
     StateReader in(from, kTableVersion);
     const bool open = in.unsigned_integer() != 0;
-    const int64_t start = in.integer();
+    const int64_t start = in.bounded();
     start_ = open ? std::optional(start) : std::nullopt;
     sketch_->decode(in);
     return in.finish();

@@ -71,6 +71,7 @@ class GroupRank final : public TableFunction {
     StateReader in(from, kTableVersion);
     time_ms_ = in.integer();
     waiting_since_ms_ = in.integer();
+    if (waiting_since_ms_ != kNotYet && std::abs(waiting_since_ms_) > kLatestMs) in.spoil();
     group_.clear();
     bytes_ = 0;
     const size_t columns = options_->schema.size() - 1;
@@ -85,6 +86,7 @@ class GroupRank final : public TableFunction {
   size_t size_bytes() const override { return sizeof(*this) + bytes_; }
 
  private:
+  static constexpr int64_t kLatestMs = int64_t{1} << 60;
   static constexpr int64_t kNotYet = std::numeric_limits<int64_t>::min();
 
   Lane lane(size_t column) const { return options_->schema[column].type.lane(); }

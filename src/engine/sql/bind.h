@@ -218,6 +218,8 @@ class Binder {
   };
   Result<Combined> combine(Side left, Side right, Joining how, std::vector<ExprPtr> conditions,
                            Position at);
+  Result<NodePtr> filtered_relation(NodePtr relation, std::vector<ExprPtr>& conditions,
+                                    size_t left_columns);
   Result<NodePtr> stream_join(const Side& left, const Side& right, Scope& both, Joining how,
                               std::vector<ExprPtr> conditions, Position at);
   Result<std::vector<ExprPtr>> join_conditions(const AstSource& ast, const Side& left,

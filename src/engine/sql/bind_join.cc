@@ -289,10 +289,32 @@ Result<Binder::Combined> Binder::combine(Side left, Side right, Joining how,
   for (size_t i = left_columns; i < scope.facts.size(); ++i) scope.facts[i] = {};
   LookupNode lookup;
   lookup.kind = kind;
+  TRY(right.node, filtered_relation(std::move(right.node), conditions, left_columns));
   TRY(lookup.keys, equi_keys(conditions, left_columns));
   TRY(lookup.condition, both_of(std::move(conditions)));
   out.side.node = make_node(scope.schema, {left.node, right.node}, at, std::move(lookup));
   return out;
+}
+
+// Takes out of `conditions` what the relation alone decides: fewer of its rows are kept.
+Result<NodePtr> Binder::filtered_relation(NodePtr relation, std::vector<ExprPtr>& conditions,
+                                          size_t left_columns) {
+  std::vector<ExprPtr> own, rest;
+  for (auto& condition : conditions) {
+    if (reads(*condition, left_columns) != Reads::kRight || has_rowtime(*condition)) {
+      rest.push_back(std::move(condition));
+      continue;
+    }
+    TRY(ExprPtr one, rewrite(condition, [&](const ExprPtr& x) -> Result<ExprPtr> {
+          if (x->kind != Expr::Kind::kColumn) return ExprPtr();
+          Expr copy = *x;
+          copy.column -= left_columns;
+          return made(std::move(copy));
+        }));
+    own.push_back(std::move(one));
+  }
+  conditions = std::move(rest);
+  return filtered(std::move(relation), std::move(own));
 }
 
 Result<NodePtr> Binder::stream_join(const Side& left, const Side& right, Scope& both, Joining how,

@@ -105,7 +105,7 @@ Result<void> Binder::bind_where(Selected& state) {
   return ok();
 }
 
-// What a lookup's stream alone decides is decided before the lookup.
+// What one side of a lookup alone decides is decided before the lookup.
 Result<NodePtr> Binder::filtered(NodePtr node, std::vector<ExprPtr> conditions) {
   if (const auto* lookup = std::get_if<LookupNode>(&node->what)) {
     const size_t left_columns = node->inputs[0]->schema.size();
@@ -117,9 +117,13 @@ Result<NodePtr> Binder::filtered(NodePtr node, std::vector<ExprPtr> conditions) 
       (left ? below : rest).push_back(std::move(condition));
     }
     conditions = std::move(rest);
-    if (!below.empty()) {
-      TRY(NodePtr input, filtered(node->inputs[0], std::move(below)));
-      node = make_node(node->schema, {std::move(input), node->inputs[1]}, node->at, *lookup);
+    TRY(NodePtr input, filtered(node->inputs[0], std::move(below)));
+    NodePtr relation = node->inputs[1];
+    if (lookup->kind == JoinKind::kInner) {
+      TRY(relation, filtered_relation(std::move(relation), conditions, left_columns));
+    }
+    if (input != node->inputs[0] || relation != node->inputs[1]) {
+      node = make_node(node->schema, {std::move(input), std::move(relation)}, node->at, *lookup);
     }
   }
   TRY(ExprPtr filter, both_of(std::move(conditions)));

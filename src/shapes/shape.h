@@ -177,7 +177,8 @@ struct LackingOperation {
 enum class Validation : uint8_t { kStandard, kSqs, kS3, kQuery, kLogs };
 
 struct ServiceModel {
-  std::string_view id;  // folder name of the service and its signing name: "sqs"
+  std::string_view id;            // of the model and in the registry: "sqs"
+  std::string_view signing_name;  // in the credential scope; two versions of an API share one
   std::string_view api_version;
   std::string_view json_version;   // "1.0"; empty where the JSON protocol is not spoken
   std::string_view target_prefix;  // of X-Amz-Target, without the dot

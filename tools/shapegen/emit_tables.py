@@ -244,7 +244,9 @@ class Tables:
             yield "};"
         validation = VALIDATION[choices.get("validation", "standard")]
         yield "constinit const ServiceModel kService = " + brace([
-            ("id", string(self.model.service)), ("api_version", string(meta.get("apiVersion", ""))),
+            ("id", string(self.model.service)),
+            ("signing_name", string(meta.get("signingName", self.model.service))),
+            ("api_version", string(meta.get("apiVersion", ""))),
             ("json_version", string(meta.get("jsonVersion", ""))),
             ("target_prefix", string(meta.get("targetPrefix", ""))),
             ("xml_namespace", string(self.xml_namespace(meta))),

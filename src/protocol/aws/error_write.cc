@@ -215,16 +215,25 @@ Response render(const ErrorPlace& place, const Document& document, const shapes:
   return response;
 }
 
+// One detail into the member of its name; of a list, one more element.
+bool fill_member(const Member* member, Value& value, std::string_view text) {
+  if (member == nullptr) return false;
+  const Shape* shape = member->shape;
+  if (shape->kind < shapes::Kind::kList) {
+    return shapes::read_scalar(text, *shape, member->emplace(value.data())).has_value();
+  }
+  if (shape->kind != shapes::Kind::kList || shape->element->kind >= shapes::Kind::kList) {
+    return false;
+  }
+  void* element = shape->list->append(member->emplace(value.data()));
+  return shapes::read_scalar(text, *shape->element, element).has_value();
+}
+
 // Puts the error's details into the members of its shape; what has no member stays in `details`.
 Value fill(const Shape& shape, const Error& error, Document& document) {
   Value value(shape);
   for (const auto& [name, text] : error.details) {
-    const Member* member = shape.find(name);
-    const bool scalar = member != nullptr && member->shape->kind < shapes::Kind::kList;
-    if (scalar && shapes::read_scalar(text, *member->shape, member->emplace(value.data()))) {
-      continue;
-    }
-    document.details.emplace_back(name, text);
+    if (!fill_member(shape.find(name), value, text)) document.details.emplace_back(name, text);
   }
   document.message_member = find_message(shape);
   if (document.message_member != nullptr) {

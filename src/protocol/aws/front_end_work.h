@@ -33,7 +33,7 @@ struct FrontEnd::Work {
     return {incoming.method, incoming.path, incoming.query, incoming.headers};
   }
   Demand demand(const std::string& region, TimePoint now) const {
-    return {family(), std::string(service->id), region, now};
+    return {family(), std::string(service->signing_name), region, now};
   }
   // The last that is made of it: takes what it tells.
   Exchange to_exchange() {

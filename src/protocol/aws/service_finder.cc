@@ -55,11 +55,23 @@ bool is_form(const http::Request& request) {
   return type != nullptr && to_lower(*type).starts_with("application/x-www-form-urlencoded");
 }
 
+// Versions of an API that share a signing name are told apart by the target.
+const ServiceModel* of_scope(const http::Request& request, std::string_view scope_service) {
+  const ServiceModel* service = shapes::find_service(scope_service);
+  const std::string* target = request.header("x-amz-target");
+  if (target == nullptr) return service;
+  std::string_view prefix = std::string_view(*target).substr(0, target->rfind('.'));
+  if (service != nullptr && service->target_prefix == prefix) return service;
+  const ServiceModel* sibling = first_that([&](const ServiceModel& one) {
+    return one.signing_name == scope_service && !prefix.empty() && one.target_prefix == prefix;
+  });
+  return sibling != nullptr ? sibling : service;
+}
+
 }  // namespace
 
 Found find_service(const http::Request& request, std::string_view scope_service) {
-  if (!scope_service.empty())
-    return {shapes::find_service(scope_service), std::string(scope_service)};
+  if (!scope_service.empty()) return {of_scope(request, scope_service), std::string(scope_service)};
   if (const std::string* target = request.header("x-amz-target")) {
     std::string_view prefix = std::string_view(*target).substr(0, target->rfind('.'));
     return {first_that([&](const ServiceModel& one) {

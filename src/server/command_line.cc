@@ -60,6 +60,7 @@ struct UpOptions {
                      "Throughput of a stream's shard: none, or aws for that of AWS")
         ->check(CLI::IsMember({"none", "aws"}))
         ->default_str(flags.kinesis_limits);
+    add_analytics();
     command->add_option("--access-log-bucket", flags.access_log_bucket,
                         "Deliver the access log to this bucket");
     command->add_option("--access-log-prefix", flags.access_log_prefix, "Prefix of its keys");
@@ -72,6 +73,33 @@ struct UpOptions {
     command->add_option("--log-level", flags.log_level, "debug, info, warning or error")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
         ->default_str(flags.log_level);
+  }
+
+  void add_analytics() {
+    AnalyticsSettings& to = flags.analytics;
+    command->add_option("--analytics-heartbeat-ms", to.heartbeat_ms,
+                        "How soon silent inputs of SQL applications close windows (0: never)");
+    command->add_option("--analytics-checkpoint-seconds", to.checkpoint_seconds,
+                        "How often a SQL application's state is written");
+    command->add_option("--analytics-state-mb", to.state_mb, "Memory of one SQL application");
+    command->add_option("--analytics-tsdiff", to.tsdiff, "What TSDIFF gives")
+        ->check(CLI::IsMember({"absolute", "end-minus-start", "first-minus-second"}))
+        ->default_str(to.tsdiff);
+    command->add_flag("--analytics-slash-comments", to.slash_comments, "SQL: // begins a comment");
+    command->add_flag("--analytics-metadata-in-star", to.metadata_in_star,
+                      "SQL: SELECT * lists the metadata columns of records");
+  }
+
+  void choose_analytics(AnalyticsSettings& to) const {
+    auto take = [&](const char* option, auto member) {
+      if (given(option)) to.*member = flags.analytics.*member;
+    };
+    take("--analytics-heartbeat-ms", &AnalyticsSettings::heartbeat_ms);
+    take("--analytics-checkpoint-seconds", &AnalyticsSettings::checkpoint_seconds);
+    take("--analytics-state-mb", &AnalyticsSettings::state_mb);
+    take("--analytics-tsdiff", &AnalyticsSettings::tsdiff);
+    take("--analytics-slash-comments", &AnalyticsSettings::slash_comments);
+    take("--analytics-metadata-in-star", &AnalyticsSettings::metadata_in_star);
   }
 
   bool given(const char* option) const { return command->count(option) > 0; }
@@ -99,6 +127,7 @@ struct UpOptions {
     choose("--encryption-key-file", &Settings::encryption_key_file, s);
     choose("--sandbox-memory-mb", &Settings::sandbox_memory_mb, s);
     choose("--kinesis-limits", &Settings::kinesis_limits, s);
+    choose_analytics(s.analytics);
     choose("--access-log-bucket", &Settings::access_log_bucket, s);
     choose("--access-log-prefix", &Settings::access_log_prefix, s);
     choose("--access-log-interval", &Settings::access_log_interval, s);

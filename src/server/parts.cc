@@ -15,6 +15,24 @@ aws::FrontEndConfig front_end_config(const Settings& settings) {
           settings.auth == Auth::kOn ? aws::Auth::kOn : aws::Auth::kOff};
 }
 
+analytics::Config analytics_config(const AnalyticsSettings& settings) {
+  using Tsdiff = sql::FunctionOptions::Tsdiff;
+  analytics::Config config;
+  config.heartbeat = Millis(settings.heartbeat_ms);
+  config.checkpoint_interval = std::chrono::seconds(settings.checkpoint_seconds);
+  config.state_bytes_max = static_cast<size_t>(settings.state_mb) << 20;
+  config.operator_bytes_max = config.state_bytes_max / 4;
+  if (settings.tsdiff == "end-minus-start") config.functions.tsdiff = Tsdiff::kEndMinusStart;
+  if (settings.tsdiff == "first-minus-second") config.functions.tsdiff = Tsdiff::kFirstMinusSecond;
+  if (settings.slash_comments) {
+    config.language.slash_comments = sql::LanguageOptions::SlashComments::kAccept;
+  }
+  if (settings.metadata_in_star) {
+    config.language.metadata_in_star = sql::LanguageOptions::MetadataInStar::kShow;
+  }
+  return config;
+}
+
 kinesis::Config kinesis_config(const Settings& settings) {
   kinesis::Config config;
   if (settings.kinesis_limits == "aws") config.limits = kinesis::Limits::kAws;
@@ -82,6 +100,7 @@ App::Parts::Parts(const Options& o)
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
       firehose(o.kernel),
+      analytics(o.kernel, analytics_config(o.settings.analytics)),
       relay(o.kernel, o.settings.relays),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); }},
       front_end(o.shards, o.clock, o.random, registry, identities, front_end_config(o.settings)),
@@ -149,6 +168,7 @@ void App::Parts::wire() {
   kinesis.add_operations(registry);
   lambda->add_operations(registry);
   firehose.add_operations(registry);
+  analytics.add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
   front_end.set_cors([this](aws::CorsQuestion question) { return cors(std::move(question)); });
@@ -229,6 +249,7 @@ Task<Result<void>> App::Parts::start() {
   report_protections();
   CO_TRY_VOID(co_await lambda->start());
   CO_TRY_VOID(co_await firehose.start());
+  CO_TRY_VOID(co_await analytics.start());
   co_return co_await relay.start();
 }
 
@@ -248,6 +269,7 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await relay.stop();
+  co_await analytics.stop();
   co_await firehose.close();
   co_await lambda->stop();
   co_await firehose.stop();

@@ -11,6 +11,7 @@
 #include "server/code_links.h"
 #include "server/identities.h"
 #include "server/own_service.h"
+#include "services/analytics/service.h"
 #include "services/firehose/service.h"
 #include "services/kinesis/service.h"
 #include "services/lambda/service.h"
@@ -51,6 +52,7 @@ struct App::Parts {
   std::unique_ptr<sandbox::Host> sandboxes;
   std::unique_ptr<lambda::Service> lambda;
   firehose::Service firehose;
+  analytics::Service analytics;
   relay::Service relay;
   OwnService own;
   aws::FrontEnd front_end;

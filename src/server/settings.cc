@@ -123,6 +123,19 @@ Result<relay::RelayConfig> read_relay(const std::filesystem::path& file, const t
   return out;
 }
 
+Result<void> read_analytics(const std::filesystem::path& file, const toml::table& table,
+                            AnalyticsSettings& s) {
+  TableReader analytics(file, table, "analytics.");
+  TRY_VOID(analytics.take<int64_t>("heartbeat_ms", [&](int64_t n) { s.heartbeat_ms = n; }));
+  TRY_VOID(
+      analytics.take<int64_t>("checkpoint_seconds", [&](int64_t n) { s.checkpoint_seconds = n; }));
+  TRY_VOID(analytics.take<int64_t>("state_mb", [&](int64_t n) { s.state_mb = n; }));
+  TRY_VOID(analytics.take("tsdiff", s.tsdiff));
+  TRY_VOID(analytics.take("slash_comments", s.slash_comments));
+  TRY_VOID(analytics.take("metadata_in_star", s.metadata_in_star));
+  return analytics.finish();
+}
+
 Result<void> read_tables(const std::filesystem::path& file, const toml::table& root, Settings& s) {
   TableReader top(file, root, "");
   TRY_VOID(top.take<std::string>("data", [&](auto& text) { s.data = text; }));
@@ -158,6 +171,9 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
     TableReader kinesis(file, *table, "kinesis.");
     TRY_VOID(kinesis.take("limits", s.kinesis_limits));
     TRY_VOID(kinesis.finish());
+  }
+  if (const auto* table = top.section("analytics")) {
+    TRY_VOID(read_analytics(file, *table, s.analytics));
   }
   if (const auto* table = top.section("access_log")) {
     TableReader log(file, *table, "access_log.");
@@ -214,6 +230,21 @@ Result<void> validate(const Settings& s) {
   if (s.access_log_interval < std::chrono::minutes(1) ||
       s.access_log_interval > std::chrono::minutes(60)) {
     return bad("access_log.interval_minutes must be from 1 to 60");
+  }
+  const AnalyticsSettings& analytics = s.analytics;
+  if (analytics.heartbeat_ms < 0 || analytics.heartbeat_ms > 3'600'000) {
+    return bad("analytics.heartbeat_ms must be between 0 and 3600000");
+  }
+  if (analytics.checkpoint_seconds < 1 || analytics.checkpoint_seconds > 3'600) {
+    return bad("analytics.checkpoint_seconds must be between 1 and 3600");
+  }
+  if (analytics.state_mb < 16 || analytics.state_mb > 1'048'576) {
+    return bad("analytics.state_mb must be between 16 and 1048576");
+  }
+  if (analytics.tsdiff != "absolute" && analytics.tsdiff != "end-minus-start" &&
+      analytics.tsdiff != "first-minus-second") {
+    return bad(
+        "analytics.tsdiff must be \"absolute\", \"end-minus-start\" or \"first-minus-second\"");
   }
   if (s.kinesis_limits != "none" && s.kinesis_limits != "aws") {
     return bad("kinesis.limits must be \"none\" or \"aws\"");

@@ -16,6 +16,16 @@ namespace suiro::server {
 enum class Auth { kOn, kOff };
 enum class Sandboxing { kRequired, kBestEffort };
 
+// [analytics]: SQL applications.
+struct AnalyticsSettings {
+  int64_t heartbeat_ms = 1'000;  // how soon silent inputs close windows; 0: never
+  int64_t checkpoint_seconds = 10;
+  int64_t state_mb = 1'024;         // of one application's operators together
+  std::string tsdiff = "absolute";  // or "end-minus-start", "first-minus-second"
+  bool slash_comments = false;      // whether "//" begins a comment
+  bool metadata_in_star = false;    // whether SELECT * lists a record's metadata columns
+};
+
 struct Settings {
   std::filesystem::path data;  // the data directory; created with mode 0700 where it is missing
   std::string listen = "127.0.0.1:4566";  // port 0: the system chooses; the ready line tells
@@ -31,7 +41,8 @@ struct Settings {
   Sandboxing sandboxing = Sandboxing::kRequired;
   uint64_t sandbox_memory_mb = 0;  // for all running functions together; 0: half of the machine's
   std::string kinesis_limits = "none";  // or "aws": the throughput of a shard
-  std::string access_log_bucket;        // empty: the log stays in the data directory
+  AnalyticsSettings analytics;
+  std::string access_log_bucket;  // empty: the log stays in the data directory
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};
   std::string log_level = "info";

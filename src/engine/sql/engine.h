@@ -53,7 +53,7 @@ struct EngineOptions {
   // ROWTIME of a tumbling window's rows.
   enum class GroupRowtime { kWindowEnd, kWindowStart } group_rowtime = GroupRowtime::kWindowEnd;
   int64_t start_ms = 0;  // CURRENT_TIMESTAMP; ROWTIME of rows that come from VALUES alone
-  uint64_t seed = 0;
+  uint64_t seed = 0;     // not read yet: table functions that roll dice have seeds of their own
 };
 
 // A record that became no row, for error_stream.

@@ -37,6 +37,11 @@ class CsvReader final : public RecordReader {
   void read(const InputRecord& record, RowWriter& writer,
             std::vector<Rejection>& rejected) override {
     std::string_view rest = record.data;
+    if (!is_valid_utf8(rest)) {
+      rejected.push_back(reject(
+          record, Error{errors::kInvalidFormat, "the record is no UTF-8", Retry::kNever, {}}));
+      return;
+    }
     for (size_t rows = 0; !rest.empty(); ++rows) {
       if (rows >= kInputRowsPerRecordMax) {
         rejected.push_back(reject(

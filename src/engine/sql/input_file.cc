@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <deque>
 #include <fstream>
 #include <sstream>
 
@@ -51,48 +52,48 @@ Result<InputFile> InputFile::open(const std::string& path, const InputSchema& sc
   return out;
 }
 
-// Rows take the time of their column; what cannot be read, that of the record before it.
-void InputFile::stamp(const InputRecord& record, MappedRows& one) {
-  if (rowtime_column_ < 0) {
-    last_ms_ = record.rowtime_ms;
-    return;
+// The mapper was given the number of each record in the batch as its time. Rows take the time of
+// their column; what cannot be read, that of the record before it.
+void InputFile::stamp(std::span<const InputRecord> records, MappedRows& batch) {
+  size_t row = 0, rejected = 0;
+  auto& times = batch.rows.rowtimes_ms;
+  for (size_t number = 0; number < records.size(); ++number) {
+    if (rowtime_column_ < 0) last_ms_ = records[number].arrival_ms;
+    const auto is_of = [&](int64_t time) { return time == static_cast<int64_t>(number); };
+    for (; row < times.size() && is_of(times[row]); ++row) {
+      if (rowtime_column_ >= 0) {
+        const Vector& column = batch.rows.columns[static_cast<size_t>(rowtime_column_)];
+        const Value time = value_at(column, row);
+        if (!time.null) last_ms_ = time.integer;
+      }
+      times[row] = last_ms_;
+    }
+    for (; rejected < batch.rejected.size() && is_of(batch.rejected[rejected].rowtime_ms);
+         ++rejected) {
+      batch.rejected[rejected].rowtime_ms = last_ms_;
+    }
   }
-  const Vector& times = one.rows.columns[static_cast<size_t>(rowtime_column_)];
-  for (size_t i = 0; i < one.rows.size(); ++i) {
-    const Value time = value_at(times, i);
-    if (!time.null) last_ms_ = time.integer;
-    one.rows.rowtimes_ms[i] = last_ms_;
-  }
-  for (Rejection& each : one.rejected) each.rowtime_ms = last_ms_;
 }
 
 void InputFile::next(size_t records_max, MappedRows& out) {
   const size_t end = text_->size() - kInputPaddingBytes;
   const std::string_view text(text_->data(), end);
-  out = {};
-  for (size_t i = 0; i < records_max && at_ < end; ++i) {
+  std::vector<InputRecord> records;
+  std::deque<std::string> numbers;
+  while (records.size() < records_max && at_ < end) {
     const size_t line = std::min(text.find(delimiter_, at_), end);
     InputRecord record;
     record.data = text.substr(at_, line - at_);
-    record.rowtime_ms = options_.start_ms + static_cast<int64_t>(records_) * options_.pace_ms;
-    record.arrival_ms = record.rowtime_ms;
-    record.shard_id = "shardId-000000000000";
-    const std::string number = std::to_string(records_);
-    record.sequence_number = number;
     at_ = line + delimiter_.size();
     if (record.data.find_first_not_of(" \t\r\n") == std::string_view::npos) continue;
-    ++records_;
-    MappedRows one;
-    mapper_->map({&record, 1}, text_, InputMapper::Padding::kPresent, one);
-    stamp(record, one);
-    if (out.rows.columns.empty()) out.rows.columns.resize(one.rows.columns.size());
-    for (size_t c = 0; c < one.rows.columns.size(); ++c) {
-      out.rows.columns[c].lane = one.rows.columns[c].lane;
-    }
-    for (size_t row = 0; row < one.rows.size(); ++row) append_row(out.rows, one.rows, row);
-    add_owners(out.rows, one.rows);
-    for (Rejection& each : one.rejected) out.rejected.push_back(std::move(each));
+    record.rowtime_ms = static_cast<int64_t>(records.size());
+    record.arrival_ms = options_.start_ms + static_cast<int64_t>(records_) * options_.pace_ms;
+    record.shard_id = "shardId-000000000000";
+    record.sequence_number = numbers.emplace_back(std::to_string(records_++));
+    records.push_back(record);
   }
+  mapper_->map(records, text_, InputMapper::Padding::kPresent, out);
+  stamp(records, out);
 }
 
 }  // namespace suiro::sql

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ class InputFile {
 
  private:
   InputFile() = default;
-  void stamp(const InputRecord& record, MappedRows& one);
+  void stamp(std::span<const InputRecord> records, MappedRows& batch);
 
   InputFileOptions options_;
   std::shared_ptr<const std::string> text_;

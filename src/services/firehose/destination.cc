@@ -51,6 +51,21 @@ Result<LogPlace> log_of(const std::optional<shape::CloudWatchLoggingOptions>& op
   return out;
 }
 
+// A key that S3 refuses would hold the lane for ever.
+Result<void> check_length(const Prefix& prefix, size_t extension_bytes) {
+  // The longest names of month and day, and the longest type of error.
+  constexpr auto kLongest =
+      std::chrono::sys_days(std::chrono::year(2026) / std::chrono::September / 30);
+  SeededRandom random(1);
+  PrefixFacts facts{TimePoint(kLongest), "AmazonOpenSearchService-failed"};
+  size_t bytes = prefix.evaluate(facts, TimeZone(), random).size();
+  if (bytes + kObjectNameBytesMax + extension_bytes <= kObjectKeyBytesMax) return ok();
+  return invalid(
+      fmt::format("The prefix is too long: with it the names of objects have more than "
+                  "{} bytes",
+                  kObjectKeyBytesMax));
+}
+
 // What S3DestinationConfiguration and ExtendedS3DestinationConfiguration have in common.
 template <class Configuration>
 Result<S3Target> s3_of(const Configuration& in) {
@@ -74,6 +89,8 @@ Result<S3Target> s3_of(const Configuration& in) {
   TRY(out.buffering, buffering_of(in.buffering_hints, 128));
   TRY(out.compression, compression_of(in.compression_format.value_or("UNCOMPRESSED")));
   out.extension = extension_of(out.compression);
+  TRY_VOID(check_length(out.prefix, out.extension.size()));
+  TRY_VOID(check_length(out.error_prefix, out.extension.size()));
   TRY(out.log, log_of(in.cloud_watch_logging_options));
   return out;
 }
@@ -179,6 +196,8 @@ Result<void> compile_s3(const std::string& document, Destination& out) {
   if (!zone) return invalid(fmt::format("CustomTimeZone {} is not known", *in.custom_time_zone));
   out.s3.zone = *std::move(zone);
   if (in.file_extension && !in.file_extension->empty()) out.s3.extension = *in.file_extension;
+  TRY_VOID(check_length(out.s3.prefix, out.s3.extension.size()));
+  TRY_VOID(check_length(out.s3.error_prefix, out.s3.extension.size()));
   if (in.s3_backup_mode.value_or("Disabled") == "Enabled") {
     if (!in.s3_backup_configuration) {
       return invalid("S3BackupConfiguration is required where S3BackupMode is Enabled");

@@ -15,7 +15,9 @@ inline constexpr size_t kRecordBytesMax = 1000 << 10;
 inline constexpr size_t kBatchBytesMax = 4 << 20;
 inline constexpr size_t kStreamsMax = 5000;
 inline constexpr size_t kTagsMax = 50;
-inline constexpr size_t kPrefixBytesMax = 1024;  // evaluated
+inline constexpr size_t kObjectKeyBytesMax = 1024;  // prefix, name and extension
+// "<stream>-<version>-yyyy-MM-dd-HH-mm-ss-<uuid>" at its longest.
+inline constexpr size_t kObjectNameBytesMax = 64 + 1 + 10 + 1 + 19 + 1 + 36;
 inline constexpr uint64_t kSizeDefaultMb = 5;
 inline constexpr int32_t kIntervalDefaultSeconds = 300;
 inline constexpr uint64_t kLambdaSizeDefaultMb = 1;

@@ -128,6 +128,11 @@ Task<Result<std::string>> Logic::create(CreateRequest request) {
     auto shards = co_await stream->shards(request.source_arn);
     if (!shards) co_return invalid(shards.error().message);
   }
+  CO_TRY(Names names, co_await list({.after = {}, .names_max = kStreamsMax, .source = {}}));
+  if (names.names.size() >= kStreamsMax) {
+    co_return fail("LimitExceededException",
+                   fmt::format("There are {} delivery streams already", kStreamsMax));
+  }
   std::string arn = context_.arn_of(request.name);
   Executor owner = context_.owner(request.name);
   auto go = [this, request = std::move(request),

@@ -129,6 +129,13 @@ TEST_F(FirehoseTest, LimitsAreAwss) {
   EXPECT_EQ(code(put("s", std::vector<Bytes>(5, Bytes(900 << 10, 'x')))),
             "InvalidArgumentException");
   EXPECT_EQ(code(put("t", {"x"})), "ResourceNotFoundException");
+  auto prefixed = [](size_t bytes) {
+    return s3_document(fmt::format(R"(,"Prefix":"{}")", std::string(bytes, 'p')));
+  };
+  EXPECT_EQ(code(create("long", prefixed(1000))), "InvalidArgumentException");
+  // The error prefix has a type and a time behind it.
+  EXPECT_EQ(code(create("long", prefixed(1024 - 132 - 31 - 14 + 1))), "InvalidArgumentException");
+  EXPECT_EQ(code(create("long", prefixed(1024 - 132 - 31 - 14))), "ok");
 }
 
 TEST_F(FirehoseTest, NamesAreListedInOrder) {

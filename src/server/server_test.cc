@@ -41,6 +41,12 @@ TEST_F(ServerTest, SettingsAreReadAndMistakesHaveAPlace) {
   EXPECT_EQ(settings.access_log_interval, std::chrono::minutes(1));
   EXPECT_TRUE(validate(settings));
 
+  ASSERT_TRUE(load_settings(write("[kinesis]\nlimits = \"aws\"\n"), settings));
+  EXPECT_EQ(settings.kinesis_limits, "aws");
+  EXPECT_TRUE(validate(settings));
+  settings.kinesis_limits = "some";
+  EXPECT_FALSE(validate(settings));
+
   auto unknown = load_settings(write("region = \"x\"\nregoin = \"y\"\n"), settings);
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("suiro.toml:2:"));

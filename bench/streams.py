@@ -6,6 +6,8 @@ import statistics
 import subprocess
 import time
 
+from botocore.config import Config
+
 import rivals
 
 RECORD_BYTES = 113
@@ -84,7 +86,9 @@ def make_system(server):
     table = "".join(f"u{user:07},segment-{user % 10}\n" for user in range(10_000))
     s3.put_object(Bucket="bench", Key="segments.csv", Body=table.encode())
     server.client("kinesis").create_stream(StreamName="bench", ShardCount=2)
-    server.client("firehose").create_delivery_stream(
+    # An interval below 60 s: newer than what Debian's boto3 knows of the service.
+    firehose = server.client("firehose", config=Config(parameter_validation=False))
+    firehose.create_delivery_stream(
         DeliveryStreamName="bench", ExtendedS3DestinationConfiguration={
             "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bench", "Prefix": "out/",
             "CompressionFormat": "GZIP",

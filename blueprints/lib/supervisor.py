@@ -69,14 +69,14 @@ class Supervisor:
                              capture_output=True, text=True).stdout
         return dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", out, re.M))
 
-    def client(self, service, attempts=10):
+    def client(self, service, attempts=10, **config):
         """Ten attempts: what was not acknowledged when the server was killed is sent again."""
         env = self.environment()
         return boto3.client(
             service, endpoint_url=self.endpoint, region_name=env["AWS_DEFAULT_REGION"],
             aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"max_attempts": attempts, "mode": "standard"}))
+            config=Config(retries={"max_attempts": attempts, "mode": "standard"}, **config))
 
     def suiro(self, *arguments):
         """Output of a command of the binary."""

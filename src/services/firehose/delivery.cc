@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/firehose/delivery.h"
 
+#include "base/blocking.h"
 #include "base/log.h"
-#include "services/firehose/blocking.h"
 #include "services/firehose/errors.h"
 
 namespace suiro::firehose {

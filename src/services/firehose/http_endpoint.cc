@@ -3,7 +3,7 @@
 // delivery request and response specifications").
 #include <boost/json.hpp>
 
-#include "services/firehose/blocking.h"
+#include "base/blocking.h"
 #include "services/firehose/endpoint.h"
 
 namespace suiro::firehose {

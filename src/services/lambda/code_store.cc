@@ -9,9 +9,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/blocking.h"
 #include "base/digest.h"
 #include "base/log.h"
-#include "services/lambda/blocking.h"
 #include "services/lambda/errors.h"
 #include "services/lambda/limits.h"
 #include "services/lambda/unzip.h"

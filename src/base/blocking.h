@@ -12,7 +12,7 @@
 
 #include "base/task.h"
 
-namespace suiro::firehose {
+namespace suiro {
 
 // `work`: a callable without arguments, run on a thread of `pool`; what it captures must be values
 // or outlive the call. The pool outlives every call. Without a pool (null) it runs here and now.
@@ -33,4 +33,4 @@ Task<T> on_pool(asio::thread_pool* pool, Work work) {
       start, use_task, std::move(work));
 }
 
-}  // namespace suiro::firehose
+}  // namespace suiro

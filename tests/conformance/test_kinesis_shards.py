@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kinesis Data Streams: shards, settings, tags and consumers, with boto3, `aws` and plain JSON."""
 import json
-from concurrent.futures import ThreadPoolExecutor
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError

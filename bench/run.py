@@ -319,11 +319,11 @@ def main():
             for depth in map(int, options.depths.split(",")):
                 bench.queues(depth)
             bench.depths()
-    finally:
+    finally:  # what was measured is shown, whatever happened
         shutil.rmtree(bench.directory, ignore_errors=True)
-    bench.table()
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(bench.rows, indent=1) + "\n")
+        bench.table()
+        if options.json:
+            pathlib.Path(options.json).write_text(json.dumps(bench.rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

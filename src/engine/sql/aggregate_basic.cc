@@ -234,11 +234,15 @@ class Distinct final : public Accumulator {
   Distinct(Lane lane, std::unique_ptr<Accumulator> inner) : lane_(lane), inner_(std::move(inner)) {}
   Result<void> add(Args args, int64_t row_time_ms) override {
     if (args[0].null) return ok();
-    auto& count = counts_[key(args[0])];
-    if (counts_.size() > kDistinctMax) {
-      return fail(errors::kLimit, fmt::format("more than {} distinct values", kDistinctMax));
+    auto text = key(args[0]);
+    auto found = counts_.find(text);
+    if (found == counts_.end()) {
+      if (counts_.size() >= kDistinctMax) {
+        return fail(errors::kLimit, fmt::format("more than {} distinct values", kDistinctMax));
+      }
+      found = counts_.emplace(std::move(text), 0).first;
     }
-    return ++count == 1 ? inner_->add(args, row_time_ms) : ok();
+    return ++found->second == 1 ? inner_->add(args, row_time_ms) : ok();
   }
   Result<void> remove(Args args, int64_t row_time_ms) override {
     if (args[0].null) return ok();

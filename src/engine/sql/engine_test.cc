@@ -215,6 +215,32 @@ TEST(InputMapperTest, RecordsBeyondTheLimitsAreRejectedAlone) {
   EXPECT_EQ(mapped.rows.columns[0].integers.back(), 2);
 }
 
+TEST(InputMapperTest, DamageBehindTheLastRowOfABatchIsRejected) {
+  const InputSchema schema = *parse_input_schema("K VARCHAR(64)\n");
+  auto mapper = *InputMapper::create(schema.format, schema.columns);
+  const std::string text = R"({"K":"one"}})";
+  MappedRows mapped;
+  mapper->map(std::vector<InputRecord>{{.data = text, .rowtime_ms = 1}}, nullptr,
+              InputMapper::Padding::kNone, mapped);
+  ASSERT_EQ(mapped.rows.size(), 1u);
+  EXPECT_EQ(mapped.rows.columns[0].texts[0], "one");
+  EXPECT_EQ(mapped.rejected.size(), 1u);
+}
+
+TEST(InputMapperTest, ARecordOfManyWrongRowsIsGivenUp) {
+  for (const char* format : {"K INTEGER\n", "format csv\nK INTEGER\n"}) {
+    const InputSchema schema = *parse_input_schema(format);
+    auto mapper = *InputMapper::create(schema.format, schema.columns);
+    std::string text;
+    for (int i = 0; i < 5'000; ++i) text += format[0] == 'K' ? "{\"K\":{}}" : "x\n";
+    MappedRows mapped;
+    mapper->map(std::vector<InputRecord>{{.data = text, .rowtime_ms = 1}}, nullptr,
+                InputMapper::Padding::kNone, mapped);
+    ASSERT_EQ(mapped.rejected.size(), kRejectionsPerRecordMax + 1);
+    EXPECT_EQ(mapped.rejected.back().error.code, errors::kLimit);
+  }
+}
+
 TEST(InputMapperTest, MetadataColumnsAreThoseOfTheRecord) {
   auto schema = *parse_input_schema(
       "K INTEGER\n+ APPROXIMATE_ARRIVAL_TIME\n+ PARTITION_KEY\n+ SEQUENCE_NUMBER\n+ SHARD_ID\n");

@@ -42,7 +42,9 @@ class CsvReader final : public RecordReader {
           record, Error{errors::kInvalidFormat, "the record is no UTF-8", Retry::kNever, {}}));
       return;
     }
+    const size_t before = rejected.size();
     for (size_t rows = 0; !rest.empty(); ++rows) {
+      if (gives_up(record, rejected, before)) return;
       if (rows >= kInputRowsPerRecordMax) {
         rejected.push_back(reject(
             record, Error{errors::kLimit, "the record has too many rows", Retry::kNever, {}}));

@@ -87,6 +87,7 @@ class JsonReader final : public RecordReader {
   void read(const InputRecord& record, RowWriter& writer,
             std::vector<Rejection>& rejected) override {
     std::string_view rest = record.data;
+    const size_t before = rejected.size();
     for (size_t rows = writer.rows(); !is_blank(rest);) {
       auto done = flat_.empty() ? read_nested(rest, record, writer, rejected)
                                 : read_flat(rest, record, writer);
@@ -95,6 +96,7 @@ class JsonReader final : public RecordReader {
         rejected.push_back(reject(record, std::move(done).error()));
         if (rest.empty()) return;
       }
+      if (gives_up(record, rejected, before)) return;
       if (writer.rows() - rows >= kInputRowsPerRecordMax) {
         rejected.push_back(reject(
             record, Error{errors::kLimit, "the record has too many rows", Retry::kNever, {}}));
@@ -175,7 +177,12 @@ class JsonReader final : public RecordReader {
     if (row_.list != JsonPath::List::kNone || found->starts_with('[')) {
       TRY(rows, elements(*found));
     }
+    if (rows.size() > kInputRowsPerRecordMax) {
+      return fail(errors::kLimit, "the record has too many rows");
+    }
+    const size_t before = rejected.size();
     for (std::string_view row : rows) {
+      if (rejected.size() - before >= kRejectionsPerRecordMax) return ok();
       auto done = read_row(row, record, writer);
       if (!done) {
         writer.abandon();

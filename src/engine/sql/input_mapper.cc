@@ -69,6 +69,7 @@ void RowWriter::commit(const InputRecord& record) {
 }
 
 void RowWriter::abandon() {
+  if (rows_ == capacity_) return;  // no row was begun: all that fit are complete
   for (Vector& column : columns_) {
     column.nulls[rows_] = 1;
     if (column.lane == Lane::kInteger) column.integers[rows_] = 0;
@@ -94,6 +95,17 @@ void RowWriter::finish(const std::shared_ptr<const void>& owner, Rows& out) {
 
 Rejection reject(const InputRecord& record, Error error) {
   return {record.rowtime_ms, std::move(error), Bytes(record.data.substr(0, kErrorDataBytesMax))};
+}
+
+bool gives_up(const InputRecord& record, std::vector<Rejection>& rejected, size_t before) {
+  if (rejected.size() - before < kRejectionsPerRecordMax) return false;
+  rejected.push_back(reject(
+      record, Error{errors::kLimit,
+                    fmt::format("{} rows of the record are wrong; the rest of it is not read",
+                                kRejectionsPerRecordMax),
+                    Retry::kNever,
+                    {}}));
+  return true;
 }
 
 Error in_column(const InputColumn& column, Error error) {

@@ -35,6 +35,8 @@ inline constexpr size_t kInputColumnsMax = 1'000;
 inline constexpr size_t kInputMappingBytesMax = 65'535;
 inline constexpr size_t kInputRecordBytesMax = 1'048'576;
 inline constexpr size_t kInputRowsPerRecordMax = 65'536;  // of documents, lists and CSV lines
+// Wrong rows of one record that error_stream is told of; the rest of such a record is not read.
+inline constexpr size_t kRejectionsPerRecordMax = 100;
 // Readable bytes behind a record's data, of any content, for the JSON parser.
 inline constexpr size_t kInputPaddingBytes = 64;
 

@@ -73,6 +73,9 @@ Result<std::unique_ptr<RecordReader>> make_csv_reader(const InputFormat& format,
                                                       const std::vector<InputColumn>& columns);
 
 Rejection reject(const InputRecord& record, Error error);
+// Whether a record has so many wrong rows, since there were `before` rejections, that the rest of
+// it is not read: a last rejection says so.
+bool gives_up(const InputRecord& record, std::vector<Rejection>& rejected, size_t before);
 Error in_column(const InputColumn& column, Error error);
 
 }  // namespace suiro::sql

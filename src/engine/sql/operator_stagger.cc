@@ -131,12 +131,22 @@ class StaggerOperator final : public Operator {
     return 2 * key.size() + kGroupBytes + node_.aggregates.size() * sizeof(void*);
   }
 
+  // What add() counted of the cells beyond their beginning.
+  size_t grown(const Cells& cells) {
+    const Cells begun = fresh();
+    size_t bytes = 0;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      bytes += cells[i]->size_bytes() - std::min(cells[i]->size_bytes(), begun[i]->size_bytes());
+    }
+    return bytes;
+  }
+
   void close_until(int64_t bound_ms, Sink& sink) {
     while (!closing_.empty() && closing_.front().end_ms <= bound_ms) {
       const Closing closing = std::move(closing_.front());
       closing_.pop_front();
       auto group = groups_.extract(closing.key);
-      bytes_ -= std::min(bytes_, group_bytes(closing.key));
+      bytes_ -= std::min(bytes_, group_bytes(closing.key) + grown(group.mapped()));
       close(closing, group.mapped(), sink);
     }
     if (closing_.empty()) bytes_ = 0;

@@ -132,6 +132,8 @@ void Http2Session::on_close(int32_t id) {
   if (found == streams_.end()) return;
   StreamPtr stream = std::move(found->second);
   streams_.erase(found);
+  // What nobody read of its body leaves the connection's window.
+  if (!closed_) nghttp2_session_consume_connection(session_, stream->input.size());
   stream->closed = true;
   stream->cancellation->cancel();
   stream->changed.notify_all();
@@ -166,7 +168,7 @@ Task<Result<Bytes>> Http2Session::read_body(StreamPtr stream, size_t bytes_max) 
     piece = stream->input.substr(0, bytes_max);
     stream->input.erase(0, bytes_max);
   }
-  if (!closed_) {
+  if (!closed_ && !stream->closed) {
     nghttp2_session_consume(session_, stream->id, piece.size());
     wake_writer();
   }
@@ -178,7 +180,8 @@ Task<void> Http2Session::serve(StreamPtr stream) {
   auto length = content_length(request);
   if (stream->input_state == Input::kEnded) {
     request.content = std::exchange(stream->input, {});
-    if (!closed_) nghttp2_session_consume(session_, stream->id, request.content.size());
+    if (!closed_ && !stream->closed)
+      nghttp2_session_consume(session_, stream->id, request.content.size());
   } else {
     request.body = std::make_unique<Http2Body>(shared_from_this(), stream, length);
   }
@@ -218,7 +221,7 @@ Task<bool> Http2Session::respond(StreamPtr stream, Response& response) {
   if (!submit(stream, response, length)) co_return false;
   if (response.body && !co_await send_body(stream, *response.body)) co_return false;
   co_await send_rest(stream);
-  co_return stream->output.empty();
+  co_return stream->sent_end;
 }
 
 bool Http2Session::submit(const StreamPtr& stream, const Response& response,
@@ -274,13 +277,13 @@ Task<bool> Http2Session::send_body(StreamPtr stream, shapes::ByteSource& body) {
   co_return false;
 }
 
-// Until nghttp2 has taken the last byte, or the client has gone. The stream outlives this.
+// Until the last frame is on its way, or the client has gone.
 Task<void> Http2Session::send_rest(StreamPtr stream) {
-  while (!stream->output.empty() && !stream->closed) co_await stream->changed.wait();
+  while (!stream->sent_end && !stream->closed) co_await stream->changed.wait();
 }
 
 void Http2Session::refuse(const StreamPtr& stream, int status, std::string reason) {
-  stream->handed_over = true;
+  stream->handed_over = stream->refused = true;
   context_.handler.on_refusal({status, reason, peer_.first, peer_.second, listener_});
   Response response;
   response.status = status;

@@ -74,6 +74,18 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
+  static int sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+    Http2Stream* stream = find(session_of(user), frame->hd.stream_id);
+    bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (!stream || !ends) return 0;
+    stream->sent_end = true;
+    stream->changed.notify_all();
+    if (stream->refused && stream->input_state == Http2Stream::InputState::kOpen)
+      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
+    return 0;
+  }
+
   static int closed(nghttp2_session*, int32_t id, uint32_t, void* user) {
     session_of(user).on_close(id);
     return 0;
@@ -87,6 +99,7 @@ struct Http2Session::Callbacks {
     size_t taken = std::min(size, stream.output.size() - stream.output_at);
     std::memcpy(to, stream.output.data() + stream.output_at, taken);
     stream.output_at += taken;
+    stream.output_moved = stream.output_moved || taken > 0;
     if (stream.output_at == stream.output.size()) {
       stream.output.clear();
       stream.output_at = 0;
@@ -127,6 +140,7 @@ bool Http2Session::open_session() {
   nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::frame);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::data);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::sent);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::closed);
   nghttp2_option_set_no_auto_window_update(option, 1);
   int made = nghttp2_session_server_new2(&session_, callbacks, this, option);
@@ -234,7 +248,20 @@ void Http2Session::sweep(Micros now) {
   if (read_deadline_ == Micros{0} && !closed_) arm_read_deadline();
   bool late = (read_deadline_ != Micros{0} && now >= read_deadline_) ||
               (write_deadline_ != Micros{0} && now >= write_deadline_);
-  if (late) abort();
+  if (late) return abort();
+  for (auto& [id, stream] : streams_) sweep_output(*stream, now);
+}
+
+// A client that takes nothing of an answer, by its windows, loses the stream.
+void Http2Session::sweep_output(Http2Stream& stream, Micros now) {
+  if (stream.output.empty()) {
+    stream.output_since = Micros{0};
+  } else if (std::exchange(stream.output_moved, false) || stream.output_since == Micros{0}) {
+    stream.output_since = now;
+  } else if (now - stream.output_since >= context_.settings.write_timeout) {
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_CANCEL);
+    wake_writer();
+  }
 }
 
 void Http2Session::begin_shutdown() {

@@ -13,7 +13,8 @@
 //     kHttp2OutputMax bytes of a response wait to be sent.
 //  2. Only write_loop() writes to the transport, only run() reads from it.
 //  3. A stream that the client resets cancels its request; the handler's coroutine ends by itself.
-//  4. Every wait for the client has a deadline; sweep() enforces it.
+//  4. Every wait for the client has a deadline; sweep() enforces it. A client that takes nothing of
+//     an answer loses the stream.
 // Thread: its shard's.
 #pragma once
 
@@ -76,6 +77,7 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
   void refuse(const StreamPtr& stream, int status, std::string reason);
   Task<Result<Bytes>> read_body(StreamPtr stream, size_t bytes_max);
 
+  void sweep_output(Http2Stream& stream, Micros now);
   void begin_shutdown();
   void arm_read_deadline();
   Micros deadline_after(Millis timeout) const;

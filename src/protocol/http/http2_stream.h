@@ -15,7 +15,8 @@ namespace suiro::http {
 inline constexpr uint32_t kHttp2StreamsMax = 128;
 // What a client may send before its request's body is read: of a stream, of a connection.
 inline constexpr int32_t kHttp2StreamWindow = 256 * 1024;
-inline constexpr int32_t kHttp2ConnectionWindow = 1 << 20;
+// Every stream may have one body that is read before its handler runs (Settings) on its way.
+inline constexpr int32_t kHttp2ConnectionWindow = (int32_t{kHttp2StreamsMax} << 16) + (1 << 20);
 // Bytes of a response that wait for the client.
 inline constexpr size_t kHttp2OutputMax = 256 * 1024;
 
@@ -41,6 +42,11 @@ struct Http2Stream {
   size_t output_at = 0;
   OutputState output_state = OutputState::kOpen;
   bool deferred = false;  // nghttp2 waits for resume
+  bool refused = false;   // answered without a handler
+  bool sent_end = false;  // the answer's last frame is on its way
+  // Whether the client takes the output; looked at by sweep().
+  bool output_moved = false;
+  Micros output_since{0};
 
   Sent sent;
   std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();

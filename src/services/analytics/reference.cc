@@ -10,7 +10,9 @@ namespace suiro::analytics {
 namespace {
 
 constexpr size_t kCopyChunkBytes = size_t{4} << 20;
-constexpr size_t kReadChunkBytes = size_t{512} << 10;  // below kInputRecordBytesMax
+// Below kInputRecordBytesMax, and of fewer rows than one record may have: a row has two bytes.
+constexpr size_t kReadChunkBytes = size_t{64} << 10;
+static_assert(kReadChunkBytes / 2 < sql::kInputRowsPerRecordMax);
 
 void append(sql::Vector& to, const sql::Vector& from, size_t rows_before) {
   to.lane = from.lane;

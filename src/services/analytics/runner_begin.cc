@@ -79,6 +79,7 @@ Task<Result<void>> Runner::begin() {
   if (!done && done.error().code != codes::kClosed) {
     report("Application.NotStarted", done.error().message);
   }
+  if (!done) reset();  // nothing of a start that failed is a checkpoint for end()
   beginning_ = false;
   wake_.notify_all();
   co_return done;

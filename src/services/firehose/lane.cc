@@ -18,6 +18,7 @@ void Lane::abort(uint64_t number) {
 }
 
 void Lane::load(const Held& block, uint64_t boundary) {
+  if (boundary != UINT64_MAX) sealed_ = std::max(sealed_, boundary);
   hold(block, boundary);
   next_ = std::max(next_, block.number + 1);
 }
@@ -29,7 +30,8 @@ void Lane::hold(const Held& block, uint64_t boundary) {
   while (at != segments_.begin() && std::prev(at)->first > block.number) --at;
   if (at != segments_.begin() && at == segments_.end()) {
     Segment& before = *std::prev(at);
-    bool crosses = before.last <= boundary && block.number > boundary;
+    auto between = [&](uint64_t end) { return before.last <= end && block.number > end; };
+    bool crosses = between(boundary) || between(sealed_);
     // What is in flight below must not come to lie inside a segment.
     if (!crosses && before.last < block.number && before.bytes + block.bytes <= kSegmentBytes &&
         limit() > block.number) {
@@ -43,7 +45,7 @@ void Lane::hold(const Held& block, uint64_t boundary) {
   segments_.insert(at, {block.number, block.number, block.bytes, block.arrived, block.queued});
 }
 
-std::optional<Cut> Lane::cut(uint64_t bytes) const {
+std::optional<Cut> Lane::cut(uint64_t bytes) {
   std::optional<Cut> out;
   for (const Segment& segment : segments_) {
     if (segment.last >= limit()) break;
@@ -53,10 +55,11 @@ std::optional<Cut> Lane::cut(uint64_t bytes) const {
     out->arrived = std::min(out->arrived, segment.arrived);
     if (out->bytes >= bytes) break;
   }
+  if (out) sealed_ = std::max(sealed_, out->last);
   return out;
 }
 
-std::optional<Cut> Lane::cut_until(uint64_t last) const {
+std::optional<Cut> Lane::cut_until(uint64_t last) {
   std::optional<Cut> out;
   for (const Segment& segment : segments_) {
     if (segment.last > last) break;
@@ -65,6 +68,7 @@ std::optional<Cut> Lane::cut_until(uint64_t last) const {
     out->bytes += segment.bytes;
     out->arrived = std::min(out->arrived, segment.arrived);
   }
+  if (out) sealed_ = std::max(sealed_, out->last);
   return out;
 }
 

@@ -8,7 +8,8 @@
 // Invariants:
 //  1. held and in-flight numbers are those on disk or on their way there; numbers are never reused.
 //  2. A cut ends below every block in flight, so that its range of keys holds exactly its blocks.
-//  3. Small neighbours share one account (kSegmentBytes), so a backlog costs bounded memory.
+//  3. What was cut once is cut at the same place again: no later block joins its last segment.
+//  4. Small neighbours share one account (kSegmentBytes), so a backlog costs bounded memory.
 // Thread: the shard of the delivery stream.
 #pragma once
 
@@ -49,9 +50,9 @@ class Lane {
   void load(const Held& block, uint64_t boundary);
 
   // From the oldest block to the one with which `bytes` are reached, or to the newest.
-  std::optional<Cut> cut(uint64_t bytes) const;
+  std::optional<Cut> cut(uint64_t bytes);
   // From the oldest block up to `last`.
-  std::optional<Cut> cut_until(uint64_t last) const;
+  std::optional<Cut> cut_until(uint64_t last);
   void drop(const Cut& cut);
 
   uint64_t bytes() const { return bytes_; }
@@ -73,6 +74,7 @@ class Lane {
   std::set<uint64_t> in_flight_;
   uint64_t next_;
   uint64_t bytes_ = 0;
+  uint64_t sealed_ = 0;  // the last block of any cut
 };
 
 }  // namespace suiro::firehose

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include "services/firehose/endpoint.h"
+#include "services/firehose/lane.h"
 #include "services/firehose/testing.h"
 #include "services/firehose/transform.h"
 
@@ -25,6 +26,28 @@ std::string evaluate(std::string_view text, std::string_view time,
   auto known = TimeZone::load(zone);
   if (!known) return known.error().message;
   return prefix->evaluate({at(time), "processing-failed"}, *known, random);
+}
+
+TEST(LaneTest, WhatWasCutIsCutAtTheSamePlaceAgain) {
+  asio::io_context loop;
+  Lane lane(loop.get_executor(), 1);
+  auto commit = [&] {
+    uint64_t number = lane.begin();
+    lane.commit({.number = number, .bytes = 100, .arrived = {}, .queued = {}});
+  };
+  commit();
+  commit();
+  auto cut = lane.cut(1 << 20);
+  ASSERT_TRUE(cut);
+  commit();  // while the cut is on its way
+  auto again = lane.cut_until(cut->last);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->first, cut->first);
+  EXPECT_EQ(again->last, cut->last);
+  EXPECT_EQ(again->bytes, cut->bytes);
+  lane.drop(*again);
+  EXPECT_EQ(lane.bytes(), 100u);
+  EXPECT_EQ(lane.cut(1)->first, cut->last + 1);
 }
 
 TEST(PrefixTest, IsEvaluatedAsAwsDoes) {

@@ -48,10 +48,10 @@ Result<Logic::Plan> Logic::plan(const ShardMap& map, const std::vector<NewRecord
   for (const NewRecord& record : records) {
     size_t bytes = record.data.size() + record.partition_key.size();
     if (bytes > map.record_bytes_max) {
-      return invalid(
-          fmt::format("The record's data and partition key have {} bytes; this stream "
-                      "takes records of at most {} bytes.",
-                      bytes, map.record_bytes_max));
+      return fail(codes::kTooLarge,
+                  fmt::format("The record's data and partition key have {} bytes; this stream "
+                              "takes records of at most {} bytes.",
+                              bytes, map.record_bytes_max));
     }
     total += bytes;
   }
@@ -120,6 +120,9 @@ Task<Result<PutPlaces>> Logic::put(std::string name, std::vector<NewRecord> reco
       // What the stream takes may have been changed since the map was kept.
       parts_[kernel_.shards.current()]->maps.erase(name);
       continue;
+    }
+    if (!drafted && origin == Origin::kClient && drafted.error().code == codes::kTooLarge) {
+      co_return invalid(drafted.error().message);
     }
     CO_TRY(Plan planned, std::move(drafted));
     if (planned.put->parts.empty() && !has_also) co_return places_of(*map, planned);

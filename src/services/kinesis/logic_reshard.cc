@@ -84,6 +84,10 @@ Task<Result<size_t>> Logic::scale(std::string name, uint32_t count) {
                       "Current open shard count: {} Target shard count: {}",
                       wrong, current, count));
     }
+    if (count > kStreamShardsMax) {
+      co_return fail(kLimitExceeded,
+                     fmt::format("A stream has at most {} shards.", kStreamShardsMax));
+    }
     Reshard reshard = reshard_of(*stream, kernel_.clock.now());
     if (count != current) reshard.scale_to(count);
     CO_TRY_VOID(co_await apply(std::move(stream), std::move(reshard)));

@@ -33,7 +33,8 @@ Task<Result<void>> Logic::trim(StreamPtr stream) {
   }
   for (ShardIndex index : indices) {
     Shard* shard = stream->find(index);
-    bool is_over = shard->record.closed && *shard->record.closed <= horizon;
+    bool is_over =
+        shard->record.closed && std::max(*shard->record.closed, shard->last_arrival) <= horizon;
     CO_TRY_VOID(is_over ? co_await erase_shard(stream, index)
                         : co_await trim_shard(stream, index, horizon));
   }

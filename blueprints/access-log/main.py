@@ -9,20 +9,18 @@ import gzip
 import os
 import pathlib
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
+import blueprint  # noqa: E402
 import cut  # noqa: E402
 import report  # noqa: E402
 import system  # noqa: E402
 from log_line import read_lines  # noqa: E402
-from screen import Screen  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 
 INPUT = HERE / "input" / "access.log.gz"
@@ -103,25 +101,9 @@ def run(options, directory, screen):
         screen.say(supervisor.suiro("trace", requests[middle]))
     finally:
         supervisor.stop()
-    for text in wrong:
-        screen.say(f"WRONG: {text}")
-    screen.say("every line is accounted for" if not wrong else "the result does not add up")
-    return 0 if not wrong else 1
-
-
-def main():
-    options = arguments()
-    if not os.path.isfile(options.log):
-        sys.exit(f"{options.log} does not exist")
-    directory = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="suiro-access-log-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
-        status = run(options, directory, Screen())
-    finally:
-        if not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
-    sys.exit(status)
+    return blueprint.verdict(screen.say, wrong, "every line is accounted for",
+                             "the result does not add up")
 
 
 if __name__ == "__main__":
-    main()
+    blueprint.main("access-log", arguments(), run)

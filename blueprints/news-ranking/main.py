@@ -9,21 +9,19 @@ import argparse
 import os
 import pathlib
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
+import blueprint  # noqa: E402
 import ranking  # noqa: E402
 import system  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
 from clicks import clicks_of, now_text, segments_of  # noqa: E402
-from screen import Screen  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 
 INPUT = HERE.parent / "access-log" / "input" / "access.log.gz"
@@ -130,25 +128,9 @@ def run(options, directory, screen):
         wrong = check(clicks, held, segments, counted)
     finally:
         supervisor.stop()
-    for text in wrong:
-        screen.say(f"WRONG: {text}")
-    screen.say("every click is counted once" if not wrong else "the ranking does not add up")
-    return 0 if not wrong else 1
-
-
-def main():
-    options = arguments()
-    if not os.path.isfile(options.log):
-        sys.exit(f"{options.log} does not exist")
-    directory = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="suiro-news-ranking-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
-        status = run(options, directory, Screen())
-    finally:
-        if not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
-    sys.exit(status)
+    return blueprint.verdict(screen.say, wrong, "every click is counted once",
+                             "the ranking does not add up")
 
 
 if __name__ == "__main__":
-    main()
+    blueprint.main("news-ranking", arguments(), run)

@@ -11,6 +11,7 @@
 #include "kernel/event/journal.h"
 #include "kernel/event/log_sink.h"
 #include "kernel/event/object_reader.h"
+#include "kernel/event/role_credentials.h"
 #include "kernel/event/timers.h"
 #include "kernel/store/store.h"
 
@@ -30,6 +31,7 @@ struct Kernel {
   ObjectReader* objects = nullptr;  // the lake; null where none is wired
   ObjectWriter* lake = nullptr;     // its writing side; null where none is wired
   LogSink* logs = nullptr;  // the logs service; null where it is not wired: lines are then dropped
+  RoleCredentials* roles = nullptr;  // null where no identities are wired: nothing runs as a role
 };
 
 }  // namespace suiro::event

@@ -12,6 +12,7 @@
 #include "kernel/event/log_sink.h"
 #include "kernel/event/object_reader.h"
 #include "kernel/event/role_credentials.h"
+#include "kernel/event/run_log.h"
 #include "kernel/event/timers.h"
 #include "kernel/store/store.h"
 
@@ -25,6 +26,7 @@ struct Kernel {
   Targets& targets;
   Timers& timers;
   Journal& journal;
+  RunLog& runs;
   std::string region;               // "ap-northeast-1"
   std::string account;              // "000000000000"
   std::string endpoint;             // "http://127.0.0.1:4566", known after the socket is bound

@@ -18,6 +18,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/task.h"
+#include "kernel/store/store.h"
 
 namespace suiro::event {
 
@@ -34,6 +36,11 @@ class LogSink {
   virtual ~LogSink() = default;
   // Group and stream ("/aws/lambda/f", "2026/01/02/[$LATEST]0123...") are created on first use.
   virtual void append(std::string group, std::string stream, std::vector<LogLine> lines) = 0;
+  // The same for a caller that can wait and must not lose a line: the lines are durable, in one
+  // commit with `also`, when this completes. Group and stream are created on first use.
+  // Errors: those of the store; nothing was written then.
+  virtual Task<Result<void>> write(std::string group, std::string stream,
+                                   std::vector<LogLine> lines, store::Batch also) = 0;
 };
 
 }  // namespace suiro::event

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RunLog: the runs of batches, planned against actual, kept for good. A run is one start of a task
-// (or of what a schedule starts), from its planned time to its end; a run that was missed or skipped
-// is one, too. `suiro timeline` and `suiro plan` are views of it.
+// (or of what a schedule starts), from its planned time to its end; a run that was missed or
+// skipped is one, too. `suiro timeline` and `suiro plan` are views of it.
 //
 // Place: schedules record runs that did not start, services/ecs records those that did. The journal
 // expires; this does not.

@@ -5,6 +5,7 @@ namespace suiro::event {
 
 KernelRuntime::KernelRuntime(Options options)
     : journal_(options.shards, options.clock, options.random, options.store, options.journal),
+      runs_(options.store),
       timers_({options.shards, options.clock, options.random, options.store}),
       dispatcher_({options.shards, options.clock, options.random, options.store, targets_, timers_,
                    journal_}),
@@ -15,6 +16,7 @@ KernelRuntime::KernelRuntime(Options options)
               .targets = targets_,
               .timers = timers_,
               .journal = journal_,
+              .runs = runs_,
               .region = options.region,
               .account = options.account,
               .endpoint = options.endpoint} {}

@@ -20,6 +20,7 @@
 #include "kernel/event/durable_timers.h"
 #include "kernel/event/kernel.h"
 #include "kernel/event/store_journal.h"
+#include "kernel/event/store_run_log.h"
 
 namespace suiro::event {
 
@@ -48,6 +49,7 @@ class KernelRuntime {
  private:
   Targets targets_;
   StoreJournal journal_;
+  StoreRunLog runs_;
   DurableTimers timers_;
   Dispatcher dispatcher_;
   Kernel kernel_;

@@ -101,14 +101,14 @@ class Logic {
   };
   Task<Result<FilterAnswer>> filter(FilterQuery query);
 
-  // Lines of Suiro's own services for several streams, in one commit; groups and streams are made
-  // where they are missing.
+  // Lines of Suiro's own services for several streams, in one commit with `also`; groups and
+  // streams are made where they are missing.
   struct Lines {
     std::string group;
     std::string stream;
     std::vector<NewEvent> events;
   };
-  Task<Result<void>> write(std::vector<Lines> lines);
+  Task<Result<void>> write(std::vector<Lines> lines, store::Batch also = {});
 
  private:
   // Runs attempt() until it does something else than lose a race.
@@ -130,7 +130,7 @@ class Logic {
   Task<Result<void>> put_in_turn(std::string group, std::string stream,
                                  std::vector<NewEvent> events);
   Task<Result<void>> try_put(std::string group, std::string stream, std::vector<NewEvent> events);
-  Task<Result<void>> try_write(const std::vector<Lines>& lines);
+  Task<Result<void>> try_write(const std::vector<Lines>& lines, const store::Batch& also);
   Task<Result<uint64_t>> stored_bytes(GroupId group);
   Task<Result<StreamAnswer>> streams_by_last_event(GroupId group, StreamQuery query);
   Task<Result<std::vector<Found<Stream>>>> streams_to_filter(GroupId group,

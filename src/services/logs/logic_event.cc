@@ -87,13 +87,13 @@ Task<Result<void>> Logic::try_put(std::string group, std::string stream,
   co_return co_await commit(std::move(batch));
 }
 
-Task<Result<void>> Logic::write(std::vector<Lines> lines) {
-  auto attempt = [&] { return try_write(lines); };
+Task<Result<void>> Logic::write(std::vector<Lines> lines, store::Batch also) {
+  auto attempt = [&] { return try_write(lines, also); };
   co_return co_await settle(attempt);
 }
 
-Task<Result<void>> Logic::try_write(const std::vector<Lines>& lines) {
-  store::Batch batch;
+Task<Result<void>> Logic::try_write(const std::vector<Lines>& lines, const store::Batch& also) {
+  store::Batch batch = also.clone();
   TimePoint now = kernel_.clock.now();
   std::map<std::string, Found<Group>> groups;
   for (const Lines& part : lines) {

@@ -372,6 +372,23 @@ TEST_F(LogsTest, TheSinkMakesGroupsAndStreamsAndWritesInOneCommit) {
   EXPECT_EQ(messages(rows), Texts{"last"});
 }
 
+TEST_F(LogsTest, LinesOfTheSinkAreWrittenWithWhatTheirWriterCommits) {
+  auto* sink = service->sink();
+  TimePoint at = sim.clock().now();
+  auto position = [](std::string value) {
+    store::Batch batch;
+    batch.require_absent("\x01position");
+    batch.put("\x01position", std::move(value));
+    return batch;
+  };
+  EXPECT_TRUE(sim.run(sink->write("g", "s", {{at, "first"}}, position("1"))));
+  EXPECT_EQ(sim.run(sim.store().get("\x01position"))->value().value, "1");
+  // The position was taken before: neither is written.
+  EXPECT_FALSE(sim.run(sink->write("g", "s", {{at, "again"}}, position("2"))));
+  EXPECT_EQ(sim.run(sim.store().get("\x01position"))->value().value, "1");
+  EXPECT_EQ(filter({}), Texts{"first"});
+}
+
 TEST_F(LogsTest, TheSinkIsBoundedAndSaysWhatItDropped) {
   auto* sink = service->sink();
   std::string line(200 << 10, 'x');

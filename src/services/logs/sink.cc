@@ -6,6 +6,19 @@
 #include "base/log.h"
 
 namespace suiro::logs {
+namespace {
+
+void add_events(std::vector<NewEvent>& events, event::LogLine line) {
+  if (line.message.size() <= kSinkLineBytesMax) {
+    events.push_back({line.time, std::move(line.message)});
+    return;
+  }
+  for (size_t at = 0; at < line.message.size(); at += kSinkLineBytesMax) {
+    events.push_back({line.time, line.message.substr(at, kSinkLineBytesMax)});
+  }
+}
+
+}  // namespace
 
 Sink::Sink(event::Kernel& kernel, Logic& logic)
     : kernel_(kernel),
@@ -37,6 +50,14 @@ void Sink::append(std::string group, std::string stream, std::vector<event::LogL
   });
 }
 
+Task<Result<void>> Sink::write(std::string group, std::string stream,
+                               std::vector<event::LogLine> lines, store::Batch also) {
+  std::vector<Logic::Lines> parts;
+  Logic::Lines& part = parts.emplace_back(std::move(group), std::move(stream));
+  for (auto& line : lines) add_events(part.events, std::move(line));
+  co_return co_await logic_.write(std::move(parts), std::move(also));
+}
+
 void Sink::take(Name name, std::vector<event::LogLine> lines, size_t size_bytes, size_t dropped) {
   if (scope_.closing()) {
     bytes_ -= size_bytes;
@@ -45,13 +66,7 @@ void Sink::take(Name name, std::vector<event::LogLine> lines, size_t size_bytes,
   Waiting& waiting = waiting_[std::move(name)];
   waiting.size_bytes += size_bytes;
   waiting.dropped += dropped;
-  for (auto& line : lines) {
-    for (size_t at = 0; at == 0 || at < line.message.size(); at += kSinkLineBytesMax) {
-      waiting.events.push_back({line.time, line.message.size() <= kSinkLineBytesMax
-                                               ? std::move(line.message)
-                                               : line.message.substr(at, kSinkLineBytesMax)});
-    }
-  }
+  for (auto& line : lines) add_events(waiting.events, std::move(line));
   arm();
 }
 

@@ -26,6 +26,8 @@ class Sink final : public event::LogSink {
   Sink(event::Kernel& kernel, Logic& logic);
 
   void append(std::string group, std::string stream, std::vector<event::LogLine> lines) override;
+  Task<Result<void>> write(std::string group, std::string stream, std::vector<event::LogLine> lines,
+                           store::Batch also) override;
   // Writes what is there. What is appended later is dropped.
   Task<void> stop();
 

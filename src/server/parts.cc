@@ -100,6 +100,8 @@ App::Parts::Parts(const Options& o)
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
       firehose(o.kernel),
+      kinesis_target(kinesis.sink()),
+      firehose_target(firehose.sink()),
       analytics(o.kernel, analytics_config(o.settings.analytics)),
       relay(o.kernel, o.settings.relays),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); }},
@@ -160,6 +162,8 @@ void App::Parts::wire() {
   kernel.targets.add_target("lambda", lambda->target());
   kernel.targets.add_stream("kinesis", kinesis.source());
   kernel.targets.add_sink("kinesis", kinesis.sink());
+  kernel.targets.add_target("kinesis", &kinesis_target);
+  kernel.targets.add_target("firehose", &firehose_target);
   kernel.targets.add_caller("lambda", lambda->caller());
   kernel.targets.add_sink("firehose", firehose.sink());
   logs.add_operations(registry);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/sandbox/sandbox.h"
+#include "kernel/event/sink_target.h"
 #include "protocol/aws/front_end.h"
 #include "protocol/http/server.h"
 #include "server/access_log.h"
@@ -52,6 +53,8 @@ struct App::Parts {
   std::unique_ptr<sandbox::Host> sandboxes;
   std::unique_ptr<lambda::Service> lambda;
   firehose::Service firehose;
+  event::SinkTarget kinesis_target;
+  event::SinkTarget firehose_target;
   analytics::Service analytics;
   relay::Service relay;
   OwnService own;

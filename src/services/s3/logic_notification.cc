@@ -132,6 +132,9 @@ Task<Result<void>> Logic::validate_destinations(std::string bucket,
                        "The notification destination service region is not valid "
                        "for the bucket location constraint");
     }
+    if (arn->service != "sqs" && arn->service != "lambda") {
+      co_return refuse(rule.target_arn, "Notifications go to queues and functions");
+    }
     auto target = kernel_.targets.target(rule.target_arn);
     if (!target) co_return refuse(rule.target_arn, target.error().message);
     event::Sender sender{std::string(kPrincipal), "arn:aws:s3:::" + bucket, kernel_.account};

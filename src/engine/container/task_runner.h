@@ -13,19 +13,17 @@
 //  1. run() is idempotent by the task's id: a task that the runner knows, alive or ended, is not
 //     started again. A caller that died before it committed the start calls run() again.
 //  2. Reports are whole and level-triggered: a later one replaces an earlier one. After a restart
-//  of
-//     the process start() finds the tasks that run, or ended meanwhile, and reports each of them:
-//     their output and exit codes are not lost.
+//     of the process start() finds the tasks that run, or ended meanwhile, and reports each of
+//     them: their output and exit codes are not lost.
 //  3. Output is handed over in order, at least from where the consumer's answer to resume_at()
-//  says:
-//     lines whose write() succeeded are not handed over again when the consumer commits its
-//     position with them.
+//     says: lines whose write() succeeded are not handed over again when the consumer commits its
+//     position with them. All of a task's output was handed over before its report says ended().
 //  4. What a task left on the machine (processes, control groups, mounts, folders, output) goes
 //  with
 //     forget(), and only then. A folder of a task that nobody knows is swept by keep_only().
 //
-// Threads: run(), stop(), forget() from any shard; observers are called on the executor given to
-// start(). Failure: what a task does wrong is in its report; an Error is the machine's.
+// Threads: run(), stop(), forget() from any shard; observers are called on the executor on which
+// start() was awaited. Failure: what a task does wrong is in its report; an Error is the machine's.
 #pragma once
 
 #include <cstdint>
@@ -85,6 +83,15 @@ struct RestartPolicy {
   std::vector<int> ignored_exit_codes;
   std::chrono::seconds attempt_period{300};
 };
+// For a registry that asks for it (repositoryCredentials).
+struct RegistryCredentials {
+  std::string user;
+  std::string password;
+};
+// What a container's write() does while kOutputWaitingBytes of its output wait for the observer:
+// awslogs' mode "blocking" and "non-blocking".
+enum class FullOutput { kWait, kDrop };
+inline constexpr uint64_t kOutputWaitingBytes = 16 * 1024 * 1024;
 
 struct ContainerSpec {
   std::string name;
@@ -116,6 +123,10 @@ struct ContainerSpec {
   std::chrono::seconds start_timeout{0};  // for dependencies; 0: none
   std::chrono::seconds stop_timeout{30};
   std::optional<RestartPolicy> restart;
+  std::optional<RegistryCredentials> registry_credentials;
+  std::string hostname;     // empty: from the task's id
+  bool privileged = false;  // refused unless the configuration allows it
+  FullOutput full_output = FullOutput::kWait;
 };
 
 enum class NetworkMode { kNone, kBridge, kHost, kAwsvpc };
@@ -130,6 +141,7 @@ struct TaskSpec {
   uint32_t cpu_units = 0;      // of all containers together; 0: no limit
   uint32_t memory_mb = 0;      // likewise
   uint32_t processes_max = 0;  // 0: the runner's default
+  uint32_t disk_mb = 0;        // of all root folders and nameless volumes; 0: the runner's default
 };
 
 enum class ContainerState { kPending, kPulling, kRunning, kStopping, kStopped };
@@ -162,7 +174,13 @@ struct TaskReport {
   std::optional<TimePoint> stopping;
   std::optional<TimePoint> execution_stopped;  // the last container ended
   // Set with execution_stopped: why, with ECS's code.
-  enum class StopCode { kNone, kTaskFailedToStart, kEssentialContainerExited, kStopRequested };
+  enum class StopCode {
+    kNone,
+    kTaskFailedToStart,
+    kEssentialContainerExited,
+    kStopRequested,
+    kTerminationNotice,  // the machine, or what supervises the task, went away under it
+  };
   StopCode stop_code = StopCode::kNone;
   std::string stopped_reason;  // "Essential container in task exited", ...
   bool ended() const { return execution_stopped.has_value(); }
@@ -207,8 +225,6 @@ struct RunnerProbe {
   uint32_t cpu_units = 0;
   uint32_t memory_mb = 0;
 };
-
-
 
 class TaskRunner {
  public:

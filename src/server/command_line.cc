@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "server/command_sql.h"
+#include "server/command_timeline.h"
 #include "server/commands.h"
 #include "server/settings.h"
 #include "server/up.h"
@@ -187,6 +188,8 @@ int run_command_line(int argc, char** argv) {
   backup->add_option("directory", directory, "New or empty directory on the server")->required();
   auto* restore = add("restore", "Make a data directory from a backup; the server must not run");
   restore->add_option("backup", directory, "Directory that `suiro backup` wrote")->required();
+  TimelineCommand timeline;
+  timeline.add_to(add("timeline", "Draw the runs of tasks, planned against actual"));
   SqlCommand sql;
   sql.add_to(app);
   auto* version = app.add_subcommand("version", "Print the version");
@@ -208,6 +211,7 @@ int run_command_line(int argc, char** argv) {
   if (status->parsed()) return report(print_status(client.address()));
   if (backup->parsed()) return report(back_up(client.address(), directory));
   if (restore->parsed()) return report(restore_backup(client.address(), directory));
+  if (timeline.parsed()) return report(timeline.run(client.address()));
   if (sql.parsed()) return report(sql.run());
   if (version->parsed()) print_version();
   return 0;

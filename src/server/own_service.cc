@@ -11,6 +11,8 @@ namespace shape = shapes::suiro;
 namespace fs = std::filesystem;
 
 constexpr size_t kRecentDefault = 100;
+constexpr size_t kRunsDefault = 1000;
+constexpr size_t kDurationsDefault = 30;
 
 Result<void> only_root(const shapes::Call& call) {
   if (call.principal.kind == shapes::Principal::Kind::kRoot) return ok();
@@ -61,6 +63,40 @@ std::string_view status_name(event::Span::Status status) {
   return "error";
 }
 
+std::string_view state_name(event::Run::State state) {
+  constexpr std::array<std::string_view, 9> kNames{"waiting",   "pulling", "running",
+                                                   "succeeded", "failed",  "stopped",
+                                                   "missed",    "skipped", "started"};
+  auto index = static_cast<size_t>(state);
+  return index < kNames.size() ? kNames[index] : "unknown";
+}
+
+shape::Run to_shape(const event::Run& run) {
+  auto text = [](const std::string& value) {
+    return value.empty() ? std::nullopt : std::optional(value);
+  };
+  shape::Run out;
+  out.run_id = run.id;
+  out.name = run.name;
+  out.state = std::string(state_name(run.state));
+  out.planned_at = run.planned;
+  out.created_at = run.created;
+  out.pull_started_at = run.pull_started;
+  out.pull_stopped_at = run.pull_stopped;
+  out.started_at = run.started;
+  out.stopped_at = run.stopped;
+  if (run.exit_code) out.exit_code = *run.exit_code;
+  out.reason = text(run.reason);
+  out.resource = text(run.resource);
+  out.schedule = text(run.schedule);
+  out.started_by = text(run.started_by);
+  out.image_digest = text(run.image_digest);
+  if (run.cpu_units > 0) out.cpu_units = run.cpu_units;
+  if (run.memory_mb > 0) out.memory_mb = run.memory_mb;
+  out.trace_id = text(run.trace_id);
+  return out;
+}
+
 shape::Span to_shape(const event::Span& span) {
   shape::Span out;
   out.trace_id = span.trace_id;
@@ -91,6 +127,44 @@ event::Span from_shape(const shape::Span& span) {
   return out;
 }
 
+void OwnService::add_run_operations(shapes::Registry& registry) {
+  using shapes::Call;
+  event::RunLog* runs = &kernel.runs;
+
+  registry.add<shape::op::ListRuns>(
+      [runs](Call& call, shape::ListRunsRequest input) -> Task<Result<shape::ListRunsResponse>> {
+        CO_TRY_VOID(only_root(call));
+        event::RunQuery query{.since = input.since, .until = input.until};
+        query.name = input.name.value_or("");
+        query.after = input.next_token.value_or("");
+        query.runs_max = static_cast<size_t>(input.max_results.value_or(kRunsDefault));
+        auto page = co_await runs->list(std::move(query));
+        if (!page && page.error().code == codes::kInvalidArgument) {
+          co_return fail("ValidationException", page.error().message);
+        }
+        if (!page) co_return fail(page.error());
+        shape::ListRunsResponse output;
+        for (const auto& run : page->runs) output.runs.push_back(to_shape(run));
+        if (!page->next.empty()) output.next_token = std::move(page->next);
+        co_return output;
+      });
+  registry.add<shape::op::ListRunDurations>([runs](Call& call, shape::ListRunDurationsRequest input)
+                                                -> Task<Result<shape::ListRunDurationsResponse>> {
+    CO_TRY_VOID(only_root(call));
+    auto runs_max = static_cast<size_t>(input.max_runs.value_or(kDurationsDefault));
+    shape::ListRunDurationsResponse output;
+    for (auto& name : input.names) {
+      CO_TRY(auto durations, co_await runs->durations(name, runs_max));
+      shape::RunDuration& row = output.durations.emplace_back();
+      row.name = std::move(name);
+      row.runs = static_cast<int64_t>(durations.runs);
+      row.median_ms = durations.median.count();
+      row.longest_ms = durations.longest.count();
+    }
+    co_return output;
+  });
+}
+
 void OwnService::add_operations(shapes::Registry& registry) {
   using shapes::Call;
   TimePoint started = kernel.clock.now();
@@ -118,6 +192,7 @@ void OwnService::add_operations(shapes::Registry& registry) {
         for (const auto& span : spans) output.spans.push_back(to_shape(span));
         co_return output;
       });
+  add_run_operations(registry);
   registry.add<shape::op::GetUsage>(
       [rows = usage](Call& call, shape::GetUsageRequest) -> Task<Result<shape::GetUsageResponse>> {
         CO_TRY_VOID(only_root(call));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Suiro's own operations (model/suiro.json): traces, usage, status, backup. The command line is
-// their client. Why a service: docs/decisions/003-server-owns-operations.md.
+// Suiro's own operations (model/suiro.json): traces, runs, usage, status, backup. The command line
+// is their client. Why a service: docs/decisions/003-server-owns-operations.md.
 #pragma once
 
 #include <filesystem>
@@ -23,10 +23,17 @@ struct OwnService {
   // Only root may call. Errors of the operations: AccessDeniedException, ResourceNotFoundException,
   // ValidationException.
   void add_operations(shapes::Registry& registry);
+
+ private:
+  void add_run_operations(shapes::Registry& registry);
 };
 
 // "ok", "error", "running".
 std::string_view status_name(event::Span::Status status);
+// "waiting", "pulling", "running", "succeeded", "failed", "stopped", "missed", "skipped",
+// "started".
+std::string_view state_name(event::Run::State state);
+shapes::suiro::Run to_shape(const event::Run& run);
 shapes::suiro::Span to_shape(const event::Span& span);
 event::Span from_shape(const shapes::suiro::Span& span);
 

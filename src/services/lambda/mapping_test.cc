@@ -210,7 +210,7 @@ TEST_F(Mappings, RefusesWhatCannotWork) {
             kInvalidParameter);
   EXPECT_EQ(refusal({.bisect = true}), kInvalidParameter);
   MappingChange pattern;
-  pattern.filters = std::vector<std::string>{R"({"body":[{"cidr":"10.0.0.0/8"}]})"};
+  pattern.filters = std::vector<std::string>{R"({"body":[{"cidr":"10.0.0.0"}]})"};
   EXPECT_EQ(refusal(pattern), kInvalidParameter);
   lambda_.queue->visibility = seconds(1);
   EXPECT_EQ(refusal({}), kInvalidParameter);

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pattern: the filters of an event source mapping ("Control which events Lambda sends to your
-// function", AWS Lambda Developer Guide; the syntax is EventBridge's).
-//
-// Understood: exact values (strings, numbers, true, false, null), nested fields, and the operators
-// prefix, suffix, equals-ignore-case, anything-but (values, and prefix and suffix), exists,
-// numeric. A pattern with anything else does not parse: it is never ignored. A record passes when
-// one filter matches; without filters all pass. Thread: immutable; any.
+// function", AWS Lambda Developer Guide): event patterns of EventBridge's language. A pattern that
+// is not understood whole does not parse. A record passes when one filter matches; without filters
+// all pass. Thread: immutable; any.
 #pragma once
 
-#include <boost/json/value.hpp>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "engine/event_pattern/pattern.h"
 
 namespace suiro::lambda {
 
@@ -31,7 +27,7 @@ class Pattern {
   bool everything() const { return filters_.empty(); }
 
  private:
-  std::vector<boost::json::value> filters_;
+  std::vector<event_pattern::Pattern> filters_;
 };
 
 }  // namespace suiro::lambda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefixes, time zones, compressed forms, records on disk, replies of functions.
+// Prefixes, compressed forms, records on disk, replies of functions.
 #include <snappy.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -93,23 +93,6 @@ TEST(PrefixTest, WhatIsNotKnownIsRefused) {
                            "!{timestamp:'open}", "!{timestamp:MMMMM}"}) {
     EXPECT_TRUE(evaluate(text, "2018-08-07T00:05:09Z").starts_with("InvalidArgument")) << text;
   }
-}
-
-TEST(TimeZoneTest, FollowsTheFile) {
-  auto zone = TimeZone::load("America/New_York");
-  ASSERT_TRUE(zone);
-  EXPECT_EQ(zone->offset_at(at("2024-03-10T06:59:59Z")), -5h);
-  EXPECT_EQ(zone->offset_at(at("2024-03-10T07:00:00Z")), -4h);
-  EXPECT_FALSE(TimeZone::load("../../etc/passwd"));
-  EXPECT_FALSE(TimeZone::load("No/Where"));
-  EXPECT_EQ(TimeZone().offset_at(at("2024-03-10T07:00:00Z")), 0h);
-}
-
-TEST(TimeZoneTest, BytesThatAreNotAFile) {
-  EXPECT_FALSE(TimeZone::parse(""));
-  EXPECT_FALSE(TimeZone::parse("TZif2"));
-  EXPECT_FALSE(TimeZone::parse("TZif2" + Bytes(39, '\xff')));
-  EXPECT_FALSE(TimeZone::parse("TZif2" + Bytes(60, '\0')));
 }
 
 Bytes sample() {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "services/firehose/time_zone.h"
+#include "base/time_zone.h"
 
 namespace suiro::firehose {
 

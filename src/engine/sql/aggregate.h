@@ -56,9 +56,16 @@ class OwnedValue {
   Value get() const {
     return {.null = null_, .integer = bits_, .real = std::bit_cast<double>(bits_), .text = text_};
   }
-  size_t size_bytes() const { return sizeof(*this) + (text_.size() > 15 ? text_.size() : 0); }
+  size_t size_bytes() const { return sizeof(*this) + text_bytes(text_.size()); }
+  // By how much assign() would let size_bytes() grow.
+  size_t growth(Lane lane, const Value& value) const {
+    if (lane != Lane::kText || value.null) return 0;
+    const size_t now = text_bytes(text_.size()), then = text_bytes(value.text.size());
+    return then > now ? then - now : 0;
+  }
 
  private:
+  static size_t text_bytes(size_t size) { return size > 15 ? size : 0; }
   bool null_ = true;
   int64_t bits_ = 0;
   std::string text_;

@@ -143,6 +143,7 @@ class GroupExtreme final : public Accumulator {
     if (best.null || better(extreme_, lane_, args[0], best)) best_.assign(lane_, args[0]);
     return ok();
   }
+  Result<size_t> growth(Args args) const override { return best_.growth(lane_, args[0]); }
   Result<void> remove(Args, int64_t) override {
     return fail(codes::kInternal, "MIN and MAX of a group are not removable");
   }
@@ -237,17 +238,24 @@ class Distinct final : public Accumulator {
     auto text = key(args[0]);
     auto found = counts_.find(text);
     if (found == counts_.end()) {
-      if (counts_.size() >= kDistinctMax) {
-        return fail(errors::kLimit, fmt::format("more than {} distinct values", kDistinctMax));
-      }
+      if (counts_.size() >= kDistinctMax) return fail(too_many());
+      bytes_ += node_bytes(text);
       found = counts_.emplace(std::move(text), 0).first;
     }
     return ++found->second == 1 ? inner_->add(args, row_time_ms) : ok();
+  }
+  Result<size_t> growth(Args args) const override {
+    if (args[0].null) return size_t{0};
+    const Bytes text = key(args[0]);
+    if (counts_.contains(text)) return size_t{0};
+    if (counts_.size() >= kDistinctMax) return fail(too_many());
+    return node_bytes(text);
   }
   Result<void> remove(Args args, int64_t row_time_ms) override {
     if (args[0].null) return ok();
     auto found = counts_.find(key(args[0]));
     if (found == counts_.end() || --found->second > 0) return ok();
+    bytes_ -= node_bytes(found->first);
     counts_.erase(found);
     return inner_->remove(args, row_time_ms);
   }
@@ -266,20 +274,29 @@ class Distinct final : public Accumulator {
   Result<void> decode(ByteView from) override {
     StateReader in(from, kAggregateVersion);
     counts_.clear();
+    bytes_ = 0;
     for (size_t left = in.count(2, kDistinctMax); left > 0 && !in.bad(); --left) {
-      const auto text = in.text();
-      counts_[Bytes(text)] = in.unsigned_integer();
+      const Bytes text(in.text());
+      const auto [entry, fresh] = counts_.emplace(text, in.unsigned_integer());
+      if (fresh) bytes_ += node_bytes(entry->first);
     }
     const auto inner = in.text();
     TRY_VOID(in.finish());
     return inner_->decode(inner);
   }
-  size_t size_bytes() const override {
-    constexpr size_t kNodeBytes = 96;
-    return inner_->size_bytes() + counts_.size() * kNodeBytes;
-  }
+  size_t size_bytes() const override { return sizeof(*this) + inner_->size_bytes() + bytes_; }
 
  private:
+  static size_t node_bytes(const Bytes& text) {
+    constexpr size_t kNodeBytes = 96;
+    return kNodeBytes + text.size();
+  }
+  static Error too_many() {
+    return {errors::kLimit,
+            fmt::format("more than {} distinct values", kDistinctMax),
+            Retry::kNever,
+            {}};
+  }
   Bytes key(const Value& value) const {
     Bytes out;
     StateWriter(out, kAggregateVersion).value(lane_, value);
@@ -288,6 +305,7 @@ class Distinct final : public Accumulator {
   Lane lane_;
   std::unique_ptr<Accumulator> inner_;
   std::map<Bytes, uint64_t> counts_;
+  size_t bytes_ = 0;  // of the nodes
 };
 
 }  // namespace
@@ -343,6 +361,7 @@ Registry::Aggregator sums(Mean mean) {
       if (!distinct) return sum;
       return make_distinct(lane, std::move(sum));
     };
+    out.grows = distinct;
     if (!distinct) {
       out.fast = mean == Mean::kSum ? BoundAggregate::Fast::kSum : BoundAggregate::Fast::kAvg;
     }
@@ -366,6 +385,7 @@ Registry::Aggregator extremes(Extreme extreme) {
       if (window) return std::make_unique<WindowExtreme>(extreme, lane);
       return std::make_unique<GroupExtreme>(extreme, lane);
     };
+    out.grows = out.removable || type.lane() == Lane::kText;
     out.fast = extreme == Extreme::kLeast ? BoundAggregate::Fast::kMin : BoundAggregate::Fast::kMax;
     return out;
   };

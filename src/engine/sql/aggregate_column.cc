@@ -14,7 +14,7 @@ namespace {
 using Fast = BoundAggregate::Fast;
 using Sum = __int128;
 
-constexpr size_t kAccumulatorBytes = 64;  // the object, its slot, the allocator
+constexpr size_t kAccumulatorBytes = 32;  // besides the object: its slot, the allocator
 
 class CountColumn final : public AggregateColumn {
  public:
@@ -214,7 +214,16 @@ class NumberColumn final : public AggregateColumn {
 
 class AccumulatorColumn final : public AggregateColumn {
  public:
-  explicit AccumulatorColumn(const Aggregate& aggregate) : aggregate_(aggregate) {}
+  explicit AccumulatorColumn(const Aggregate& aggregate)
+      : aggregate_(aggregate), fresh_(aggregate.function.create()) {}
+
+  Grows grows() const override { return aggregate_.function.grows ? Grows::kYes : Grows::kNo; }
+  Result<size_t> growth(uint32_t row, uint32_t group,
+                        std::span<const Vector* const> args) override {
+    values_.resize(args.size());
+    for (size_t a = 0; a < args.size(); ++a) values_[a] = value_at(*args[a], row);
+    return (group < cells_.size() ? cells_[group] : fresh_)->growth(values_);
+  }
 
   void resize(size_t groups) override {
     while (cells_.size() < groups) cells_.push_back(aggregate_.function.create());
@@ -251,8 +260,8 @@ class AccumulatorColumn final : public AggregateColumn {
     cells_.clear();
     bytes_ = 0;
   }
-  size_t bytes() const override { return bytes_ + cells_.size() * kAccumulatorBytes; }
-  size_t bytes_per_group() const override { return kAccumulatorBytes; }
+  size_t bytes() const override { return bytes_ + cells_.size() * bytes_per_group(); }
+  size_t bytes_per_group() const override { return kAccumulatorBytes + fresh_->size_bytes(); }
 
   void encode(SnapshotWriter& to) const override {
     to.number(bytes_);
@@ -263,16 +272,20 @@ class AccumulatorColumn final : public AggregateColumn {
     }
   }
   void decode(SnapshotReader& from) override {
-    bytes_ = from.number();
+    (void)from.number();
+    bytes_ = 0;
     for (auto& cell : cells_) {
       if (!cell->decode(from.text())) from.fail();
+      bytes_ += cell->size_bytes() - fresh_->size_bytes();
     }
   }
 
  private:
   const Aggregate& aggregate_;
+  std::unique_ptr<Accumulator> fresh_;  // what a new group begins with
   std::vector<std::unique_ptr<Accumulator>> cells_;
-  size_t bytes_ = 0;
+  std::vector<Value> values_;
+  size_t bytes_ = 0;  // beyond what they began with
 };
 
 }  // namespace

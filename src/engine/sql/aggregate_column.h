@@ -3,7 +3,8 @@
 // arrays; the others are an accumulator a group.
 //
 // Invariants: 1. Groups are numbered from 0 without gaps. 2. The arrays give what the accumulators
-// give. 3. A result that its type cannot hold is an error of the group's row.
+// give. 3. bytes() is content alone: the same after decode(). 4. A result that its type cannot hold
+// is an error of the group's row.
 // Threads: one at a time.
 #pragma once
 
@@ -27,6 +28,13 @@ class AggregateColumn {
  public:
   virtual ~AggregateColumn() = default;
   virtual void resize(size_t groups) = 0;
+  // Whether growth() must be asked for each row: what the row adds to bytes(), beyond
+  // bytes_per_group() of a new group (KeyTable::kNone), or why it cannot be added.
+  enum class Grows { kNo, kYes };
+  virtual Grows grows() const { return Grows::kNo; }
+  virtual Result<size_t> growth(uint32_t, uint32_t, std::span<const Vector* const>) {
+    return size_t{0};
+  }
   virtual void add(const GroupedRows& rows, std::span<const Vector* const> args,
                    std::vector<RowError>& errors) = 0;
   // Results of all groups, in their order; groups that fail are NULL and in `errors`.

@@ -81,6 +81,7 @@ Registry::Aggregator variance(Spread spread, Set set) {
     out.type = simple_type(TypeKind::kDouble);
     out.removable = true;
     const bool distinct = call.quantifier == AggregateCall::Quantifier::kDistinct;
+    out.grows = distinct;
     out.create = [spread, set, distinct,
                   type = call.args[0].type]() -> std::unique_ptr<Accumulator> {
       auto inner = std::make_unique<Variance>(type, spread, set);
@@ -203,6 +204,7 @@ Result<BoundAggregate> bind_exp_avg(const AggregateCall& call) {
   BoundAggregate out;
   out.type = simple_type(TypeKind::kDouble);
   out.removable = true;
+  out.grows = true;
   out.create = [type = call.args[0].type, ms = half_life.literal->integer] {
     return std::make_unique<ExponentialAverage>(type, ms);
   };

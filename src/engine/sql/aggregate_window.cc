@@ -28,17 +28,21 @@ class Places final : public Accumulator {
   explicit Places(std::shared_ptr<const Shape> shape) : shape_(std::move(shape)) {}
 
   Result<void> add(Args args, int64_t) override {
+    TRY_VOID(check_offset(args));
+    if (args.size() > 2) TRY_VOID(keep_default(args[2]));
+    if (args.size() > 1) offset_ = static_cast<uint64_t>(args[1].integer);
     const uint64_t row = added_++;
     current_counts_ = !args[0].null || shape_->nulls == NullTreatment::kRespect;
     if (current_counts_) entries_.push_back({row, OwnedValue(shape_->lane, args[0])});
-    if (args.size() > 1) {
-      if (args[1].null || args[1].integer < (shape_->which == Which::kLag ? 0 : 1)) {
-        return fail(errors::kInvalidArgument, "the number of a row is NULL or too small");
-      }
-      offset_ = static_cast<uint64_t>(args[1].integer);
-    }
-    if (args.size() > 2) return keep_default(args[2]);
     return ok();
+  }
+  Result<size_t> growth(Args args) const override {
+    TRY_VOID(check_offset(args));
+    if (args.size() > 2) {
+      Arena arena;
+      TRY_VOID(coerced(args[2], arena));
+    }
+    return sizeof(Entry) + args[0].text.size();
   }
   Result<void> remove(Args, int64_t) override {
     if (!entries_.empty() && entries_.front().row == removed_) entries_.pop_front();
@@ -93,15 +97,23 @@ class Places final : public Accumulator {
     OwnedValue value;
   };
 
-  Result<void> keep_default(const Value& value) {
-    Value kept = value;
-    if (shape_->coerce && !value.null) {
-      Arena arena;
-      EvalContext context{.arena = arena};
-      TRY(kept, shape_->coerce({&value, 1}, context));
-      default_.assign(shape_->lane, kept);
-      return ok();
+  Result<void> check_offset(Args args) const {
+    if (args.size() < 2) return ok();
+    if (args[1].null || args[1].integer < (shape_->which == Which::kLag ? 0 : 1)) {
+      return fail(errors::kInvalidArgument, "the number of a row is NULL or too small");
     }
+    return ok();
+  }
+
+  Result<Value> coerced(const Value& value, Arena& arena) const {
+    if (!shape_->coerce || value.null) return value;
+    EvalContext context{.arena = arena};
+    return shape_->coerce({&value, 1}, context);
+  }
+
+  Result<void> keep_default(const Value& value) {
+    Arena arena;
+    TRY(Value kept, coerced(value, arena));
     default_.assign(shape_->lane, kept);
     return ok();
   }
@@ -147,6 +159,10 @@ class OneValue final : public Accumulator {
     seen_ = true;
     value_.assign(shape_->lane, args[0]);
     return ok();
+  }
+  Result<size_t> growth(Args args) const override {
+    if (seen_ && shape_->which == Which::kFirst) return size_t{0};
+    return value_.growth(shape_->lane, args[0]);
   }
   Result<void> remove(Args, int64_t) override {
     return fail(codes::kInternal, "FIRST_VALUE and LAST_VALUE of a group are not removable");
@@ -210,6 +226,7 @@ Registry::Aggregator place(Which which) {
     out.type = call.args[0].type;
     out.type.nullable = true;
     out.removable = window;
+    out.grows = true;
     out.create = [shape, window]() -> std::unique_ptr<Accumulator> {
       if (window) return std::make_unique<Places>(shape);
       return std::make_unique<OneValue>(shape);

@@ -40,20 +40,22 @@ inline constexpr size_t kEngineThreadsMax = 64;
 inline constexpr size_t kInputBatchRowsMax = 65'536;    // of one push
 inline constexpr size_t kErrorMessageBytesMax = 4'096;  // VARCHAR(4096)
 inline constexpr size_t kErrorDataBytesMax = 24'576;    // VARCHAR(49152) of hexadecimal digits
-inline constexpr uint8_t kStateVersion = 1;
+inline constexpr uint8_t kStateVersion = 2;
+inline constexpr uint8_t kStateVersionRead = 1;  // and those above it
 
 // Settings of an application; where the documents leave a choice, docs/decisions says which.
 struct EngineOptions {
   size_t operator_bytes_max = size_t{256} << 20;
   // Shared out evenly among the operators that hold state.
   size_t total_bytes_max = size_t{1} << 30;
+  // Of errors that wait until no earlier one can follow; those beyond are counted in one row.
+  size_t errors_bytes_max = size_t{64} << 20;
   size_t threads = 1;
   // Whether advance() closes windows of inputs that are silent.
   enum class Heartbeat { kOn, kOff } heartbeat = Heartbeat::kOn;
   // ROWTIME of a tumbling window's rows.
   enum class GroupRowtime { kWindowEnd, kWindowStart } group_rowtime = GroupRowtime::kWindowEnd;
   int64_t start_ms = 0;  // CURRENT_TIMESTAMP; ROWTIME of rows that come from VALUES alone
-  uint64_t seed = 0;     // not read yet: table functions that roll dice have seeds of their own
 };
 
 // A record that became no row, for error_stream.

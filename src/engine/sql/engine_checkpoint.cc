@@ -53,7 +53,8 @@ Result<Bytes> Engine::Impl::checkpoint() const {
 
 Result<void> Engine::Impl::restore(ByteView state) {
   SnapshotReader from(state);
-  if (from.number() != kStateVersion) {
+  const uint64_t version = from.number();
+  if (version < kStateVersionRead || version > kStateVersion) {
     return fail(codes::kCorrupt, "the state of the SQL program has another version");
   }
   if (from.text() != fingerprint()) {
@@ -69,6 +70,7 @@ Result<void> Engine::Impl::restore(ByteView state) {
   for (StreamState& stream : streams) {
     stream.bound_ms = from.integer();
     stream.last_ms = from.integer();
+    stream.passed_ms = stream.bound_ms == kBoundEnd ? stream.last_ms : stream.bound_ms;
     if (stream.gate) stream.gate->decode(from);
   }
   for (const auto& pump : pumps) {
@@ -77,14 +79,17 @@ Result<void> Engine::Impl::restore(ByteView state) {
     pump->decode(part);
     if (part.failed() || !part.at_end()) from.fail();
   }
-  decode_errors(from);
+  decode_errors(from, version);
   if (!from.at_end()) from.fail();
   return from.result();
 }
 
 void Engine::Impl::encode_errors(SnapshotWriter& to) const {
+  to.number(errors_lost_);
+  to.integer(errors_lost_ms_);
   to.number(errors_.size());
-  for (const PendingError& error : errors_) {
+  for (const auto& [order_ms, error] : errors_) {
+    to.integer(order_ms);
     to.integer(error.time_ms);
     to.number(error.source);
     to.text(error.name);
@@ -94,17 +99,24 @@ void Engine::Impl::encode_errors(SnapshotWriter& to) const {
   }
 }
 
-void Engine::Impl::decode_errors(SnapshotReader& from) {
+void Engine::Impl::decode_errors(SnapshotReader& from, uint64_t version) {
   errors_.clear();
+  errors_bytes_ = 0;
+  errors_lost_ = version < 2 ? 0 : from.number();
+  errors_lost_ms_ = version < 2 ? kBoundNone : from.integer();
   for (size_t left = from.count(); left > 0 && !from.failed(); --left) {
     PendingError error;
+    const int64_t order_ms = version < 2 ? kBoundNone : from.integer();
     error.time_ms = from.integer();
+    error.order_ms = version < 2 ? error.time_ms : order_ms;
     error.source = from.number();
     error.name = Bytes(from.text());
     error.message = Bytes(from.text());
     error.pump = Bytes(from.text());
     error.data = Bytes(from.text());
-    errors_.push_back(std::move(error));
+    errors_bytes_ += error.size_bytes();
+    const int64_t place_ms = error.order_ms;
+    errors_.emplace(place_ms, std::move(error));
   }
 }
 

@@ -6,6 +6,7 @@
 // their streams, which are merged by row time where several pumps write.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -24,7 +25,8 @@ struct StreamState {
   size_t level = 0;
   enum class Output { kNo, kYes } output = Output::kNo;
   int64_t bound_ms = kBoundNone;
-  int64_t last_ms = kBoundNone;  // of an input's rows
+  int64_t last_ms = kBoundNone;    // of an input's rows
+  int64_t passed_ms = kBoundNone;  // the highest bound before the end
   bool is_input() const { return kind == Kind::kInput; }
 };
 
@@ -66,17 +68,28 @@ struct Engine::Impl {
   void make_pumps();
   void run_pump(size_t pump);
   void collect(size_t pump);
+  void find_origins();
+  size_t room() const;
+  size_t slice_end(const Rows& rows, size_t begin) const;
   Rows drop_late(size_t input, Rows rows);
   void add_rejections(size_t input, std::span<const Rejection> rejected);
+  int64_t progress(size_t pump) const;
+  void add_error(PendingError error);
   void release_errors();
   void emit_errors(std::span<const PendingError> errors);
   Bytes fingerprint() const;
   void encode_errors(SnapshotWriter& to) const;
-  void decode_errors(SnapshotReader& from);
+  void decode_errors(SnapshotReader& from, uint64_t version);
 
   std::vector<std::vector<size_t>> levels_;     // pumps
   std::vector<std::vector<Delivery>> inboxes_;  // by pump
-  std::vector<PendingError> errors_;
+  std::vector<std::vector<size_t>> origins_;    // by pump: the inputs that it depends on
+  // By order_ms; what does not fit into the budget is counted, and told of in one row.
+  std::multimap<int64_t, PendingError> errors_;
+  size_t errors_bytes_ = 0, errors_bytes_max_ = 0;
+  uint64_t errors_lost_ = 0;
+  int64_t errors_lost_ms_ = kBoundNone;                        // the latest of them
+  enum class Times { kInputs, kOwn } times_ = Times::kInputs;  // kOwn: some `.. AS ROWTIME`
   size_t error_stream_ = kNoStream;
   enum class Started { kNo, kYes } started_ = Started::kNo;
   WorkerPool pool_;

@@ -54,6 +54,10 @@ class Accumulator {
  public:
   virtual ~Accumulator() = default;
   virtual Result<void> add(std::span<const Value> args, int64_t row_time_ms) = 0;
+  // By how many bytes add() of these would let size_bytes() grow at most, or the error that it
+  // would give: asked first, so that a row enters all aggregates or none. Only where the aggregate
+  // grows; elsewhere add() neither grows nor fails.
+  virtual Result<size_t> growth(std::span<const Value>) const { return size_t{0}; }
   // Takes back the oldest row that was added; only where the aggregate is removable().
   virtual Result<void> remove(std::span<const Value> args, int64_t row_time_ms) = 0;
   virtual Result<Value> result(Arena& arena) const = 0;
@@ -66,6 +70,7 @@ struct BoundAggregate {
   Type type;
   std::function<std::unique_ptr<Accumulator>()> create;
   bool removable = false;
+  bool grows = false;  // add() may need memory, or fail: growth() is asked first
   // For the engine's fast paths; kOther has none.
   enum class Fast { kOther, kCountRows, kCount, kSum, kMin, kMax, kAvg } fast = Fast::kOther;
 };
@@ -87,6 +92,12 @@ class TableFunction {
   virtual ~TableFunction() = default;
   // Rows of the cursor come in, rows go out, as soon as they are known.
   virtual Result<void> add(const Rows& rows, Rows& out) = 0;
+  // Rows of the last add() that were not taken: their indices, in order.
+  struct Refused {
+    size_t row = 0;
+    Error error;
+  };
+  virtual std::vector<Refused> take_refused() { return {}; }
   // No row earlier than `bound_ms` will follow; `now_ms` is the processing time (idle limits).
   virtual Result<void> advance(int64_t bound_ms, int64_t now_ms, Rows& out) = 0;
   virtual void encode(Bytes& to) const = 0;

@@ -4,27 +4,21 @@
 #include "engine/sql/engine.h"
 
 namespace suiro::sql {
+namespace {
+
+// Of a chunk of rows that wait: what a row that has passed may hold a little longer.
+constexpr size_t kChunkRowsMax = 1'024;
+constexpr size_t kChunkBytesMax = size_t{256} << 10;
+
+}  // namespace
 
 MergeGate::MergeGate(std::vector<std::vector<Lane>> lanes, size_t bytes_max)
     : bytes_max_(bytes_max) {
   for (auto& each : lanes) inputs_.push_back({std::move(each), {}, kBoundNone});
 }
 
-void MergeGate::push(size_t input, Rows rows, std::vector<uint32_t>& refused) {
-  std::vector<uint32_t> kept;
-  kept.reserve(rows.size());
-  for (uint32_t row = 0; row < rows.size(); ++row) {
-    const size_t more = row_bytes(rows, row);
-    if (bytes_ + more > bytes_max_) {
-      refused.push_back(row);
-      continue;
-    }
-    bytes_ += more;
-    kept.push_back(row);
-  }
-  if (kept.empty()) return;
-  if (kept.size() < rows.size()) rows = gather(rows, kept);
-  inputs_[input].waiting.push_back({std::move(rows), 0});
+void MergeGate::push(size_t input, Rows rows) {
+  if (rows.size() > 0) inputs_[input].waiting.push_back({std::move(rows)});
 }
 
 void MergeGate::advance(size_t input, int64_t bound_ms) {
@@ -61,7 +55,12 @@ size_t MergeGate::run_end(size_t index) const {
   return end;
 }
 
-void MergeGate::drain(const Take& take) {
+void MergeGate::drain(const Take& take, const Refuse& refuse) {
+  pass(take);
+  for (size_t i = 0; i < inputs_.size(); ++i) settle(i, refuse);
+}
+
+void MergeGate::pass(const Take& take) {
   for (bool moved = true; moved;) {
     moved = false;
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -71,7 +70,9 @@ void MergeGate::drain(const Take& take) {
       if (end == chunk.at) continue;
       moved = true;
       const size_t begin = std::exchange(chunk.at, end);
-      for (size_t row = begin; row < end; ++row) bytes_ -= row_bytes(chunk.rows, row);
+      for (size_t row = begin; row < end && chunk.arena != nullptr; ++row) {
+        bytes_ -= row_bytes(chunk.rows, row);
+      }
       if (end < chunk.rows.size()) {
         take(i, chunk.rows, begin, end);
       } else {
@@ -81,6 +82,43 @@ void MergeGate::drain(const Take& take) {
       }
     }
   }
+}
+
+// What has come and could not pass is copied, so that it no longer holds the batch that it came in.
+void MergeGate::settle(size_t index, const Refuse& refuse) {
+  Input& input = inputs_[index];
+  auto first = std::ranges::find(input.waiting, nullptr, &Chunk::arena);
+  if (first == input.waiting.end()) return;
+  std::vector<Chunk> fresh(std::make_move_iterator(first),
+                           std::make_move_iterator(input.waiting.end()));
+  input.waiting.erase(first, input.waiting.end());
+  for (const Chunk& chunk : fresh) {
+    for (size_t row = chunk.at; row < chunk.rows.size(); ++row) {
+      if (bytes_ + row_bytes(chunk.rows, row) > bytes_max_) {
+        refuse(index, chunk.rows, row);
+      } else {
+        keep(input, chunk.rows, row);
+      }
+    }
+  }
+}
+
+void MergeGate::keep(Input& input, const Rows& from, size_t row) {
+  auto& waiting = input.waiting;
+  if (waiting.empty() || waiting.back().rows.size() >= kChunkRowsMax ||
+      waiting.back().arena->size_bytes() >= kChunkBytesMax) {
+    Chunk chunk{.rows = empty_rows(input.lanes), .arena = std::make_shared<Arena>()};
+    chunk.rows.owners.push_back(chunk.arena);
+    waiting.push_back(std::move(chunk));
+  }
+  Chunk& chunk = waiting.back();
+  chunk.rows.rowtimes_ms.push_back(from.rowtimes_ms[row]);
+  for (size_t c = 0; c < input.lanes.size(); ++c) {
+    Value value = value_at(from.columns[c], row);
+    if (input.lanes[c] == Lane::kText && !value.null) value.text = chunk.arena->keep(value.text);
+    chunk.rows.columns[c].push(value);
+  }
+  bytes_ += row_bytes(from, row);
 }
 
 void MergeGate::encode(SnapshotWriter& to) const {
@@ -99,9 +137,8 @@ void MergeGate::decode(SnapshotReader& from) {
   for (Input& input : inputs_) {
     input.bound_ms = from.integer();
     input.waiting.clear();
-    Rows rows = from.rows(input.lanes);
-    for (size_t row = 0; row < rows.size(); ++row) bytes_ += row_bytes(rows, row);
-    if (rows.size() > 0) input.waiting.push_back({std::move(rows), 0});
+    const Rows rows = from.rows(input.lanes);
+    for (size_t row = 0; row < rows.size(); ++row) keep(input, rows, row);
   }
 }
 

@@ -22,6 +22,13 @@
 
 namespace suiro::sql {
 
+inline constexpr size_t kRoomEndless = static_cast<size_t>(-1);
+
+// Rows that leave an operator at once; what one row gives by a join may be more, in several parts.
+inline constexpr size_t kOutRowsMax = 4'096;
+// Rows that one row may meet in a join with a table, or with another stream.
+inline constexpr size_t kMatchesMax = 65'536;
+
 // Where an operator's rows and errors go.
 class Sink {
  public:
@@ -29,6 +36,9 @@ class Sink {
   virtual void rows(Rows rows) = 0;
   // `at` of `from`: the row that is lost.
   virtual void error(const Rows& from, size_t at, Error error) = 0;
+  // Whether what comes now is lost: a relation that outgrew its budget. The operator may stop.
+  enum class Open { kYes, kNo };
+  virtual Open open() const { return Open::kYes; }
 };
 
 struct OperatorOptions {
@@ -50,6 +60,9 @@ class Operator {
   // No row earlier than this will leave.
   virtual int64_t bound() const = 0;
   virtual size_t bytes() const { return 0; }
+  // Bytes of rows that may yet wait for another input: the less, the smaller the slices in which
+  // the engine works, down to single rows, so that the row that does not fit is always the same.
+  virtual size_t room() const { return kRoomEndless; }
   virtual void encode(SnapshotWriter& to) const = 0;
   virtual void decode(SnapshotReader& from) = 0;
   // Lookups: the relation of input 1. Errors: "LimitExceeded".
@@ -91,6 +104,7 @@ bool keeps_state(const Node& node);
 std::vector<uint32_t> all_rows(size_t size);
 // a + b, at the ends of the range where it overflows; kBoundNone and kBoundEnd stay.
 int64_t add_time(int64_t a, int64_t b);
+Error matches_error();
 Error limit_error(std::string_view what, size_t bytes_max);
 
 }  // namespace suiro::sql

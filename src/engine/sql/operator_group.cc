@@ -31,6 +31,9 @@ class GroupOperator final : public Operator {
     for (const Aggregate& aggregate : node.aggregates) {
       aggregates_.push_back(make_aggregate_column(aggregate));
       bytes_per_group_ += aggregates_.back()->bytes_per_group();
+      if (aggregates_.back()->grows() == AggregateColumn::Grows::kYes) {
+        growing_.push_back(aggregates_.size() - 1);
+      }
     }
   }
 
@@ -194,24 +197,51 @@ class GroupOperator final : public Operator {
       }
       const uint32_t row = selection[i];
       uint32_t group = table_.find(keys_, row, hashes_[row]);
-      if (group == KeyTable::kNone) {
-        const size_t more = table_.key_bytes(keys_, row) + bytes_per_group_;
-        if (bytes + more > options_.bytes_max) {
-          errors_.push_back({row, limit_error("GROUP BY", options_.bytes_max)});
-          continue;
-        }
-        bytes += more;
-        group = table_.insert(keys_, row, hashes_[row]);
+      const size_t begins =
+          group == KeyTable::kNone ? table_.key_bytes(keys_, row) + bytes_per_group_ : 0;
+      auto grows = growth(row, group);
+      if (grows && begins + *grows > 0 && bytes + begins + *grows > options_.bytes_max) {
+        grows = fail(limit_error("GROUP BY", options_.bytes_max));
       }
+      if (!grows) {
+        errors_.push_back({row, std::move(grows).error()});
+        continue;
+      }
+      if (group == KeyTable::kNone) group = table_.insert(keys_, row, hashes_[row]);
+      bytes += begins + add_growing(row, group, rows.rowtimes_ms);
       run_rows_.push_back(row);
       run_groups_.push_back(group);
     }
     GroupedRows grouped{run_rows_, run_groups_, rows.rowtimes_ms};
     for (size_t a = 0; a < aggregates_.size(); ++a) {
       aggregates_[a]->resize(table_.size());
+      if (aggregates_[a]->grows() == AggregateColumn::Grows::kYes) continue;
       aggregates_[a]->add(grouped, args_[a], errors_);
     }
     if (!selection.empty()) last_ms_ = rows.rowtimes_ms[selection.back()];
+  }
+
+  // Of all aggregates whose states grow: a row enters all or none.
+  Result<size_t> growth(uint32_t row, uint32_t group) {
+    size_t bytes = 0;
+    for (size_t a : growing_) {
+      TRY(const size_t more, aggregates_[a]->growth(row, group, args_[a]));
+      bytes += more;
+    }
+    return bytes;
+  }
+
+  // By how much they have grown, or shrunk: a longer MIN may give way to a shorter one.
+  size_t add_growing(uint32_t row, uint32_t group, std::span<const int64_t> rowtimes_ms) {
+    size_t bytes = 0;
+    for (size_t a : growing_) {
+      AggregateColumn& column = *aggregates_[a];
+      column.resize(table_.size());
+      const size_t before = column.bytes();
+      column.add({{&row, 1}, {&group, 1}, rowtimes_ms}, args_[a], errors_);
+      bytes += column.bytes() - before;
+    }
+    return bytes;
   }
 
   // `time_ms`: when the window is known to be complete, where its width does not tell.
@@ -272,6 +302,7 @@ class GroupOperator final : public Operator {
   Arena arena_;
   KeyTable table_;
   std::vector<std::unique_ptr<AggregateColumn>> aggregates_;
+  std::vector<size_t> growing_;  // aggregates that are added row by row
   size_t bytes_per_group_ = 0;
   int64_t bound_ms_ = kBoundNone;
   int64_t first_ms_ = 0;  // of the open window's rows

@@ -7,7 +7,9 @@
 // later one in its own frame's FOLLOWING part; a side without a frame has the rows of one ROWTIME.
 #include <algorithm>
 #include <deque>
+#include <unordered_map>
 
+#include "engine/sql/aggregate.h"
 #include "engine/sql/join_keys.h"
 #include "engine/sql/merge_gate.h"
 #include "engine/sql/operator.h"
@@ -15,8 +17,8 @@
 namespace suiro::sql {
 namespace {
 
-constexpr size_t kHeldBytes = 160;  // of one row: its record, its place in the index
-constexpr size_t kOutRowsMax = 4'096;
+constexpr size_t kHeldBytes = 160;   // of one row: its record, its place in the index
+constexpr size_t kPairsMax = 1'024;  // whose condition is evaluated together
 
 struct Held {
   int64_t time_ms = 0;
@@ -32,7 +34,7 @@ struct Side {
   enum class Outer { kNo, kYes } outer = Outer::kNo;
   std::deque<Held> rows;
   uint64_t first = 0;  // number of rows.front()
-  std::unordered_map<Bytes, std::deque<uint64_t>> index;
+  std::unordered_map<Bytes, FrontQueue<uint64_t>> index;
 };
 
 int64_t preceding(const std::optional<Frame>& frame) {
@@ -56,7 +58,7 @@ class JoinOperator final : public Operator {
                        options.query_start_ms)},
         key_codec_(keys_[0].lanes()),
         gate_({lanes_of(node.inputs[0]->schema), lanes_of(node.inputs[1]->schema)},
-              options.bytes_max),
+              options.bytes_max / 2),
         out_(lanes_of(node.schema)) {
     if (node_.condition != nullptr) {
       condition_ =
@@ -76,17 +78,15 @@ class JoinOperator final : public Operator {
     }
   }
 
-  void push(size_t input, Rows rows, Sink& sink) override {
-    std::vector<uint32_t> refused;
-    const Rows kept = rows;
-    gate_.push(input, std::move(rows), refused);
-    for (uint32_t row : refused) sink.error(kept, row, limit_error("JOIN", options_.bytes_max));
-  }
+  void push(size_t input, Rows rows, Sink&) override { gate_.push(input, std::move(rows)); }
 
   void advance(size_t input, int64_t bound_ms, int64_t, Sink& sink) override {
     gate_.advance(input, bound_ms);
-    gate_.drain([&](size_t from, const Rows& rows, size_t begin, size_t end) {
+    auto take = [&](size_t from, const Rows& rows, size_t begin, size_t end) {
       meet(from, rows, begin, end, sink);
+    };
+    gate_.drain(take, [&](size_t, const Rows& rows, size_t row) {
+      sink.error(rows, row, limit_error("JOIN", options_.bytes_max / 2));
     });
     bound_ms_ = std::max(bound_ms_, gate_.bound());
     expire(bound_ms_);
@@ -95,6 +95,7 @@ class JoinOperator final : public Operator {
 
   int64_t bound() const override { return bound_ms_; }
   size_t bytes() const override { return bytes_ + gate_.bytes(); }
+  size_t room() const override { return gate_.room(); }
 
   void encode(SnapshotWriter& to) const override {
     to.integer(bound_ms_);
@@ -147,51 +148,95 @@ class JoinOperator final : public Operator {
     Held held;
     held.time_ms = last_ms_;
     held.row = own.codec.encode(rows, row);
-    if (!JoinKeys::has_null(keys, row)) {
-      held.key = "k" + key_codec_.encode(keys, row);
-      auto done = match(from, held);
+    const bool has_key = !JoinKeys::has_null(keys, row);
+    if (has_key) held.key = "k" + key_codec_.encode(keys, row);
+    const size_t more = held.row.size() + held.key.size() + kHeldBytes;
+    if (bytes_ + more > options_.bytes_max / 2) {
+      return sink.error(rows, row, limit_error("JOIN", options_.bytes_max / 2));
+    }
+    if (has_key) {
+      auto done = match(from, held, sink);
       if (!done) return sink.error(rows, row, done.error());
     }
-    // Rows that a ROWS frame pushes out have met everything they could.
-    const size_t more = held.row.size() + held.key.size() + kHeldBytes;
-    if (bytes() + more > options_.bytes_max) {
-      return sink.error(rows, row, limit_error("JOIN", options_.bytes_max));
-    }
     hold(own, std::move(held));
+    // Rows that a ROWS frame pushes out have met everything they could.
     expire(last_ms_);
   }
 
-  // Pairs of the row with those that the other side holds.
-  Result<void> match(size_t from, Held& held) {
+  // Pairs of the row with those that the other side holds: all of them, or none.
+  Result<void> match(size_t from, Held& held, Sink& sink) {
     Side& other = sides_[1 - from];
     auto found = other.index.find(held.key);
     if (found == other.index.end()) return ok();
-    std::vector<Value> own_values, other_values;
+    std::vector<Value> own_values;
     sides_[from].codec.decode(held.row, own_values);
-    RowBuffer pairs(out_lanes());
-    std::vector<uint64_t> numbers(found->second.begin(), found->second.end());
-    for (uint64_t number : numbers) {
+    std::vector<uint64_t> numbers;
+    const auto& candidates = found->second;
+    for (size_t at = 0; at < candidates.size(); at += kPairsMax) {
+      const size_t end = std::min(candidates.size(), at + kPairsMax);
+      const std::vector<uint64_t> part(candidates.begin() + static_cast<ptrdiff_t>(at),
+                                       candidates.begin() + static_cast<ptrdiff_t>(end));
+      TRY_VOID(choose(from, held.time_ms, own_values, part, numbers));
+      if (numbers.size() > kMatchesMax) return fail(matches_error());
+    }
+    emit(from, held.time_ms, own_values, numbers, sink);
+    if (!numbers.empty()) held.matched = Held::Matched::kYes;
+    return ok();
+  }
+
+  static void join_values(size_t from, const std::vector<Value>& own,
+                          const std::vector<Value>& other, std::vector<Value>& out) {
+    out = from == 0 ? own : other;
+    const std::vector<Value>& rest = from == 0 ? other : own;
+    out.insert(out.end(), rest.begin(), rest.end());
+  }
+
+  // Adds those candidates whose pair meets the condition. Texts are not copied.
+  Result<void> choose(size_t from, int64_t time_ms, const std::vector<Value>& own,
+                      std::span<const uint64_t> candidates, std::vector<uint64_t>& chosen) {
+    if (condition_ == nullptr) {
+      chosen.insert(chosen.end(), candidates.begin(), candidates.end());
+      return ok();
+    }
+    const Side& other = sides_[1 - from];
+    Rows pairs = empty_rows(out_lanes());
+    std::vector<Value> other_values, values;
+    for (uint64_t number : candidates) {
       other.codec.decode(other.rows[number - other.first].row, other_values);
-      std::vector<Value> values = from == 0 ? own_values : other_values;
-      const std::vector<Value>& rest = from == 0 ? other_values : own_values;
-      values.insert(values.end(), rest.begin(), rest.end());
-      pairs.append(held.time_ms, values);
+      join_values(from, own, other_values, values);
+      for (size_t c = 0; c < values.size(); ++c) pairs.columns[c].push(values[c]);
+      pairs.rowtimes_ms.push_back(time_ms);
     }
     std::vector<uint32_t> selection = all_rows(pairs.size());
-    if (condition_ != nullptr) {
-      Arena arena;
-      condition_->run(pairs.rows(), selection, arena);
-      if (!condition_->errors().empty()) return fail(condition_->errors()[0].error);
-      std::erase_if(selection, [&](uint32_t pair) {
-        const Value holds = value_at(condition_->result(0), pair);
-        return holds.null || holds.integer == 0;
-      });
-    }
+    Arena arena;
+    condition_->run(pairs, selection, arena);
+    if (!condition_->errors().empty()) return fail(condition_->errors()[0].error);
     for (uint32_t pair : selection) {
-      out_.append(pairs.rows(), pair);
-      held.matched = other.rows[numbers[pair] - other.first].matched = Held::Matched::kYes;
+      const Value holds = value_at(condition_->result(0), pair);
+      if (!holds.null && holds.integer != 0) chosen.push_back(candidates[pair]);
     }
     return ok();
+  }
+
+  // The row's own texts are copied once for each part that leaves.
+  void emit(size_t from, int64_t time_ms, const std::vector<Value>& own,
+            std::span<const uint64_t> numbers, Sink& sink) {
+    Side& other = sides_[1 - from];
+    const std::vector<Lane>& own_lanes = sides_[from].codec.lanes();
+    std::vector<Value> kept, other_values, values;
+    for (uint64_t number : numbers) {
+      if (out_.size() >= kOutRowsMax) {
+        leave(sink);
+        kept.clear();
+      }
+      if (kept.empty()) kept = out_.keep(own_lanes, own);
+      Held& partner = other.rows[number - other.first];
+      partner.matched = Held::Matched::kYes;
+      other.codec.decode(partner.row, other_values);
+      other_values = out_.keep(other.codec.lanes(), other_values);
+      join_values(from, kept, other_values, values);
+      out_.append_kept(time_ms, values);
+    }
   }
 
   std::vector<Lane> out_lanes() const {

@@ -11,6 +11,8 @@ namespace suiro::sql {
 namespace {
 
 constexpr size_t kCandidatesMax = 4'096;  // pairs whose condition is evaluated together
+// Pairs that are kept until they leave: of whole rows, so one row may have more, to kMatchesMax.
+constexpr size_t kPairsMax = 65'536;
 
 class LookupOperator final : public PassingOperator {
  public:
@@ -52,12 +54,18 @@ class LookupOperator final : public PassingOperator {
     hashes_.resize(rows.size());
     table_.hash(keys, selection, hashes_);
     begin(rows.size());
+    size_t left = 0;  // of the selection
     for (size_t i = 0; i < selection.size(); ++i) {
       if (i + kAhead < selection.size()) table_.prefetch(hashes_[selection[i + kAhead]]);
       probe(rows, selection[i], keys, sink);
+      if (left_.size() < kPairsMax) continue;
+      check_candidates(rows, sink);
+      leave(rows, std::span(selection).subspan(left, i + 1 - left), sink);
+      left = i + 1;
+      if (sink.open() == Sink::Open::kNo) return;
     }
     check_candidates(rows, sink);
-    leave(std::move(rows), selection, sink);
+    leave(rows, std::span(selection).subspan(left), sink);
   }
 
   size_t bytes() const override { return bytes_; }
@@ -93,19 +101,17 @@ class LookupOperator final : public PassingOperator {
     right_.clear();
     pending_left_.clear();
     pending_right_.clear();
-    failed_.assign(condition_ ? rows : 0, 0);
+    failed_.clear();
+    matched_.assign(node_.match != LookupNode::Match::kJoin ? rows : 0, 0);
   }
 
   void probe(const Rows& rows, uint32_t row, std::span<const Vector* const> keys, Sink& sink) {
     if (JoinKeys::has_null(keys, row)) return;
     const uint32_t key = table_.find(keys, row, hashes_[row]);
     if (key == KeyTable::kNone) return;
-    const bool once = node_.match != LookupNode::Match::kJoin && condition_ == nullptr;
-    for (uint32_t at = first_[key]; at != KeyTable::kNone; at = next_[at]) {
+    for (uint32_t at = first_[key]; at != KeyTable::kNone && !failed(row); at = next_[at]) {
       if (condition_ == nullptr) {
-        left_.push_back(row);
-        right_.push_back(at);
-        if (once) return;
+        if (!match(rows, row, at, sink)) return;
       } else {
         pending_left_.push_back(row);
         pending_right_.push_back(at);
@@ -113,6 +119,30 @@ class LookupOperator final : public PassingOperator {
       }
     }
   }
+
+  // A pair that matches. False: the row needs no more.
+  bool match(const Rows& rows, uint32_t row, uint32_t at, Sink& sink) {
+    if (!matched_.empty()) {
+      matched_[row] = 1;
+      return false;
+    }
+    if (left_.size() >= kMatchesMax && left_[left_.size() - kMatchesMax] == row) {
+      fail_row(rows, row, matches_error(), sink);
+      return false;
+    }
+    left_.push_back(row);
+    right_.push_back(at);
+    return true;
+  }
+
+  // The row is lost, with the pairs that it has.
+  void fail_row(const Rows& rows, uint32_t row, Error error, Sink& sink) {
+    if (failed(row)) return;
+    failed_.resize(rows.size(), 0);
+    failed_[row] = 1;
+    sink.error(rows, row, std::move(error));
+  }
+  bool failed(uint32_t row) const { return !failed_.empty() && failed_[row] != 0; }
 
   // The rest of the condition, for the pairs whose keys are equal.
   void check_candidates(const Rows& rows, Sink& sink) {
@@ -124,37 +154,44 @@ class LookupOperator final : public PassingOperator {
     Arena arena;
     condition_->run(pairs, selection, arena);
     for (const RowError& error : condition_->errors()) {
-      const uint32_t row = pending_left_[error.row];
-      if (failed_[row] == 0) sink.error(rows, row, error.error);
-      failed_[row] = 1;
+      fail_row(rows, pending_left_[error.row], error.error, sink);
     }
     for (uint32_t pair : selection) {
       const Value holds = value_at(condition_->result(0), pair);
-      if (holds.null || holds.integer == 0) continue;
-      left_.push_back(pending_left_[pair]);
-      right_.push_back(pending_right_[pair]);
+      if (holds.null || holds.integer == 0 || failed(pending_left_[pair])) continue;
+      (void)match(rows, pending_left_[pair], pending_right_[pair], sink);
     }
     pending_left_.clear();
     pending_right_.clear();
   }
 
-  void leave(Rows rows, std::span<const uint32_t> selection, Sink& sink) {
+  // What the rows of `selection` have given. `rows` is not to be used again where they are all.
+  void leave(Rows& rows, std::span<const uint32_t> selection, Sink& sink) {
     if (!failed_.empty()) drop_failed();
     if (node_.match != LookupNode::Match::kJoin) return leave_matched(rows, selection, sink);
     if (node_.kind == JoinKind::kLeft) add_unmatched(selection);
-    if (left_.empty()) return;
     const bool one_each =
         left_.size() == rows.size() && std::ranges::equal(left_, all_rows(rows.size()));
-    Rows out = one_each ? std::move(rows) : gather(rows, left_);
-    for (size_t c = 0; c < right_lanes_.size(); ++c) out.columns.push_back(right_column(c));
-    add_owners(out, relation_);
-    sink.rows(std::move(out));
+    for (size_t at = 0; at < left_.size(); at += kPairsMax) {
+      const size_t size = std::min(kPairsMax, left_.size() - at);
+      const auto right = std::span<const uint32_t>(right_).subspan(at, size);
+      Rows out = one_each && size == left_.size()
+                     ? std::move(rows)
+                     : gather(rows, std::span(left_).subspan(at, size));
+      for (size_t c = 0; c < right_lanes_.size(); ++c) {
+        out.columns.push_back(right_column(c, right));
+      }
+      add_owners(out, relation_);
+      sink.rows(std::move(out));
+    }
+    left_.clear();
+    right_.clear();
   }
 
   void drop_failed() {
     size_t kept = 0;
     for (size_t i = 0; i < left_.size(); ++i) {
-      if (failed_[left_[i]] != 0) continue;
+      if (failed(left_[i])) continue;
       left_[kept] = left_[i];
       right_[kept++] = right_[i];
     }
@@ -164,12 +201,9 @@ class LookupOperator final : public PassingOperator {
 
   void leave_matched(const Rows& rows, std::span<const uint32_t> selection, Sink& sink) {
     const bool wanted = node_.match == LookupNode::Match::kSemi;
-    std::vector<uint8_t> matched(rows.size(), 0);
-    for (uint32_t row : left_) matched[row] = 1;
     std::vector<uint32_t> out;
     for (uint32_t row : selection) {
-      const bool lost = !failed_.empty() && failed_[row] != 0;
-      if (!lost && (matched[row] != 0) == wanted) out.push_back(row);
+      if (!failed(row) && (matched_[row] != 0) == wanted) out.push_back(row);
     }
     if (!out.empty()) sink.rows(gather(rows, out));
   }
@@ -179,8 +213,7 @@ class LookupOperator final : public PassingOperator {
     std::vector<uint32_t> left, right;
     size_t at = 0;
     for (uint32_t row : selection) {
-      const bool lost = !failed_.empty() && failed_[row] != 0;
-      if ((at >= left_.size() || left_[at] != row) && !lost) {
+      if ((at >= left_.size() || left_[at] != row) && !failed(row)) {
         left.push_back(row);
         right.push_back(KeyTable::kNone);
       }
@@ -193,13 +226,13 @@ class LookupOperator final : public PassingOperator {
     right_ = std::move(right);
   }
 
-  Vector right_column(size_t c) const {
+  Vector right_column(size_t c, std::span<const uint32_t> rows) const {
     const bool all =
-        node_.kind != JoinKind::kLeft || std::ranges::find(right_, KeyTable::kNone) == right_.end();
-    if (all) return gather(relation_.columns[c], right_);
+        node_.kind != JoinKind::kLeft || std::ranges::find(rows, KeyTable::kNone) == rows.end();
+    if (all) return gather(relation_.columns[c], rows);
     Vector out;
     out.lane = right_lanes_[c];
-    for (uint32_t row : right_) {
+    for (uint32_t row : rows) {
       out.push(row == KeyTable::kNone ? Value{} : value_at(relation_.columns[c], row));
     }
     return out;
@@ -217,7 +250,7 @@ class LookupOperator final : public PassingOperator {
   // Of the batch: pairs that match, and pairs whose condition is still to be seen.
   std::vector<uint64_t> hashes_;
   std::vector<uint32_t> left_, right_, pending_left_, pending_right_;
-  std::vector<uint8_t> failed_;
+  std::vector<uint8_t> failed_, matched_;  // by row; empty: none, and joins
 };
 
 }  // namespace

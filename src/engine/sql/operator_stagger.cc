@@ -29,6 +29,13 @@ class StaggerOperator final : public Operator {
     std::vector<Lane> keys;
     for (const ExprPtr& key : node_.keys) keys.push_back(key->type.lane());
     keys_ = RowCodec(std::move(keys));
+    begun_ = fresh();
+    size_t at = 0;
+    for (size_t i = 0; i < begun_.size(); ++i) {
+      begun_bytes_ += begun_[i]->size_bytes() + sizeof(void*);
+      first_argument_.push_back(at);
+      at += node_.aggregates[i].args.size();
+    }
   }
 
   void push(size_t, Rows rows, Sink& sink) override {
@@ -64,7 +71,7 @@ class StaggerOperator final : public Operator {
     for (const Closing& closing : closing_) {
       to.integer(closing.end_ms);
       to.text(closing.key);
-      for (const auto& cell : groups_.at(closing.key)) {
+      for (const auto& cell : groups_.at(closing.key).cells) {
         Bytes state;
         cell->encode(state);
         to.text(state);
@@ -73,21 +80,30 @@ class StaggerOperator final : public Operator {
   }
   void decode(SnapshotReader& from) override {
     bound_ms_ = from.integer();
-    bytes_ = from.number();
+    (void)from.number();
+    bytes_ = 0;
     for (size_t left = from.count(); left > 0 && !from.failed(); --left) {
       const int64_t end_ms = from.integer();
       Bytes key(from.text());
-      Cells& cells = groups_[key];
-      cells = fresh();
-      for (auto& cell : cells) {
+      Group& group = groups_[key];
+      group.cells = fresh();
+      group.bytes = group_bytes(key);
+      for (auto& cell : group.cells) {
+        const size_t before = cell->size_bytes();
         if (!cell->decode(from.text())) from.fail();
+        group.bytes += cell->size_bytes() - before;
       }
+      bytes_ += group.bytes;
       closing_.push_back({end_ms, std::move(key)});
     }
   }
 
  private:
   using Cells = std::vector<std::unique_ptr<Accumulator>>;
+  struct Group {
+    Cells cells;
+    size_t bytes = 0;
+  };
   struct Closing {
     int64_t end_ms = 0;
     Bytes key;
@@ -100,56 +116,59 @@ class StaggerOperator final : public Operator {
     return cells;
   }
 
+  // Into all aggregates of its group, or into none.
   Result<void> add(uint32_t row, int64_t time_ms) {
     Bytes key = keys_.encode(key_columns_, row);
+    take_arguments(row);
     auto found = groups_.find(key);
+    const Cells& cells = found == groups_.end() ? begun_ : found->second.cells;
+    size_t more = found == groups_.end() ? group_bytes(key) : 0;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      TRY(const size_t grows, cells[i]->growth(arguments(i)));
+      more += grows;
+    }
+    if (more > 0 && bytes_ + more > options_.bytes_max) {
+      return fail(limit_error("WINDOWED BY STAGGER", options_.bytes_max));
+    }
     if (found == groups_.end()) {
-      const size_t more = group_bytes(key);
-      if (bytes_ + more > options_.bytes_max) {
-        return fail(limit_error("WINDOWED BY STAGGER", options_.bytes_max));
-      }
-      bytes_ += more;
+      Group group{fresh(), group_bytes(key)};
+      bytes_ += group.bytes;
       closing_.push_back({add_time(time_ms, node_.width_ms), key});
-      found = groups_.emplace(std::move(key), fresh()).first;
+      found = groups_.emplace(std::move(key), std::move(group)).first;
     }
-    size_t at = node_.keys.size();
-    for (size_t i = 0; i < found->second.size(); ++i) {
-      values_.clear();
-      for (size_t a = 0; a < node_.aggregates[i].args.size(); ++a) {
-        values_.push_back(value_at(evaluator_.result(at++), row));
-      }
-      Accumulator& cell = *found->second[i];
+    Group& group = found->second;
+    bytes_ -= group.bytes;
+    for (size_t i = 0; i < group.cells.size(); ++i) {
+      Accumulator& cell = *group.cells[i];
       const size_t before = cell.size_bytes();
-      auto done = cell.add(values_, time_ms);
-      bytes_ += cell.size_bytes() - before;
-      TRY_VOID(std::move(done));
+      TRY_VOID(cell.add(arguments(i), time_ms));
+      group.bytes += cell.size_bytes() - before;
     }
+    bytes_ += group.bytes;
     return ok();
   }
 
-  size_t group_bytes(const Bytes& key) const {
-    return 2 * key.size() + kGroupBytes + node_.aggregates.size() * sizeof(void*);
+  void take_arguments(uint32_t row) {
+    values_.clear();
+    for (size_t at = node_.keys.size(); at < evaluator_.roots(); ++at) {
+      values_.push_back(value_at(evaluator_.result(at), row));
+    }
+  }
+  std::span<const Value> arguments(size_t aggregate) const {
+    return std::span(values_).subspan(first_argument_[aggregate],
+                                      node_.aggregates[aggregate].args.size());
   }
 
-  // What add() counted of the cells beyond their beginning.
-  size_t grown(const Cells& cells) {
-    const Cells begun = fresh();
-    size_t bytes = 0;
-    for (size_t i = 0; i < cells.size(); ++i) {
-      bytes += cells[i]->size_bytes() - std::min(cells[i]->size_bytes(), begun[i]->size_bytes());
-    }
-    return bytes;
-  }
+  size_t group_bytes(const Bytes& key) const { return 2 * key.size() + kGroupBytes + begun_bytes_; }
 
   void close_until(int64_t bound_ms, Sink& sink) {
     while (!closing_.empty() && closing_.front().end_ms <= bound_ms) {
       const Closing closing = std::move(closing_.front());
       closing_.pop_front();
       auto group = groups_.extract(closing.key);
-      bytes_ -= std::min(bytes_, group_bytes(closing.key) + grown(group.mapped()));
-      close(closing, group.mapped(), sink);
+      bytes_ -= group.mapped().bytes;
+      close(closing, group.mapped().cells, sink);
     }
-    if (closing_.empty()) bytes_ = 0;
   }
 
   void close(const Closing& closing, Cells& cells, Sink& sink) {
@@ -182,7 +201,10 @@ class StaggerOperator final : public Operator {
   Evaluator evaluator_;
   Arena arena_;
   RowCodec keys_;
-  std::unordered_map<Bytes, Cells> groups_;
+  Cells begun_;  // what a group begins with
+  size_t begun_bytes_ = 0;
+  std::vector<size_t> first_argument_;  // by aggregate, in values_
+  std::unordered_map<Bytes, Group> groups_;
   std::deque<Closing> closing_;  // in the order of their ends, which is that of their beginnings
   RowBuffer out_;
   int64_t bound_ms_ = kBoundNone;

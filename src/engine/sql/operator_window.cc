@@ -4,6 +4,7 @@
 // them. What leaves a frame makes no output.
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "engine/sql/operator.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 constexpr size_t kEntryBytes = 64;
 constexpr size_t kPartitionBytes = 192;
-constexpr int64_t kUnbounded = kBoundEnd / 4;  // frames of at least this keep no rows
+constexpr size_t kKeptBytes = 128;  // of a row in a call that keeps rows, besides its arguments
 
 struct Entry {
   int64_t time_ms = 0;
@@ -31,6 +32,14 @@ class Frames {
     }
   }
   void pop_back() { entries_.pop_back(); }
+  // What pop_front() took last.
+  void push_front(Entry entry) {
+    if (head_ > 0) {
+      entries_[--head_] = std::move(entry);
+    } else {
+      entries_.insert(entries_.begin(), std::move(entry));
+    }
+  }
   size_t size() const { return entries_.size() - head_; }
   const Entry& operator[](size_t i) const { return entries_[head_ + i]; }
 
@@ -40,9 +49,11 @@ class Frames {
   size_t head_ = 0;
 };
 
+using Calls = std::vector<std::unique_ptr<Accumulator>>;
+
 struct Partition {
   Frames frame;
-  std::vector<std::unique_ptr<Accumulator>> calls;
+  Calls calls;
 };
 
 // One window of the node, with its partitions.
@@ -55,9 +66,11 @@ class WindowState {
     for (const Aggregate& call : window.calls) {
       for (const ExprPtr& arg : call.args) args.push_back(arg->type.lane());
       removable_ &= static_cast<unsigned>(call.function.removable);
+      keeping_ += call.function.grows ? 1 : 0;
     }
     keys_ = RowCodec(std::move(keys));
     args_ = RowCodec(std::move(args));
+    begun_ = fresh_calls();
   }
 
   void bind(const Evaluator& evaluator) {
@@ -76,13 +89,15 @@ class WindowState {
   Result<void> add(uint32_t row, int64_t time_ms, size_t bytes_left, Arena& arena,
                    std::vector<Value>& results) {
     sweep(time_ms);
+    evicted_.reset();
     Bytes key = keys_.encode(key_columns_, row);
     Entry entry{time_ms, args_.encode(arg_columns_, row)};
     auto found = partitions_.find(key);
-    const size_t more =
-        entry.args.size() + kEntryBytes + (found == partitions_.end() ? partition_bytes(key) : 0);
+    const bool fresh = found == partitions_.end();
+    TRY_VOID(admits(fresh ? begun_ : found->second.calls, entry));
+    const size_t more = entry_bytes(entry) + (fresh ? partition_bytes(key) : 0);
     if (more > bytes_left) return fail(limit_error("OVER", bytes_left + bytes_));
-    if (found == partitions_.end()) {
+    if (fresh) {
       bytes_ += partition_bytes(key);
       found = partitions_.emplace(std::move(key), Partition{}).first;
       found->second.calls = fresh_calls();
@@ -90,7 +105,7 @@ class WindowState {
     Partition& partition = found->second;
     last_ = &partition;
     TRY_VOID(evict(partition, time_ms));
-    bytes_ += entry.args.size() + kEntryBytes;
+    bytes_ += entry_bytes(entry);
     partition.frame.push(std::move(entry));
     TRY_VOID(apply(partition));
     for (const auto& call : partition.calls) {
@@ -98,15 +113,21 @@ class WindowState {
       if (!value.null) value.text = arena.keep(value.text);
       results.push_back(value);
     }
-    if (unbounded()) drop(partition, Side::kBack);
     return ok();
   }
 
-  // Takes back the row that was added last, after it failed here or in another window.
+  // Takes back the row that was added last, after it failed here or in another window: what it
+  // pushed out of a frame of rows is there again.
   void undo() {
     if (last_ == nullptr || last_->frame.size() == 0) return;
     drop(*last_, Side::kBack);
+    if (evicted_) {
+      bytes_ += entry_bytes(*evicted_);
+      last_->frame.push_front(*std::move(evicted_));
+      evicted_.reset();
+    }
     rebuild(*last_);
+    last_ = nullptr;
   }
   void forget_last() { last_ = nullptr; }
 
@@ -138,7 +159,7 @@ class WindowState {
       for (size_t rows = from.count(); rows > 0 && !from.failed(); --rows) {
         const int64_t time_ms = from.integer();
         partition.frame.push({time_ms, Bytes(from.text())});
-        bytes_ += partition.frame[partition.frame.size() - 1].args.size() + kEntryBytes;
+        bytes_ += entry_bytes(partition.frame[partition.frame.size() - 1]);
       }
       for (auto& call : partition.calls) {
         if (!call->decode(from.text())) from.fail();
@@ -150,25 +171,27 @@ class WindowState {
   enum class Side { kFront, kBack };
 
   bool by_rows() const { return window_.frame.kind == Frame::Kind::kRows; }
-  bool unbounded() const { return window_.frame.preceding >= kUnbounded; }
+  size_t entry_bytes(const Entry& entry) const {
+    return kEntryBytes + entry.args.size() + keeping_ * (kKeptBytes + entry.args.size());
+  }
   size_t partition_bytes(const Bytes& key) const {
     return key.size() + kPartitionBytes + window_.calls.size() * kEntryBytes;
   }
 
-  std::vector<std::unique_ptr<Accumulator>> fresh_calls() const {
-    std::vector<std::unique_ptr<Accumulator>> calls;
+  Calls fresh_calls() const {
+    Calls calls;
     for (const Aggregate& call : window_.calls) calls.push_back(call.function.create());
     return calls;
   }
 
   void drop(Partition& partition, Side side) {
     const size_t at = side == Side::kFront ? 0 : partition.frame.size() - 1;
-    bytes_ -= partition.frame[at].args.size() + kEntryBytes;
+    bytes_ -= entry_bytes(partition.frame[at]);
     side == Side::kFront ? partition.frame.pop_front() : partition.frame.pop_back();
   }
 
   bool expired(const Partition& partition, int64_t time_ms) const {
-    if (partition.frame.size() == 0 || unbounded()) return false;
+    if (partition.frame.size() == 0) return false;
     if (by_rows()) return partition.frame.size() > static_cast<size_t>(window_.frame.preceding);
     return partition.frame[0].time_ms < add_time(time_ms, -window_.frame.preceding);
   }
@@ -177,13 +200,27 @@ class WindowState {
   Result<void> evict(Partition& partition, int64_t time_ms) {
     while (expired(partition, time_ms)) {
       if (removable_ != 0) TRY_VOID(each_call(partition, 0, Step::kRemove));
+      if (by_rows()) evicted_ = partition.frame[0];
       drop(partition, Side::kFront);
     }
     return ok();
   }
 
+  // Whether no call would refuse the row: asked before anything changes.
+  Result<void> admits(const Calls& calls, const Entry& entry) {
+    if (keeping_ == 0) return ok();
+    args_.decode(entry.args, values_);
+    std::span<const Value> args(values_);
+    for (size_t i = 0; i < calls.size(); ++i) {
+      const size_t count = window_.calls[i].args.size();
+      TRY_VOID(calls[i]->growth(args.first(count)));
+      args = args.subspan(count);
+    }
+    return ok();
+  }
+
   Result<void> apply(Partition& partition) {
-    if (removable_ != 0 || unbounded()) {
+    if (removable_ != 0) {
       return each_call(partition, partition.frame.size() - 1, Step::kAdd);
     }
     partition.calls = fresh_calls();
@@ -217,7 +254,7 @@ class WindowState {
 
   // Partitions that see no more rows go, once a frame's length.
   void sweep(int64_t time_ms) {
-    if (by_rows() || unbounded() || time_ms < next_sweep_ms_) return;
+    if (by_rows() || time_ms < next_sweep_ms_) return;
     next_sweep_ms_ = add_time(time_ms, std::max<int64_t>(window_.frame.preceding, 1));
     for (auto it = partitions_.begin(); it != partitions_.end();) {
       while (expired(it->second, time_ms)) {
@@ -237,6 +274,9 @@ class WindowState {
   size_t first_root_;
   RowCodec keys_, args_;
   unsigned removable_ = 1;
+  size_t keeping_ = 0;            // calls that keep rows
+  Calls begun_;                   // of a partition that begins
+  std::optional<Entry> evicted_;  // from a frame of rows, by the row that was added last
   std::map<Bytes, Partition> partitions_;
   Partition* last_ = nullptr;
   int64_t next_sweep_ms_ = kBoundNone;
@@ -323,9 +363,7 @@ class WindowOperator final : public PassingOperator {
       const size_t left = used < options_.bytes_max ? options_.bytes_max - used : 0;
       auto done = states_[i].add(row, time_ms, left, arena, results);
       if (done) continue;
-      for (size_t k = 0; k <= i; ++k) {
-        if (k < i || done.error().code != errors::kLimit) states_[k].undo();
-      }
+      for (size_t k = 0; k <= i; ++k) states_[k].undo();  // nothing where it was not added
       return done;
     }
     return ok();

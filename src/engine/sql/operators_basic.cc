@@ -168,18 +168,21 @@ class TableFunctionOperator final : public Operator {
         options_(options),
         function_(node_.function.create()) {}
 
+  // At once where all fit for certain; near the budget row by row, so that the row that is refused
+  // does not depend on the batch.
   void push(size_t, Rows rows, Sink& sink) override {
-    if (function_->size_bytes() > options_.bytes_max) {
-      for (size_t i = 0; i < rows.size(); ++i) {
-        sink.error(rows, i, limit_error(node_.name, options_.bytes_max));
-      }
-      return;
+    size_t most = function_->size_bytes();
+    for (size_t i = 0; i < rows.size() && most <= options_.bytes_max; ++i) {
+      most += kRowBytesMost + kRowCopies * row_bytes(rows, i);
     }
-    Rows out = empty_rows(lanes_);
-    auto done = function_->add(rows, out);
-    if (!done) sink.error(rows, rows.size() - 1, done.error());
-    for (const auto& owner : rows.owners) add_owner(out, owner);
-    leave(std::move(out), sink);
+    if (most <= options_.bytes_max) return add(rows, sink);
+    for (uint32_t i = 0; i < rows.size(); ++i) {
+      if (function_->size_bytes() > options_.bytes_max) {
+        sink.error(rows, i, limit_error(node_.name, options_.bytes_max));
+      } else {
+        add(gather(rows, std::span(&i, 1)), sink);
+      }
+    }
   }
 
   void advance(size_t, int64_t bound_ms, int64_t now_ms, Sink& sink) override {
@@ -210,6 +213,21 @@ class TableFunctionOperator final : public Operator {
   }
 
  private:
+  // Of one row in a function's state: what it may take at most.
+  static constexpr size_t kRowBytesMost = 512;
+  static constexpr size_t kRowCopies = 8;
+
+  void add(const Rows& rows, Sink& sink) {
+    Rows out = empty_rows(lanes_);
+    auto done = function_->add(rows, out);
+    if (!done) sink.error(rows, rows.size() - 1, done.error());
+    for (auto& refused : function_->take_refused()) {
+      sink.error(rows, refused.row, std::move(refused.error));
+    }
+    for (const auto& owner : rows.owners) add_owner(out, owner);
+    leave(std::move(out), sink);
+  }
+
   void leave(Rows out, Sink& sink) {
     if (out.size() == 0) return;
     for (int64_t& time : out.rowtimes_ms) time = std::max(time, bound_);
@@ -244,6 +262,13 @@ int64_t add_time(int64_t a, int64_t b) {
   int64_t sum = 0;
   if (!__builtin_add_overflow(a, b, &sum)) return sum;
   return b > 0 ? kBoundEnd - 1 : kBoundNone + 1;
+}
+
+Error matches_error() {
+  return Error{errors::kLimit,
+               fmt::format("JOIN: the row matches more than {} rows", kMatchesMax),
+               Retry::kNever,
+               {}};
 }
 
 Error limit_error(std::string_view what, size_t bytes_max) {

@@ -290,28 +290,25 @@ class UnionOperator final : public Operator {
         gate_(std::vector(node.inputs.size(), lanes_), options.bytes_max),
         held_(node.inputs.size(), RowBuffer(lanes_)) {}
 
-  void push(size_t input, Rows rows, Sink& sink) override {
-    std::vector<uint32_t> refused;
-    const Rows kept = rows;
-    gate_.push(input, std::move(rows), refused);
-    for (uint32_t row : refused) {
-      sink.error(kept, row, limit_error("UNION", options_.bytes_max));
-    }
-  }
+  void push(size_t input, Rows rows, Sink&) override { gate_.push(input, std::move(rows)); }
 
   void advance(size_t input, int64_t bound_ms, int64_t, Sink& sink) override {
     gate_.advance(input, bound_ms);
-    gate_.drain([&](size_t from, const Rows& rows, size_t begin, size_t end) {
+    auto take = [&](size_t from, const Rows& rows, size_t begin, size_t end) {
       std::vector<uint32_t> run(end - begin);
       for (size_t i = begin; i < end; ++i) run[i - begin] = static_cast<uint32_t>(i);
       if (kind_ == UnionNode::Kind::kAll) return sink.rows(gather(rows, run));
       for (uint32_t row : run) held_[from].append(rows, row);
+    };
+    gate_.drain(take, [&](size_t, const Rows& rows, size_t row) {
+      sink.error(rows, row, limit_error("UNION", options_.bytes_max));
     });
     if (kind_ != UnionNode::Kind::kAll && gate_.bound() == kBoundEnd) compare(sink);
   }
 
   int64_t bound() const override { return gate_.bound(); }
   size_t bytes() const override { return gate_.bytes(); }
+  size_t room() const override { return gate_.room(); }
   void encode(SnapshotWriter& to) const override { gate_.encode(to); }
   void decode(SnapshotReader& from) override { gate_.decode(from); }
 

@@ -12,11 +12,20 @@ namespace {
 // Collects what an operator over relations gives.
 class CollectingSink final : public Sink {
  public:
-  explicit CollectingSink(std::vector<Lane> lanes) : out_(empty_rows(lanes)) {}
+  CollectingSink(std::vector<Lane> lanes, size_t bytes_max)
+      : out_(empty_rows(lanes)), bytes_max_(bytes_max) {}
   void rows(Rows rows) override {
-    for (size_t i = 0; i < rows.size(); ++i) append_row(out_, rows, i);
+    for (size_t i = 0; i < rows.size() && bytes_ <= bytes_max_; ++i) {
+      bytes_ += row_bytes(rows, i);
+      append_row(out_, rows, i);
+    }
     add_owners(out_, rows);
+    if (bytes_ > bytes_max_ && error_.code.empty()) {
+      error_ = limit_error("a query over tables", bytes_max_);
+      out_.owners.clear();
+    }
   }
+  Open open() const override { return error_.code.empty() ? Open::kYes : Open::kNo; }
   void error(const Rows&, size_t, Error error) override {
     if (error_.code.empty()) error_ = std::move(error);
   }
@@ -25,6 +34,8 @@ class CollectingSink final : public Sink {
 
  private:
   Rows out_;
+  size_t bytes_max_;
+  size_t bytes_ = 0;
   Error error_;
 };
 
@@ -225,7 +236,9 @@ const Schema& PumpRunner::schema_of(const Node& node, const Rows& rows) const {
 void PumpRunner::add_error(uint64_t stage, const Schema& schema, const Rows& from, size_t at,
                            Error error) {
   PendingError pending;
-  pending.time_ms = from.rowtimes_ms[at];
+  pending.time_ms = pending.order_ms = from.rowtimes_ms[at];
+  const bool tainted = stage < stages_.size() ? stages_[stage].tainted != 0 : tainted_ != 0;
+  if (tainted) pending.times = PendingError::Times::kOwn;
   pending.source = source_ + stage;
   pending.name = std::move(error.code);
   pending.message = std::move(error.message);
@@ -236,7 +249,9 @@ void PumpRunner::add_error(uint64_t stage, const Schema& schema, const Rows& fro
 
 int64_t PumpRunner::error_bound() const {
   int64_t bound_ms = tainted_ != 0 ? kBoundEnd : bound_ms_;
-  for (const Leaf& leaf : leaves_) bound_ms = std::min(bound_ms, leaf.bound_ms);
+  for (const Leaf& leaf : leaves_) {
+    if (leaf.tainted == 0) bound_ms = std::min(bound_ms, leaf.bound_ms);
+  }
   for (const Stage& stage : stages_) {
     if (stage.tainted == 0) bound_ms = std::min(bound_ms, stage.work->bound());
   }
@@ -245,8 +260,9 @@ int64_t PumpRunner::error_bound() const {
 
 void PumpRunner::taint_from(std::span<const size_t> streams) {
   std::vector<unsigned> below(stages_.size(), 0);
-  for (const Leaf& leaf : leaves_) {
+  for (Leaf& leaf : leaves_) {
     if (std::ranges::find(streams, leaf.stream) == streams.end()) continue;
+    leaf.tainted = 1;
     if (leaf.stage == kRoot) tainted_ = 1;
     if (leaf.stage != kRoot) below[leaf.stage] = 1;
   }
@@ -264,6 +280,12 @@ size_t PumpRunner::bytes() const {
   size_t bytes = 0;
   for (const Stage& stage : stages_) bytes += stage.work->bytes();
   return bytes;
+}
+
+size_t PumpRunner::room() const {
+  size_t room = kRoomEndless;
+  for (const Stage& stage : stages_) room = std::min(room, stage.work->room());
+  return room;
 }
 
 void PumpRunner::encode(SnapshotWriter& to) const {
@@ -341,7 +363,7 @@ Result<Rows> PumpRunner::relation_inputs(const Node& node, const Relations& rela
   options.over = OperatorOptions::Over::kRelation;
   OperatorPtr work = make_operator(node, options);
   CHECK(work != nullptr, "a relation reads a stream");
-  CollectingSink sink(lanes_of(node.schema));
+  CollectingSink sink(lanes_of(node.schema), options_.bytes_max);
   const bool lookup = std::holds_alternative<LookupNode>(node.what);
   if (lookup) {
     TRY(Rows right, relation(*node.inputs[1], relations));

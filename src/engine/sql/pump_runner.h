@@ -16,11 +16,17 @@ namespace suiro::sql {
 
 // A row of error_stream to be.
 struct PendingError {
-  int64_t time_ms = 0;
+  int64_t time_ms = 0;   // ROWTIME of the row
+  int64_t order_ms = 0;  // place in error_stream, and ERROR_TIME
+  // kOwn: the row's time is not one of the inputs' (`.. AS ROWTIME`); the engine gives the order.
+  enum class Times : uint8_t { kInputs, kOwn } times = Times::kInputs;
   uint64_t source = 0;  // orders errors of one time: inputs, then stages of pumps
-  uint64_t number = 0;  // among those of one source, when they are sorted
   std::string name, message, pump;
   Bytes data;
+
+  size_t size_bytes() const {
+    return sizeof(*this) + name.size() + message.size() + pump.size() + data.size();
+  }
 };
 
 struct Relations {
@@ -53,6 +59,7 @@ class PumpRunner {
   void taint_from(std::span<const size_t> streams);
   bool tainted() const { return tainted_ != 0; }
   size_t bytes() const;
+  size_t room() const;  // the least of its operators'
   void encode(SnapshotWriter& to) const;
   void decode(SnapshotReader& from);
   void describe(SnapshotWriter& to) const;  // the shape of the tree, for a fingerprint
@@ -72,6 +79,7 @@ class PumpRunner {
     size_t stage = kRoot;
     size_t input = 0;
     int64_t bound_ms = kBoundNone;
+    unsigned tainted = 0;
   };
   class StageSink;
 

@@ -245,6 +245,8 @@ struct RunOptions {
   size_t batch_max = 0;  // 0: one batch
   size_t threads = 1;
   size_t restart_one_in = 0;  // 0: never
+  EngineOptions engine = {};  // its budgets
+  uint64_t turns_seed = 0;    // not 0: the inputs take turns by this seed, whatever the batches
 };
 
 class EngineRun {
@@ -256,6 +258,30 @@ class EngineRun {
     engine_ = fresh();
   }
 
+  // False: the table does not fit.
+  bool ready() const { return engine_ != nullptr; }
+
+  // Each turn of an input is pushed in one batch, or in as many as batch_max asks for.
+  Outcome run_in_turns() {
+    SeededRandom turns(options_.turns_seed);
+    size_t at[kInputs] = {};
+    while (at[0] < plan_.inputs[0].size() || at[1] < plan_.inputs[1].size()) {
+      const size_t input = turns.below(kInputs);
+      const size_t left = plan_.inputs[input].size() - at[input];
+      if (left == 0) continue;
+      for (size_t turn = 1 + turns.below(std::min<size_t>(left, 40)); turn > 0;) {
+        const size_t most = options_.batch_max == 0 ? turn : std::min(turn, options_.batch_max);
+        const size_t count = options_.batch_max == 0 ? turn : 1 + random_.below(most);
+        push(input, at[input], count);
+        at[input] += count;
+        turn -= count;
+      }
+    }
+    engine_->advance(kBoundEnd, 0);
+    collect();
+    return std::move(out_);
+  }
+
   Outcome run() {
     size_t at[kInputs] = {};
     while (at[0] < plan_.inputs[0].size() || at[1] < plan_.inputs[1].size()) {
@@ -265,12 +291,8 @@ class EngineRun {
       if (left == 0) continue;
       const size_t most = options_.batch_max == 0 ? left : std::min(left, options_.batch_max);
       const size_t count = options_.batch_max == 0 ? left : 1 + random_.below(most);
-      std::vector<uint32_t> selection;
-      for (size_t i = 0; i < count; ++i) selection.push_back(static_cast<uint32_t>(at[input] + i));
+      push(input, at[input], count);
       at[input] += count;
-      engine_->push(input, gather(all, selection));
-      collect();
-      if (options_.restart_one_in > 0 && random_.below(options_.restart_one_in) == 0) restart();
     }
     engine_->advance(kBoundEnd, 0);
     collect();
@@ -278,12 +300,20 @@ class EngineRun {
   }
 
  private:
+  void push(size_t input, size_t begin, size_t count) {
+    std::vector<uint32_t> selection;
+    for (size_t i = 0; i < count; ++i) selection.push_back(static_cast<uint32_t>(begin + i));
+    engine_->push(input, gather(plan_.inputs[input], selection));
+    collect();
+    if (options_.restart_one_in > 0 && random_.below(options_.restart_one_in) == 0) restart();
+  }
+
   std::unique_ptr<Engine> fresh() {
-    EngineOptions options;
+    EngineOptions options = options_.engine;
     options.threads = options_.threads;
     auto engine = Engine::create(plan_.program, options, {dest_, errors_});
     EXPECT_TRUE(engine);
-    EXPECT_TRUE((*engine)->load_table(0, table()));
+    if (!(*engine)->load_table(0, table())) return nullptr;
     return *std::move(engine);
   }
 
@@ -362,7 +392,9 @@ void try_seed(uint64_t seed, Tally& tally) {
   ASSERT_TRUE(program) << program.error().message;
   ++tally.compiled;
   Plan plan{*program, {generator.rows(generator.below(60)), generator.rows(generator.below(60))}};
-  const Outcome once = EngineRun(plan, {}, seed).run();
+  EngineRun first(plan, {}, seed);
+  ASSERT_TRUE(first.ready());
+  const Outcome once = first.run();
   tally.rows += once.rows.size();
   tally.errors += once.errors.size();
   for (const RunOptions& other :
@@ -390,6 +422,48 @@ TEST(RandomPrograms, GiveWhatTheReferenceGivesInAnyBatches) {
   EXPECT_GT(tally.covered, count * 3 / 4);
   EXPECT_GT(tally.rows, count);
   EXPECT_GT(tally.errors, count / 10);
+}
+
+// Budgets in which not everything fits: the same rows are refused in any batches.
+void try_budget(uint64_t seed, Tally& tally) {
+  Generator generator(seed);
+  const std::string text = generator.program();
+  SCOPED_TRACE("SUIRO_SQL_SEED=" + std::to_string(seed) + "\n" + text);
+  static const FunctionLibrary functions;
+  auto program = compile(text, inputs(), functions, LanguageOptions{});
+  ASSERT_TRUE(program) << program.error().message;
+  Plan plan{*program, {generator.rows(generator.below(60)), generator.rows(generator.below(60))}};
+  RunOptions options;
+  options.turns_seed = seed + 1;
+  options.engine.operator_bytes_max = size_t{200} << generator.below(6);
+  if (generator.below(3) == 0) options.engine.errors_bytes_max = size_t{500} << generator.below(4);
+  EngineRun first(plan, options, seed);
+  if (!first.ready()) return;
+  const Outcome once = first.run_in_turns();
+  ++tally.compiled;
+  for (const std::string& line : once.errors) {
+    tally.errors += line.find("LimitExceeded") != std::string::npos ? 1 : 0;
+  }
+  for (RunOptions other : {RunOptions{.batch_max = 1}, RunOptions{.batch_max = 9, .threads = 2},
+                           RunOptions{.batch_max = 5, .restart_one_in = 3}}) {
+    other.engine = options.engine;
+    other.turns_seed = options.turns_seed;
+    const Outcome again = EngineRun(plan, other, seed + 1).run_in_turns();
+    EXPECT_EQ(again.rows, once.rows) << "batches of " << other.batch_max;
+    EXPECT_EQ(again.errors, once.errors) << "batches of " << other.batch_max;
+  }
+}
+
+TEST(RandomPrograms, RefuseTheSameRowsInAnyBatches) {
+  const char* seed = std::getenv("SUIRO_SQL_SEED");
+  const char* rounds = std::getenv("SUIRO_SQL_ROUNDS");
+  Tally tally;
+  if (seed != nullptr) return try_budget(std::strtoull(seed, nullptr, 10), tally);
+  const size_t count = rounds != nullptr ? std::strtoull(rounds, nullptr, 10) : kRounds;
+  for (uint64_t i = 1; i <= count && !testing::Test::HasFailure(); ++i) try_budget(i, tally);
+  if (testing::Test::HasFailure()) return;
+  EXPECT_GT(tally.compiled, count / 2);
+  EXPECT_GT(tally.errors, count / 2);
 }
 
 }  // namespace

@@ -239,6 +239,17 @@ size_t row_bytes(const Rows& rows, size_t row) {
   return bytes;
 }
 
+size_t rows_bytes(const Rows& rows) {
+  size_t bytes = kRowOverheadBytes * rows.size();
+  for (const Vector& column : rows.columns) {
+    bytes += kNumberBytes * rows.size();
+    if (column.lane != Lane::kText) continue;
+    bytes += kNumberBytes * rows.size();
+    for (std::string_view text : column.texts) bytes += text.size();
+  }
+  return bytes;
+}
+
 RowBuffer::RowBuffer(std::vector<Lane> lanes) : lanes_(std::move(lanes)) {
   rows_ = empty_rows(lanes_);
   arena_ = std::make_shared<Arena>();
@@ -261,6 +272,20 @@ void RowBuffer::append(int64_t row_time_ms, std::span<const Value> values) {
     if (lanes_[c] == Lane::kText && !value.null) value.text = arena_->keep(value.text);
     rows_.columns[c].push(value);
   }
+  bytes_ += row_bytes(rows_, rows_.size() - 1);
+}
+
+std::vector<Value> RowBuffer::keep(std::span<const Lane> lanes, std::span<const Value> values) {
+  std::vector<Value> out(values.begin(), values.end());
+  for (size_t c = 0; c < lanes.size(); ++c) {
+    if (lanes[c] == Lane::kText && !out[c].null) out[c].text = arena_->keep(out[c].text);
+  }
+  return out;
+}
+
+void RowBuffer::append_kept(int64_t row_time_ms, std::span<const Value> values) {
+  rows_.rowtimes_ms.push_back(row_time_ms);
+  for (size_t c = 0; c < lanes_.size(); ++c) rows_.columns[c].push(values[c]);
   bytes_ += row_bytes(rows_, rows_.size() - 1);
 }
 

@@ -87,6 +87,8 @@ void add_owners(Rows& to, const Rows& from);
 void add_owner(Rows& to, const std::shared_ptr<const void>& owner);
 // Bytes that the values take, texts included: the same for the same rows.
 size_t row_bytes(const Rows& rows, size_t row);
+// Of all rows.
+size_t rows_bytes(const Rows& rows);
 
 inline Value value_at(const Vector& column, size_t row) {
   Value value;
@@ -117,6 +119,10 @@ class RowBuffer {
   void append(const Rows& from, size_t row);
   // `row_time_ms` and values of the codec's lanes.
   void append(int64_t row_time_ms, std::span<const Value> values);
+  // In two steps, for values that many rows share: texts that live as long as the buffer's rows..
+  std::vector<Value> keep(std::span<const Lane> lanes, std::span<const Value> values);
+  // .. and a row of such values.
+  void append_kept(int64_t row_time_ms, std::span<const Value> values);
   const Rows& rows() const { return rows_; }
   size_t size() const { return rows_.size(); }
   size_t bytes() const { return bytes_; }

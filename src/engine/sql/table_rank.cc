@@ -38,9 +38,13 @@ class GroupRank final : public TableFunction {
       if (group_.empty()) waiting_since_ms_ = kNotYet;
       time_ms_ = rows.rowtimes_ms[i];
       if (group_.size() == kGroupRowsMax || bytes_ > kGroupBytesMax) {
-        return fail(errors::kLimit, fmt::format("GROUP_RANK: a group has more than {} rows or {} "
-                                                "bytes",
-                                                kGroupRowsMax, kGroupBytesMax));
+        refused_.push_back({i, Error{errors::kLimit,
+                                     fmt::format("GROUP_RANK: a group has more than {} rows or {} "
+                                                 "bytes",
+                                                 kGroupRowsMax, kGroupBytesMax),
+                                     Retry::kNever,
+                                     {}}});
+        continue;
       }
       std::vector<OwnedValue> row;
       for (const auto& column : rows.columns) row.emplace_back(column.lane, column.at(i));
@@ -83,6 +87,7 @@ class GroupRank final : public TableFunction {
     }
     return in.finish();
   }
+  std::vector<Refused> take_refused() override { return std::exchange(refused_, {}); }
   size_t size_bytes() const override { return sizeof(*this) + bytes_; }
 
  private:
@@ -137,6 +142,7 @@ class GroupRank final : public TableFunction {
   int64_t time_ms_ = 0;
   int64_t waiting_since_ms_ = kNotYet;  // processing time of the first advance() with the group
   size_t bytes_ = 0;
+  std::vector<Refused> refused_;
 };
 
 Result<Order> order_of(std::string_view text) {

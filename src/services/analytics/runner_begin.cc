@@ -171,7 +171,6 @@ Result<void> Runner::make_engine() {
   options.heartbeat = config_.heartbeat == Millis(0) ? sql::EngineOptions::Heartbeat::kOff
                                                      : sql::EngineOptions::Heartbeat::kOn;
   options.start_ms = state_.start_ms;
-  options.seed = state_.seed;
   std::vector<size_t> streams;
   for (const auto& outlet : outlets_) {
     if (std::ranges::find(streams, outlet->stream()) == streams.end()) {

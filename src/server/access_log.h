@@ -33,7 +33,7 @@ struct AccessEntry {
   Micros target_processing{0};    // in the handler
   Micros response_processing{0};  // writing the reply
   TimePoint finished;
-  std::string client;  // "127.0.0.1:51234"
+  std::string client;       // "127.0.0.1:51234"
   std::string_view server;  // "127.0.0.1:4566"
   bool secure = false;
   int version = 11;  // of HTTP

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "server/command_plan.h"
 #include "server/command_sql.h"
 #include "server/command_timeline.h"
 #include "server/commands.h"
@@ -21,6 +22,10 @@ int report(const Result<void>& done) {
   if (done) return 0;
   fmt::print(stderr, "suiro: {}\n", done.error().message);
   return kFailed;
+}
+
+int report(const Result<int>& status) {
+  return status ? *status : report(Result<void>(std::unexpected(status.error())));
 }
 
 // Options of `suiro up`. A flag that is given wins over the configuration file.
@@ -188,6 +193,9 @@ int run_command_line(int argc, char** argv) {
   backup->add_option("directory", directory, "New or empty directory on the server")->required();
   auto* restore = add("restore", "Make a data directory from a backup; the server must not run");
   restore->add_option("backup", directory, "Directory that `suiro backup` wrote")->required();
+  PlanCommand plan;
+  plan.add_to(add("plan", "Print what applying definition files would change, and run when"),
+              add("apply", "Make what definition files say"));
   TimelineCommand timeline;
   timeline.add_to(add("timeline", "Draw the runs of tasks, planned against actual"));
   SqlCommand sql;
@@ -211,6 +219,7 @@ int run_command_line(int argc, char** argv) {
   if (status->parsed()) return report(print_status(client.address()));
   if (backup->parsed()) return report(back_up(client.address(), directory));
   if (restore->parsed()) return report(restore_backup(client.address(), directory));
+  if (plan.parsed()) return report(plan.run(client.address()));
   if (timeline.parsed()) return report(timeline.run(client.address()));
   if (sql.parsed()) return report(sql.run());
   if (version->parsed()) print_version();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/own_service.h"
 
+#include "kernel/event/record.h"
 #include "kernel/event/trace_tree.h"
 #include "server/commands.h"
 
@@ -13,6 +14,12 @@ namespace fs = std::filesystem;
 constexpr size_t kRecentDefault = 100;
 constexpr size_t kRunsDefault = 1000;
 constexpr size_t kDurationsDefault = 30;
+
+constexpr uint8_t kDefinitionVersion = 1;
+
+store::Key definition_key(std::string_view name) {
+  return store::Key{'u', 1, 'd'}.append(name);
+}
 
 Result<void> only_root(const shapes::Call& call) {
   if (call.principal.kind == shapes::Principal::Kind::kRoot) return ok();
@@ -127,6 +134,57 @@ event::Span from_shape(const shape::Span& span) {
   return out;
 }
 
+// What a definition applied last (src/engine/definition/plan.h), and calls by name, with which
+// `suiro apply` makes its resources.
+void OwnService::add_definition_operations(shapes::Registry& registry) {
+  using shapes::Call;
+  store::Store* store = &kernel.store;
+  Clock* clock = &kernel.clock;
+
+  registry.add<shape::op::CallOperation>([call_by_name = call_operation](
+                                             Call& call, shape::CallOperationRequest input)
+                                             -> Task<Result<shape::CallOperationResponse>> {
+    CO_TRY_VOID(only_root(call));
+    if (input.service == "suiro") {
+      co_return fail("ValidationException", "an own operation is called directly");
+    }
+    Call inner = call;
+    CO_TRY(std::string output,
+           co_await call_by_name(input.service, input.operation, std::move(input.input), inner));
+    co_return shape::CallOperationResponse{.output = std::move(output)};
+  });
+  registry.add<shape::op::PutDefinition>(
+      [store, clock](
+          Call& call,
+          shape::PutDefinitionRequest input) -> Task<Result<shape::PutDefinitionResponse>> {
+        CO_TRY_VOID(only_root(call));
+        event::RecordWriter out(kDefinitionVersion);
+        out.time(clock->now());
+        out.text(input.document);
+        store::Batch batch;
+        batch.put(definition_key(input.name), out.take());
+        CO_TRY_VOID(co_await store->commit(std::move(batch)));
+        co_return shape::PutDefinitionResponse{};
+      });
+  registry.add<shape::op::GetDefinition>(
+      [store](Call& call,
+              shape::GetDefinitionRequest input) -> Task<Result<shape::GetDefinitionResponse>> {
+        CO_TRY_VOID(only_root(call));
+        CO_TRY(auto found, co_await store->get(definition_key(input.name)));
+        if (!found) {
+          co_return fail("ResourceNotFoundException",
+                         fmt::format("no definition {} was applied", input.name));
+        }
+        event::RecordReader in(found->value);
+        in.version(kDefinitionVersion);
+        shape::GetDefinitionResponse output;
+        output.applied_at = in.time();
+        output.document = in.text();
+        CO_TRY_VOID(in.end("definition"));
+        co_return output;
+      });
+}
+
 void OwnService::add_run_operations(shapes::Registry& registry) {
   using shapes::Call;
   event::RunLog* runs = &kernel.runs;
@@ -193,6 +251,7 @@ void OwnService::add_operations(shapes::Registry& registry) {
         co_return output;
       });
   add_run_operations(registry);
+  add_definition_operations(registry);
   registry.add<shape::op::GetUsage>(
       [rows = usage](Call& call, shape::GetUsageRequest) -> Task<Result<shape::GetUsageResponse>> {
         CO_TRY_VOID(only_root(call));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Suiro's own operations (model/suiro.json): traces, runs, usage, status, backup. The command line
+// Suiro's own operations (model/suiro.json): traces, runs, usage,
+// definitions, status, backup. The command line
 // is their client. Why a service: docs/decisions/003-server-owns-operations.md.
 #pragma once
 
@@ -20,12 +21,18 @@ struct OwnService {
   // Of services/relay.
   std::function<std::vector<shapes::suiro::Relay>()> relays;
 
+  // Calls an operation of another service by name: shapes::Registry::call.
+  std::function<Task<Result<std::string>>(std::string service, std::string operation,
+                                          std::string input, shapes::Call& call)>
+      call_operation;
+
   // Only root may call. Errors of the operations: AccessDeniedException, ResourceNotFoundException,
   // ValidationException.
   void add_operations(shapes::Registry& registry);
 
  private:
   void add_run_operations(shapes::Registry& registry);
+  void add_definition_operations(shapes::Registry& registry);
 };
 
 // "ok", "error", "running".

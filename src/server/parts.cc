@@ -104,7 +104,11 @@ App::Parts::Parts(const Options& o)
       firehose_target(firehose.sink()),
       analytics(o.kernel, analytics_config(o.settings.analytics)),
       relay(o.kernel, o.settings.relays),
-      own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); }},
+      own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
+          [this](std::string service, std::string operation, std::string input,
+                 shapes::Call& call) {
+            return registry.call(std::move(service), std::move(operation), std::move(input), call);
+          }},
       front_end(o.shards, o.clock, o.random, registry, identities, front_end_config(o.settings)),
       http(o.shards, o.clock, front_end, {}),
       access_log(o.shards, o.clock, access_log_config(o),

@@ -30,7 +30,8 @@ Result<std::optional<json::object>> Calls::find(
     std::initializer_list<std::string_view> absent) const {
   auto reply = call(service, operation, input);
   if (reply) return std::optional(*std::move(reply));
-  if (std::ranges::find(absent, reply.error().code) != absent.end()) return std::optional<json::object>();
+  if (std::ranges::find(absent, reply.error().code) != absent.end())
+    return std::optional<json::object>();
   return fail(std::move(reply).error());
 }
 
@@ -69,7 +70,8 @@ json::object object_of_pairs(const json::array& pairs, std::string_view name,
                              std::string_view value) {
   std::map<std::string, std::string> sorted;
   for (const auto& pair : pairs) {
-    if (pair.is_object()) sorted[text_at(pair.as_object(), name)] = text_at(pair.as_object(), value);
+    if (pair.is_object())
+      sorted[text_at(pair.as_object(), name)] = text_at(pair.as_object(), value);
   }
   json::object out;
   for (const auto& [key, text] : sorted) out.emplace(key, text);

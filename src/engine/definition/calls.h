@@ -12,10 +12,10 @@ namespace suiro::definition {
 
 class Calls {
  public:
-  // (service, operation, input as JSON) -> output as JSON. Errors: the operation's, with AWS's code.
-  using Function = std::function<Result<std::string>(std::string_view service,
-                                                     std::string_view operation,
-                                                     std::string input)>;
+  // (service, operation, input as JSON) -> output as JSON. Errors: the operation's, with AWS's
+  // code.
+  using Function = std::function<Result<std::string>(
+      std::string_view service, std::string_view operation, std::string input)>;
   explicit Calls(Function function) : function_(std::move(function)) {}
 
   Result<json::object> call(std::string_view service, std::string_view operation,
@@ -30,7 +30,8 @@ class Calls {
 };
 
 // Reading what services answer: the member, or the fallback where it is absent or of another type.
-std::string text_at(const json::object& object, std::string_view name, std::string_view fallback = {});
+std::string text_at(const json::object& object, std::string_view name,
+                    std::string_view fallback = {});
 int64_t integer_at(const json::object& object, std::string_view name, int64_t fallback = 0);
 bool boolean_at(const json::object& object, std::string_view name);
 const json::object& object_at(const json::object& object, std::string_view name);

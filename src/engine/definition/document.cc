@@ -146,21 +146,20 @@ class Reader {
       }
       return ok();
     }
-    return at(key, fmt::format("'{}' is not known here; known: name, timezone, {}", key.Scalar(),
-                               known));
+    return at(
+        key, fmt::format("'{}' is not known here; known: name, timezone, {}", key.Scalar(), known));
   }
 
   Result<void> read_resource(Kind kind, const YAML::Node& key, const YAML::Node& node) {
     const std::string& name = key.Scalar();
     if (name.empty() || name.size() > kNameBytesMax) return at(key, "a name has 1 to 255 bytes");
     TRY_VOID(expect_map(node, name));
-    YAML::Node schedules;
-    if (kind == Kind::kTask) schedules.reset(node["schedules"]);
+    const YAML::Node schedules = node["schedules"];
     TRY(auto properties, object_of(node, fields_of(kind), kind == Kind::kTask ? "schedules" : ""));
     json::value description = properties["description"];
     if (kind == Kind::kSchedule) return add_schedule(key, std::move(properties), "");
     TRY_VOID(add(key, {kind, name, std::move(properties)}));
-    if (kind != Kind::kTask || !schedules || schedules.IsNull()) return ok();
+    if (!schedules || schedules.IsNull()) return ok();
     if (!schedules.IsSequence()) return at(schedules, "schedules: expected a list");
     for (const auto& item : schedules) {
       TRY_VOID(expect_map(item, "schedules"));
@@ -199,8 +198,8 @@ class Reader {
     if (out_.resources.size() >= kResourcesMax) return at(node, "more than 5,000 resources");
     for (const Resource& other : out_.resources) {
       if (other.kind == resource.kind && other.name == resource.name) {
-        return at(node, fmt::format("{} '{}' is there twice", kind_name(resource.kind),
-                                    resource.name));
+        return at(node,
+                  fmt::format("{} '{}' is there twice", kind_name(resource.kind), resource.name));
       }
     }
     out_.resources.push_back(std::move(resource));
@@ -213,8 +212,8 @@ class Reader {
     for (const auto& entry : node) {
       const std::string& name = entry.first.Scalar();
       if (name == also || std::ranges::find(fields, name, &Field::name) != fields.end()) continue;
-      return at(entry.first, fmt::format("'{}' is not known here; known: {}", name,
-                                         list_of(fields)));
+      return at(entry.first,
+                fmt::format("'{}' is not known here; known: {}", name, list_of(fields)));
     }
     json::object out;
     for (const Field& field : fields) {
@@ -357,7 +356,14 @@ Result<Document> parse(const std::vector<SourceFile>& files) {
                 fmt::format("{}: a file must say 'name:', under which its resources are kept",
                             files.empty() ? "no file" : files.front().path));
   }
-  std::ranges::stable_sort(out.resources, {}, &Resource::kind);
+  // Stable, by kind.
+  std::vector<Resource> sorted;
+  for (size_t kind = 0; kind < kKinds; ++kind) {
+    for (Resource& resource : out.resources) {
+      if (resource.kind == static_cast<Kind>(kind)) sorted.push_back(resource);
+    }
+  }
+  out.resources = std::move(sorted);
   return out;
 }
 

@@ -19,7 +19,8 @@
 //
 // Invariants:
 //  1. A file is taken whole or not at all; an error names file, line, column and what was expected.
-//  2. Properties are normalised: durations are whole seconds, defaults are filled in, names of other
+//  2. Properties are normalised: durations are whole seconds, defaults are filled in, names of
+//  other
 //     resources stay names. Two files that mean the same give equal properties.
 // Thread: any; nothing is shared.
 #pragma once
@@ -28,7 +29,7 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
+#include "base/bytes.h"
 
 namespace suiro::definition {
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/digest.h"
 #include "engine/definition/handlers.h"
@@ -106,16 +107,14 @@ Result<json::object> FunctionHandler::wanted(const Resource& resource) const {
 
 Result<std::optional<json::object>> FunctionHandler::read(const Context& context,
                                                           const std::string& name) const {
-  TRY(auto found, context.calls.find("lambda", "GetFunctionConfiguration",
-                                     {{"FunctionName", name}}, {"ResourceNotFoundException"}));
+  TRY(auto found, context.calls.find("lambda", "GetFunctionConfiguration", {{"FunctionName", name}},
+                                     {"ResourceNotFoundException"}));
   if (!found) return std::optional<json::object>();
-  json::object out{{"description", text_at(*found, "Description")},
-                   {"runtime", text_at(*found, "Runtime")},
-                   {"handler", text_at(*found, "Handler")},
-                   {"code", text_at(*found, "CodeSha256")},
-                   {"memory", integer_at(*found, "MemorySize")},
-                   {"timeout", integer_at(*found, "Timeout")},
-                   {"role", last_part(text_at(*found, "Role"))}};
+  json::object out{
+      {"description", text_at(*found, "Description")}, {"runtime", text_at(*found, "Runtime")},
+      {"handler", text_at(*found, "Handler")},         {"code", text_at(*found, "CodeSha256")},
+      {"memory", integer_at(*found, "MemorySize")},    {"timeout", integer_at(*found, "Timeout")},
+      {"role", last_part(text_at(*found, "Role"))}};
   json::object variables = object_at(object_at(*found, "Environment"), "Variables");
   std::vector<std::pair<std::string, json::value>> entries;
   for (auto& entry : variables) entries.emplace_back(entry.key(), entry.value());
@@ -141,9 +140,9 @@ Result<void> FunctionHandler::update(const Context& context, const Resource& res
   TRY(auto digest, wanted(resource));
   if (text_at(digest, "code") != text_at(actual, "code")) {
     TRY(Bytes code, packed(text_at(resource.properties, "code")));
-    TRY_VOID(context.calls.call(
-        "lambda", "UpdateFunctionCode",
-        {{"FunctionName", resource.name}, {"ZipFile", base64_encode(code)}}));
+    TRY_VOID(
+        context.calls.call("lambda", "UpdateFunctionCode",
+                           {{"FunctionName", resource.name}, {"ZipFile", base64_encode(code)}}));
   }
   json::object settings = settings_of(context, resource);
   if (!resource.properties.contains("role")) settings.erase("Role");
@@ -177,8 +176,9 @@ Result<void> FunctionHandler::connect(const Context& context, const Resource& re
     json::object input = mapping_input(source);
     input["FunctionName"] = resource.name;
     bool is_stream = source.contains("stream");
-    input["EventSourceArn"] = is_stream ? context.arn("kinesis", "stream/" + text_at(source, "stream"))
-                                        : context.arn("sqs", text_at(source, "queue"));
+    input["EventSourceArn"] = is_stream
+                                  ? context.arn("kinesis", "stream/" + text_at(source, "stream"))
+                                  : context.arn("sqs", text_at(source, "queue"));
     if (is_stream) input["StartingPosition"] = "TRIM_HORIZON";
     TRY_VOID(calls.call("lambda", "CreateEventSourceMapping", input));
   }

@@ -26,8 +26,8 @@ struct Context {
 class Handler {
  public:
   virtual ~Handler() = default;
-  // What the file asks for, to be compared with read(): paths become what lies there. Errors: a file
-  // cannot be read.
+  // What the file asks for, to be compared with read(): paths become what lies there. Errors: a
+  // file cannot be read.
   virtual Result<json::object> wanted(const Resource& resource) const {
     return resource.properties;
   }
@@ -40,8 +40,8 @@ class Handler {
   // What can only be said when all other resources are there: who notifies whom.
   virtual Result<void> connect(const Context&, const Resource&) const { return ok(); }
   virtual Result<void> remove(const Context& context, const std::string& name) const = 0;
-  // A field that cannot change while the resource lives; empty: all can.
-  virtual std::string_view fixed_field() const { return {}; }
+  // Whether a field cannot change while the resource lives.
+  virtual bool is_fixed(std::string_view) const { return false; }
   // Whether read() gives the description; where it does not, the record of what was applied does.
   virtual bool keeps_description() const { return false; }
 };

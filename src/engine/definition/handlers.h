@@ -27,7 +27,7 @@ class QueueHandler final : public Handler {
                       const json::object& actual) const override;
   Result<void> connect(const Context& context, const Resource& resource) const override;
   Result<void> remove(const Context& context, const std::string& name) const override;
-  std::string_view fixed_field() const override { return "fifo"; }
+  bool is_fixed(std::string_view field) const override { return field == "fifo"; }
 };
 
 class StreamHandler final : public Handler {
@@ -66,6 +66,7 @@ class TaskHandler final : public Handler {
 
 class ScheduleHandler final : public Handler {
  public:
+  Result<json::object> wanted(const Resource& resource) const override;
   Result<std::optional<json::object>> read(const Context& context,
                                            const std::string& name) const override;
   Result<void> create(const Context& context, const Resource& resource) const override;
@@ -85,6 +86,8 @@ class ApplicationHandler final : public Handler {
                       const json::object& actual) const override;
   Result<void> remove(const Context& context, const std::string& name) const override;
   bool keeps_description() const override { return true; }
+  // Parts have operations and ids of their own.
+  bool is_fixed(std::string_view field) const override { return field != "code"; }
 };
 
 // The bytes of a file, or of a folder as a zip whose bytes depend on its content alone.

@@ -48,14 +48,15 @@ Result<Change> change_of(const Context& context, const Resource& resource,
   }
   if (!handler.keeps_description()) {
     const Resource* recorded = find(record, resource);
-    (*actual)["description"] = recorded == nullptr ? "" : text_at(recorded->properties, "description");
+    (*actual)["description"] =
+        recorded == nullptr ? "" : text_at(recorded->properties, "description");
   }
   change.fields = differences(resource.kind, wanted, *actual);
   change.actual = *std::move(actual);
   if (change.fields.empty()) return change;
   change.action = Action::kUpdate;
   for (const FieldChange& field : change.fields) {
-    if (field.name != handler.fixed_field()) continue;
+    if (!handler.is_fixed(field.name)) continue;
     return fail(codes::kInvalidArgument,
                 fmt::format("{} {}: {} cannot change while it exists; remove it first",
                             kind_name(resource.kind), resource.name, field.name));
@@ -133,8 +134,8 @@ const Handler& handler_of(Kind kind) {
 }
 
 Result<std::vector<Resource>> read_record(const Calls& calls, const std::string& name) {
-  TRY(auto found, calls.find("suiro", "GetDefinition", {{"Name", name}},
-                             {"ResourceNotFoundException"}));
+  TRY(auto found,
+      calls.find("suiro", "GetDefinition", {{"Name", name}}, {"ResourceNotFoundException"}));
   std::vector<Resource> out;
   if (!found) return out;
   boost::system::error_code failed;
@@ -161,7 +162,9 @@ Result<Plan> make_plan(const Context& context, const Document& document, Prune p
   for (const Resource& resource : plan.record) {
     if (find(document.resources, resource) == nullptr) gone.push_back(resource);
   }
-  std::ranges::stable_sort(gone, std::greater(), &Resource::kind);
+  // What was made last goes first.
+  std::ranges::sort(gone, std::greater(),
+                    [](const Resource& r) { return std::pair(r.kind, r.name); });
   for (Resource& resource : gone) {
     TRY(auto actual, handler_of(resource.kind).read(context, resource.name));
     if (!actual && prune == Prune::kNo) continue;

@@ -6,7 +6,8 @@
 //
 // Invariants:
 //  1. make_plan() changes nothing.
-//  2. apply() writes the record before it makes a resource and after it removed one: a resource that
+//  2. apply() writes the record before it makes a resource and after it removed one: a resource
+//  that
 //     a definition made is always in its record.
 // Thread: one.
 #pragma once
@@ -25,7 +26,7 @@ struct FieldChange {
 
 struct Change {
   Action action = Action::kKeep;
-  Resource resource;   // as the file says; of the record where it is removed
+  Resource resource;    // as the file says; of the record where it is removed
   json::object actual;  // what runs; empty: nothing
   std::vector<FieldChange> fields;
 };

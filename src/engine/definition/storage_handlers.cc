@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/definition/handlers.h"
-
 #include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/definition/handlers.h"
 
 namespace suiro::definition {
 namespace {
@@ -215,9 +217,9 @@ Result<std::optional<json::object>> QueueHandler::read(const Context& context,
   TRY(auto reply, context.calls.call("sqs", "GetQueueAttributes",
                                      {{"QueueUrl", *url}, {"AttributeNames", {"All"}}}));
   const json::object& attributes = object_at(reply, "Attributes");
-  json::object out{{"fifo", text_at(attributes, "FifoQueue") == "true"},
-                   {"content_deduplication",
-                    text_at(attributes, "ContentBasedDeduplication") == "true"}};
+  json::object out{
+      {"fifo", text_at(attributes, "FifoQueue") == "true"},
+      {"content_deduplication", text_at(attributes, "ContentBasedDeduplication") == "true"}};
   for (const auto& [field, attribute] : kQueueAttributes) {
     out[field] = std::strtoll(text_at(attributes, attribute, "0").c_str(), nullptr, 10);
   }
@@ -227,9 +229,8 @@ Result<std::optional<json::object>> QueueHandler::read(const Context& context,
     const json::value& count = policy.as_object()["maxReceiveCount"];
     int64_t after = count.is_string() ? std::strtoll(count.as_string().c_str(), nullptr, 10)
                                       : integer_at(policy.as_object(), "maxReceiveCount");
-    out["dead_letter"] =
-        json::object{{"queue", last_part(text_at(policy.as_object(), "deadLetterTargetArn"))},
-                     {"after", after}};
+    out["dead_letter"] = json::object{
+        {"queue", last_part(text_at(policy.as_object(), "deadLetterTargetArn"))}, {"after", after}};
   }
   return std::optional(std::move(out));
 }
@@ -245,9 +246,9 @@ Result<void> QueueHandler::create(const Context& context, const Resource& resour
 Result<void> QueueHandler::update(const Context& context, const Resource& resource,
                                   const json::object&) const {
   TRY(auto url, queue_url(context.calls, resource.name));
-  TRY_VOID(context.calls.call("sqs", "SetQueueAttributes",
-                              {{"QueueUrl", url.value_or("")},
-                               {"Attributes", queue_attributes(resource.properties)}}));
+  TRY_VOID(context.calls.call(
+      "sqs", "SetQueueAttributes",
+      {{"QueueUrl", url.value_or("")}, {"Attributes", queue_attributes(resource.properties)}}));
   return ok();
 }
 
@@ -258,10 +259,9 @@ Result<void> QueueHandler::connect(const Context& context, const Resource& resou
   json::object policy{
       {"deadLetterTargetArn", context.arn("sqs", text_at(dead_letter->as_object(), "queue"))},
       {"maxReceiveCount", integer_at(dead_letter->as_object(), "after")}};
-  TRY_VOID(context.calls.call(
-      "sqs", "SetQueueAttributes",
-      {{"QueueUrl", url.value_or("")},
-       {"Attributes", {{"RedrivePolicy", json::serialize(policy)}}}}));
+  TRY_VOID(context.calls.call("sqs", "SetQueueAttributes",
+                              {{"QueueUrl", url.value_or("")},
+                               {"Attributes", {{"RedrivePolicy", json::serialize(policy)}}}}));
   return ok();
 }
 
@@ -280,8 +280,7 @@ Result<std::optional<json::object>> StreamHandler::read(const Context& context,
                                      {"ResourceNotFoundException"}));
   if (!found) return std::optional<json::object>();
   const json::object& summary = object_at(*found, "StreamDescriptionSummary");
-  json::object out{
-      {"retention", integer_at(summary, "RetentionPeriodHours") * kSecondsPerHour}};
+  json::object out{{"retention", integer_at(summary, "RetentionPeriodHours") * kSecondsPerHour}};
   if (text_at(object_at(summary, "StreamModeDetails"), "StreamMode") != "ON_DEMAND") {
     out["shards"] = integer_at(summary, "OpenShardCount");
   }
@@ -312,10 +311,9 @@ Result<void> StreamHandler::update(const Context& context, const Resource& resou
   int64_t wanted = integer_at(resource.properties, "retention") / kSecondsPerHour;
   int64_t now = integer_at(actual, "retention") / kSecondsPerHour;
   if (wanted == now) return ok();
-  TRY_VOID(context.calls.call("kinesis",
-                              wanted > now ? "IncreaseStreamRetentionPeriod"
-                                           : "DecreaseStreamRetentionPeriod",
-                              {{"StreamName", resource.name}, {"RetentionPeriodHours", wanted}}));
+  TRY_VOID(context.calls.call(
+      "kinesis", wanted > now ? "IncreaseStreamRetentionPeriod" : "DecreaseStreamRetentionPeriod",
+      {{"StreamName", resource.name}, {"RetentionPeriodHours", wanted}}));
   return ok();
 }
 

@@ -45,10 +45,16 @@ Bytes RecordReader::text() {
 }
 
 bool RecordReader::version(uint8_t version) {
-  if (u8() == version) return true;
+  version_of(version, version);
+  return !broken_;
+}
+
+uint8_t RecordReader::version_of(uint8_t oldest, uint8_t newest) {
+  uint8_t found = u8();
+  if (oldest <= found && found <= newest) return found;
   broken_ = true;
   rest_ = {};
-  return false;
+  return newest;
 }
 
 Result<void> RecordReader::end(std::string_view what) const {

@@ -41,6 +41,8 @@ class RecordReader {
   Bytes text();
   // True when the first byte is `version`; else end() fails.
   bool version(uint8_t version);
+  // The first byte, where it lies between the two; else end() fails.
+  uint8_t version_of(uint8_t oldest, uint8_t newest);
   // Errors: kCorrupt when a field was cut off, bytes are left, or the version is another; `what`
   // names the record in the message.
   Result<void> end(std::string_view what) const;

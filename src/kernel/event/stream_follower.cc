@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace suiro::event {
@@ -54,6 +56,37 @@ Task<void> StreamFollower::look_and_tell() {
   log::warning("{}: {}", options_.stream_arn, last_error_);
 }
 
+bool StreamFollower::is_known(const StreamShard& shard) const {
+  auto known = known_.find(shard.id);
+  if (known == known_.end()) return false;
+  // A loop over the generation before hears of its end by itself.
+  return known->second.generation == shard.generation || !known->second.ended;
+}
+
+bool StreamFollower::has_ended(const std::string& shard, StreamGeneration generation) const {
+  auto known = known_.find(shard);
+  return known != known_.end() && known->second.ended && known->second.generation == generation;
+}
+
+Task<Result<FollowPosition>> StreamFollower::begin_of(StreamShard shard) {
+  CO_TRY(StreamStart start, co_await reader_.start());
+  CO_TRY(auto position, co_await reader_.stored(shard.id));
+  if (position) {
+    // One without a generation was written when positions had none.
+    bool is_same =
+        position->generation == StreamGeneration() || position->generation == shard.generation;
+    position->generation = shard.generation;
+    if (is_same) co_return *position;
+    log::warning("{}: the stream was made again: {} is read from its beginning",
+                 options_.stream_arn, shard.id);
+    start = {StreamStart::At::kTrimHorizon};
+  }
+  CO_TRY(StreamSource * stream, kernel_.targets.stream(options_.stream_arn));
+  CO_TRY(auto found, co_await stream->locate({options_.stream_arn, shard.id, shard.generation},
+                                             std::move(start)));
+  co_return FollowPosition{found.offset, false, shard.generation};
+}
+
 Task<Result<void>> StreamFollower::look() {
   const std::string& arn = options_.stream_arn;
   CO_TRY(StreamSource * stream, kernel_.targets.stream(arn));
@@ -61,23 +94,16 @@ Task<Result<void>> StreamFollower::look() {
   std::set<std::string> listed;
   for (const auto& shard : shards) listed.insert(shard.id);
   for (const auto& shard : shards) {
-    if (known_.contains(shard.id)) continue;
-    bool waits = false;
-    for (const auto& parent : shard.parents) {
-      auto progress = known_.find(parent);
-      bool ended = progress != known_.end() && progress->second == Progress::kEnded;
-      waits = waits || (listed.contains(parent) && !ended);
-    }
+    if (is_known(shard)) continue;
+    bool waits = std::ranges::any_of(shard.parents, [&](const std::string& parent) {
+      return listed.contains(parent) && !has_ended(parent, shard.generation);
+    });
     if (waits) continue;
-    CO_TRY(auto position, co_await reader_.stored(shard.id));
-    if (!position) {
-      CO_TRY(auto found, co_await stream->locate(arn, shard.id, options_.start));
-      position = FollowPosition{found.offset, false};
-    }
+    CO_TRY(FollowPosition position, co_await begin_of(shard));
     // Another look may have come first while this one waited.
-    Progress progress = position->ended ? Progress::kEnded : Progress::kReading;
-    if (!known_.try_emplace(shard.id, progress).second) continue;
-    if (!position->ended) scope_.spawn(read_shard(shard.id, *position));
+    if (is_known(shard)) continue;
+    known_[shard.id] = {shard.generation, position.ended};
+    if (!position.ended) scope_.spawn(read_shard(shard.id, position));
   }
   co_return ok();
 }
@@ -94,7 +120,8 @@ Task<void> StreamFollower::read_shard(std::string shard, FollowPosition position
     }
     last_error_ = fmt::format("{}: {}", done.error().code, done.error().message);
     log::warning("{} {}: {}", options_.stream_arn, shard, last_error_);
-    gone = done.error().code == codes::kNotFound;  // looked for again with the shards
+    // Looked for again with the shards: the shard is gone, or its stream, or that was made again.
+    gone = done.error().code == codes::kNotFound;
     if (!gone) co_await pause(options_.backoff.after(failures, kernel_.random));
   }
   behind_.erase(shard);
@@ -102,7 +129,7 @@ Task<void> StreamFollower::read_shard(std::string shard, FollowPosition position
     known_.erase(shard);
     co_return;
   }
-  known_[shard] = Progress::kEnded;
+  known_[shard].ended = true;
   // Its children need not wait for the next look's time.
   co_await look_and_tell();
 }
@@ -110,15 +137,14 @@ Task<void> StreamFollower::read_shard(std::string shard, FollowPosition position
 Task<Result<void>> StreamFollower::read_once(const std::string& shard, FollowPosition& position) {
   const std::string& arn = options_.stream_arn;
   CO_TRY(StreamSource * stream, kernel_.targets.stream(arn));
-  StreamSource::ReadRequest request{.stream_arn = arn,
-                                    .shard = shard,
+  StreamSource::ReadRequest request{.place = {arn, shard, position.generation},
                                     .from = {position.offset},
                                     .records_max = options_.records_max,
                                     .bytes_max = options_.bytes_max,
                                     .wait = kReadWait};
   CO_TRY(StreamBatch batch, co_await stream->read(std::move(request)));
   behind_[shard] = batch.millis_behind;
-  FollowPosition next{batch.next.offset, batch.ended};
+  FollowPosition next{batch.next.offset, batch.ended, position.generation};
   if (!batch.records.empty() || batch.ended) {
     CO_TRY_VOID(co_await reader_.take(shard, std::move(batch.records), next));
   }

@@ -9,6 +9,8 @@
 //  take()
 //     commits together with the position counts once.
 //  2. A shard's records come in order, and behind those of its parents.
+//  3. A position of another generation of the stream is not used: of a stream that was made again
+//     under its name everything is read.
 // Thread: one executor's. run() ends after stop(), when the last take() has ended.
 #pragma once
 
@@ -26,6 +28,7 @@ namespace suiro::event {
 struct FollowPosition {
   uint64_t offset = 0;
   bool ended = false;  // a closed shard, read to its end
+  StreamGeneration generation = {};
 };
 
 class StreamReader {
@@ -33,6 +36,10 @@ class StreamReader {
   virtual ~StreamReader() = default;
   // nullopt: nothing was read of this shard yet.
   virtual Task<Result<std::optional<FollowPosition>>> stored(std::string shard) = 0;
+  // Where shards without a stored position begin. The same after every restart, so that nothing is
+  // passed over: a child of a split, a stream that was made again, may have been written to before
+  // it is seen.
+  virtual Task<Result<StreamStart>> start() = 0;
   // Commits `next` together with what it made of the records. Errors: any; tried again with pauses.
   virtual Task<Result<void>> take(std::string shard, std::vector<StreamRecord> records,
                                   FollowPosition next) = 0;
@@ -42,7 +49,6 @@ class StreamFollower {
  public:
   struct Options {
     std::string stream_arn;
-    StreamStart start;  // of shards without a stored position
     size_t records_max = 10'000;
     size_t bytes_max = 4 << 20;
     Backoff backoff{std::chrono::seconds(1), std::chrono::minutes(5)};
@@ -62,9 +68,16 @@ class StreamFollower {
   const std::string& last_error() const { return last_error_; }
 
  private:
-  enum class Progress : uint8_t { kReading, kEnded };
+  struct Progress {
+    StreamGeneration generation;
+    bool ended = false;
+  };
   Task<Result<void>> look();
   Task<void> look_and_tell();
+  // Whether this shard is read, or need not be read.
+  bool is_known(const StreamShard& shard) const;
+  bool has_ended(const std::string& shard, StreamGeneration generation) const;
+  Task<Result<FollowPosition>> begin_of(StreamShard shard);
   Task<void> read_shard(std::string shard, FollowPosition position);
   Task<Result<void>> read_once(const std::string& shard, FollowPosition& position);
 

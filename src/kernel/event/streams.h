@@ -10,6 +10,8 @@
 //  2. append() and write() commit `also` in the same batch as their own writes: what caused them is
 //     consumed if and only if they are durable.
 //  3. Positions of a shard only grow; sequence numbers compare as unsigned numbers.
+//  4. A position belongs to one generation of its stream: a stream that is deleted and made again
+//     under its name is another generation, whose shards have the same names and begin at 0.
 //
 // Threads: any shard; implementations hop to the owner themselves.
 #pragma once
@@ -19,16 +21,28 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/strong.h"
 #include "base/task.h"
 #include "base/trace.h"
 #include "kernel/store/store.h"
 
 namespace suiro::event {
 
+struct StreamGenerationTag;
+// Which of the streams that had a name one after the other. 0: not told; it fits any.
+using StreamGeneration = Strong<StreamGenerationTag, uint64_t>;
+
 struct StreamShard {
   std::string id;                    // "shardId-000000000000"
   std::vector<std::string> parents;  // none, one (split) or two (merge)
   bool open = true;                  // closed ones can be read to their end
+  StreamGeneration generation = {};  // the same for all shards of one answer
+};
+
+struct StreamPlace {
+  std::string stream_arn;
+  std::string shard;
+  StreamGeneration generation = {};
 };
 
 // A place between two records of a shard. Reading there gives the first record at or behind it.
@@ -62,19 +76,19 @@ struct StreamBatch {
 class StreamSource {
  public:
   virtual ~StreamSource() = default;
-  // All shards that still hold or may take records. Errors: kNotFound.
+  // All shards that still hold or may take records: at least one. Errors: kNotFound.
   virtual Task<Result<std::vector<StreamShard>>> shards(std::string stream_arn) = 0;
-  virtual Task<Result<StreamPosition>> locate(std::string stream_arn, std::string shard,
-                                              StreamStart start) = 0;
+  // Errors: kNotFound, also where the stream is of another generation.
+  virtual Task<Result<StreamPosition>> locate(StreamPlace place, StreamStart start) = 0;
   struct ReadRequest {
-    std::string stream_arn;
-    std::string shard;
+    StreamPlace place;
     StreamPosition from;
     size_t records_max = 10'000;
     size_t bytes_max = 10 << 20;
     Millis wait{0};  // how long to wait for the first record
   };
   // Records that are durable. A position behind the trim horizon reads from the horizon.
+  // Errors: kNotFound, also where the stream is of another generation.
   virtual Task<Result<StreamBatch>> read(ReadRequest request) = 0;
 };
 

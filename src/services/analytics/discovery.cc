@@ -66,21 +66,24 @@ Task<Result<std::vector<Bytes>>> Discovery::from_stream(const Question& question
   if (!shards) co_return invalid(shards.error().message);
   bool from_horizon = question.from == StartAt::kTrimHorizon;
   std::map<std::string, event::StreamPosition> positions;
+  event::StreamGeneration generation;
   for (const auto& shard : *shards) {
+    generation = shard.generation;
     event::StreamStart start{from_horizon ? event::StreamStart::At::kTrimHorizon
                                           : event::StreamStart::At::kLatest};
-    CO_TRY(positions[shard.id], co_await (*source)->locate(question.stream_arn, shard.id, start));
+    CO_TRY(positions[shard.id],
+           co_await (*source)->locate({question.stream_arn, shard.id, shard.generation}, start));
   }
   std::vector<Bytes> out;
   TimePoint until = kernel_.clock.now() + kSampleWait;
   for (size_t bytes = 0; out.empty();) {
     for (auto& [shard, position] : positions) {
       if (out.size() >= kSampleRecordsMax || bytes >= kSampleBytesMax) break;
-      CO_TRY(auto batch, co_await (*source)->read({.stream_arn = question.stream_arn,
-                                                   .shard = shard,
-                                                   .from = position,
-                                                   .records_max = kSampleRecordsMax - out.size(),
-                                                   .bytes_max = kSampleBytesMax}));
+      CO_TRY(auto batch,
+             co_await (*source)->read({.place = {question.stream_arn, shard, generation},
+                                       .from = position,
+                                       .records_max = kSampleRecordsMax - out.size(),
+                                       .bytes_max = kSampleBytesMax}));
       position = batch.next;
       for (auto& record : batch.records) {
         bytes += record.data.size();

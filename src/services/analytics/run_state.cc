@@ -9,7 +9,7 @@ namespace {
 using event::RecordReader;
 using event::RecordWriter;
 
-constexpr uint8_t kRunVersion = 1;
+constexpr uint8_t kRunVersion = 2;  // 1: without the generation
 constexpr uint8_t kLogVersion = 1;
 constexpr uint8_t kDeliveredVersion = 1;
 constexpr uint32_t kParentsMax = 2;
@@ -99,7 +99,7 @@ bool read(RecordReader& in, Step& step) {
   return true;
 }
 
-bool read(RecordReader& in, RunState& run) {
+bool read(RecordReader& in, uint8_t version, RunState& run) {
   run.starts = in.u64();
   run.version = in.u64();
   run.stream_arn = in.text();
@@ -122,6 +122,7 @@ bool read(RecordReader& in, RunState& run) {
     output.id = in.text();
     output.made = in.u64();
   }
+  if (version > 1) run.generation = event::StreamGeneration(in.u64());
   return true;
 }
 
@@ -151,6 +152,7 @@ Bytes encode(const RunState& run) {
     out.text(output.id);
     out.u64(output.made);
   }
+  out.u64(run.generation.value());
   return out.take();
 }
 
@@ -184,9 +186,9 @@ void LogWriter::clear() {
 
 Result<RunState> decode_run(ByteView bytes) {
   RecordReader in(bytes);
-  in.version(kRunVersion);
+  uint8_t version = in.version_of(1, kRunVersion);
   RunState run;
-  if (!read(in, run)) return corrupt("run of an application");
+  if (!read(in, version, run)) return corrupt("run of an application");
   TRY_VOID(in.end("run of an application"));
   return run;
 }

@@ -51,6 +51,7 @@ struct RunState {
   uint64_t starts = 0;   // which start of the application it belongs to
   uint64_t version = 0;  // of the application, that it runs
   std::string stream_arn;
+  event::StreamGeneration generation;  // of that stream: what the positions belong to
   uint64_t fingerprint = 0;  // of what makes an engine's state readable: code, schemas, tables
   uint64_t step = 0;         // the last one in it
   int64_t rowtime_ms = 0;    // of that step

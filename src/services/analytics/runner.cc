@@ -260,7 +260,9 @@ Task<Result<void>> Runner::keep() {
   if (now >= shards_at_ + kShardsInterval) {
     shards_at_ = now;
     auto found = co_await find_shards();
-    if (!found) report("Input.ShardsNotListed", found.error().message);
+    if (!found && found.error().code != codes::kClosed) {
+      report("Input.ShardsNotListed", found.error().message);
+    }
   }
   start_readers();
   if (now >= metrics_at_ + kMetricsInterval) {
@@ -330,20 +332,49 @@ uint32_t Runner::next_lane() const {
 // Shards that came by splits and merges begin at their first record.
 Task<Result<void>> Runner::find_shards() {
   CO_TRY(auto shards, co_await source_->shards(state_.stream_arn));
+  if (shards.empty()) co_return fail(codes::kNotFound, "the stream has no shards");
+  event::StreamGeneration generation = shards.front().generation;
+  if (state_.generation == event::StreamGeneration()) state_.generation = generation;
+  if (state_.generation != generation) co_return co_await enter_generation();
   for (const event::StreamShard& shard : shards) {
     if (std::ranges::find(state_.shards, shard.id, &ShardState::id) != state_.shards.end()) {
       continue;
     }
-    CO_TRY(auto position, co_await source_->locate(state_.stream_arn, shard.id,
+    CO_TRY(auto position, co_await source_->locate({state_.stream_arn, shard.id, generation},
                                                    {event::StreamStart::At::kTrimHorizon}));
     found_.push_back(
         {.id = shard.id, .lane = next_lane(), .next = position, .parents = shard.parents});
   }
   // What the stream has forgotten is forgotten here.
   std::erase_if(state_.shards, [&](const ShardState& shard) {
-    return shard.life == ShardState::Life::kEnded &&
-           std::ranges::find(shards, shard.id, &event::StreamShard::id) == shards.end();
+    if (std::ranges::find(shards, shard.id, &event::StreamShard::id) != shards.end()) return false;
+    auto reader = readers_.find(shard.id);
+    bool is_gone = reader != readers_.end() && reader->second->gone();
+    if (is_gone) readers_.erase(reader);
+    return is_gone || shard.life == ShardState::Life::kEnded;
   });
+  co_return ok();
+}
+
+// The stream was deleted and made again: what was read of the old one goes out first, then one
+// commit forgets its positions and begins with the new one.
+Task<Result<void>> Runner::enter_generation() {
+  bool is_read = std::ranges::all_of(
+      readers_, [](const auto& one) { return one.second->gone() || one.second->ended(); });
+  if (!is_read) co_return ok();  // with the next look
+  CO_TRY_VOID(co_await deliver_all());
+  readers_.clear();
+  found_.clear();
+  RunState before = state_;
+  auto done = co_await locate_shards({event::StreamStart::At::kTrimHorizon});
+  if (done) done = co_await checkpoint(std::nullopt);
+  if (!done) {
+    state_ = std::move(before);
+    co_return done;
+  }
+  report("Input.StreamMadeAgain",
+         fmt::format("{} was deleted and made again: it is read from its beginning",
+                     state_.stream_arn));
   co_return ok();
 }
 
@@ -356,7 +387,8 @@ void Runner::start_readers() {
       return known != state_.shards.end() && known->life == ShardState::Life::kOpen;
     });
     if (waits) continue;
-    auto reader = std::make_unique<ShardReader>(readers_context_, scope_.executor(), shard);
+    auto reader = std::make_unique<ShardReader>(readers_context_, scope_.executor(), shard,
+                                                state_.generation);
     scope_.spawn(reader->run());
     readers_[shard.id] = std::move(reader);
   }
@@ -364,11 +396,16 @@ void Runner::start_readers() {
 
 // --- End, reports ------------------------------------------------------------------------------
 
-Task<void> Runner::end() {
+void Runner::interrupt() {
   stopping_ = true;
   wake_.notify_all();
   for (auto& [id, reader] : readers_) reader->wake();
   for (auto& outlet : outlets_) outlet->wake();
+  if (settling_ != nullptr) settling_->interrupt();
+}
+
+Task<void> Runner::end() {
+  interrupt();
   while (beginning_) co_await wake_.wait();
   co_await scope_.close();
   if (engine_ == nullptr || failed_ || is_behind_log_) co_return;

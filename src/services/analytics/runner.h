@@ -12,6 +12,9 @@
 //     were delivered.
 //  3. A step that is not logged has let nothing out: its records are read again.
 //  4. A checkpoint is taken when every row was delivered; it replaces the log before it.
+//  5. A log belongs to one program and one generation of the stream. Before another program begins,
+//     the one that wrote the log has made and delivered its rows. Before another generation is
+//     read, a checkpoint is taken that begins with it.
 //
 // Thread: the application's shard. Fails: a store that latches ends the loop; everything else is
 // tried again and reported to the application's log streams.
@@ -69,7 +72,8 @@ class Runner {
   uint64_t fingerprint() const;
   Result<void> make_engine();
   Task<Result<void>> begin_fresh();
-  Task<Result<void>> locate_shards();
+  event::StreamStart start_of_input() const;
+  Task<Result<void>> locate_shards(event::StreamStart start);
   Task<Result<void>> begin_resumed(RunState state);
   Task<Result<void>> load_engine_state();
   Task<Result<void>> load_reference();
@@ -78,6 +82,12 @@ class Runner {
 
   // Recovery: what was logged since the checkpoint.
   Task<Result<void>> recover_all();
+  Task<Result<void>> begin_again(uint32_t& failures);
+  Task<Result<void>> settle_version_before();
+  Task<Result<std::optional<Application>>> version_before();
+  Task<Result<void>> settle();
+  void interrupt();
+  Task<Result<bool>> is_stream_gone();
   Task<Result<void>> recover();
   void pass_over(const Step& step);
   Task<Result<void>> pause(uint32_t failures);
@@ -103,6 +113,7 @@ class Runner {
   Task<Result<void>> flush_log();
   Task<Result<void>> checkpoint(std::optional<CopiedReference> reference);
   Task<Result<void>> find_shards();
+  Task<Result<void>> enter_generation();
   void start_readers();
   uint32_t next_lane() const;
   TimePoint next_deadline() const;
@@ -150,6 +161,7 @@ class Runner {
   Metrics reported_;
   std::map<std::string, TimePoint> reports_;  // when each code was reported last
 
+  Runner* settling_ = nullptr;  // the version before, that finishes its log
   bool stopping_ = false;
   bool failed_ = false;  // the store latched
   bool beginning_ = false;

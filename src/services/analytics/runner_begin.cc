@@ -187,31 +187,40 @@ Task<Result<void>> Runner::begin_fresh() {
   state_.start_ms = state_.rowtime_ms = now_ms();
   state_.seed = kernel_.random.next();
   CO_TRY_VOID(make_engine());
-  CO_TRY_VOID(co_await locate_shards());
+  CO_TRY_VOID(co_await locate_shards(start_of_input()));
   CO_TRY(auto reference, co_await copy_reference_again());
   for (auto& outlet : outlets_) outlet->restore(0, 0);
   CO_TRY_VOID(co_await checkpoint(std::move(reference)));
   co_return co_await load_reference();
 }
 
-// The input's shards, and where to begin with each.
-Task<Result<void>> Runner::locate_shards() {
-  const Input& input = application_.configuration.inputs.front();
-  state_.stream_arn = input.stream.arn;
-  state_.shards.clear();
-  CO_TRY(auto shards, co_await source_->shards(input.stream.arn));
-  bool from_horizon = input.start_at == StartAt::kTrimHorizon;
-  for (event::StreamShard& shard : shards) {
-    // The time of the request, so that an attempt after a crash begins at the same place.
-    event::StreamStart start{
-        from_horizon ? event::StreamStart::At::kTrimHorizon : event::StreamStart::At::kTimestamp,
-        application_.last_update};
-    CO_TRY(auto position, co_await source_->locate(input.stream.arn, shard.id, start));
-    state_.shards.push_back({.id = std::move(shard.id),
-                             .lane = next_lane(),
-                             .next = position,
-                             .parents = std::move(shard.parents)});
+// NOW is the time of the request, so that an attempt after a crash begins at the same place.
+event::StreamStart Runner::start_of_input() const {
+  using At = event::StreamStart::At;
+  if (application_.configuration.inputs.front().start_at == StartAt::kTrimHorizon) {
+    return {At::kTrimHorizon};
   }
+  return {At::kTimestamp, application_.last_update};
+}
+
+// The input's shards, and where to begin with each.
+Task<Result<void>> Runner::locate_shards(event::StreamStart start) {
+  const Input& input = application_.configuration.inputs.front();
+  CO_TRY(auto shards, co_await source_->shards(input.stream.arn));
+  if (shards.empty()) co_return fail(codes::kNotFound, "the stream has no shards");
+  event::StreamGeneration generation = shards.front().generation;
+  std::vector<ShardState> located;
+  for (event::StreamShard& shard : shards) {
+    CO_TRY(auto position,
+           co_await source_->locate({input.stream.arn, shard.id, generation}, start));
+    located.push_back({.id = std::move(shard.id),
+                       .lane = static_cast<uint32_t>(located.size() % lanes_.size()),
+                       .next = position,
+                       .parents = std::move(shard.parents)});
+  }
+  state_.stream_arn = input.stream.arn;
+  state_.generation = generation;
+  state_.shards = std::move(located);
   co_return ok();
 }
 
@@ -291,25 +300,102 @@ Task<Result<void>> Runner::pause(uint32_t failures) {
 
 // An attempt that fails midway has moved the engine: the next one begins with the checkpoint again.
 Task<Result<void>> Runner::recover_all() {
+  CO_TRY_VOID(co_await settle_version_before());
   for (uint32_t failures = 1; is_behind_log_; ++failures) {
     auto done = co_await recover();
     if (done) break;
     if (stopping_ || done.error().code == codes::kUnavailable) co_return done;
     report("Application.NotRecovered", done.error().message);
-    do {
-      CO_TRY_VOID(co_await pause(failures++));
-      reset();
-      done = co_await try_begin();
-    } while (!done && is_passing(done.error()));
-    if (!done) co_return done;
+    CO_TRY_VOID(co_await begin_again(failures));
   }
   co_return ok();
+}
+
+Task<Result<void>> Runner::begin_again(uint32_t& failures) {
+  Result<void> done = ok();
+  do {
+    CO_TRY_VOID(co_await pause(failures++));
+    reset();
+    done = co_await try_begin();
+  } while (!done && is_passing(done.error()));
+  co_return done;
+}
+
+// The log is of another program: the version that wrote it makes its rows again and delivers what
+// was not delivered, so that a change of the code loses nothing that was logged.
+Task<Result<void>> Runner::settle_version_before() {
+  if (!is_behind_log_) co_return ok();
+  CO_TRY(auto before, co_await version_before());
+  if (!before) co_return ok();
+  if (stopping_) co_return fail(codes::kClosed, "the application stops");
+  Runner runner(kernel_, config_, compiler_, *std::move(before), arn_);
+  settling_ = &runner;
+  auto done = co_await runner.settle();
+  settling_ = nullptr;
+  co_await runner.end();
+  if (stopping_) co_return fail(codes::kClosed, "the application stops");
+  if (!done) {
+    if (done.error().code == codes::kUnavailable) co_return done;
+    report("Application.RowsLost",
+           fmt::format("what the version before had logged is lost: {}", done.error().message));
+    co_return ok();
+  }
+  uint32_t failures = 1;
+  co_return co_await begin_again(failures);
+}
+
+// The application as it was when the log was written; nullopt: this version can go on with it.
+Task<Result<std::optional<Application>>> Runner::version_before() {
+  if (state_.version == application_.version || state_.fingerprint == fingerprint()) {
+    co_return std::nullopt;
+  }
+  store::KeyRange log = store::KeyRange::prefix(Storage::log_prefix(application_.id));
+  CO_TRY(auto page, co_await kernel_.store.scan({.range = std::move(log), .rows_max = 1}));
+  if (page.entries.empty()) co_return std::nullopt;
+  CO_TRY(auto version, co_await Storage(kernel_.store).version(application_.id, state_.version));
+  if (!version) co_return std::nullopt;
+  Application before = application_;
+  before.version = state_.version;
+  before.starts = state_.starts;
+  before.configuration = std::move(version->configuration);
+  const Configuration& now = application_.configuration;
+  before.configuration.logging = now.logging;
+  // What a function made of the records is in the log.
+  for (Input& input : before.configuration.inputs) input.processor.reset();
+  // Its rows go where the output points now; those of an output that was deleted go nowhere.
+  std::erase_if(before.configuration.outputs, [&](Output& output) {
+    auto kept = std::ranges::find(now.outputs, output.id, &Output::id);
+    if (kept == now.outputs.end()) return true;
+    output.kind = kept->kind;
+    output.target = kept->target;
+    output.format = kept->format;
+    return false;
+  });
+  co_return before;
+}
+
+Task<Result<void>> Runner::settle() {
+  CO_TRY_VOID(co_await begin());
+  co_return co_await recover_all();
+}
+
+// Whether the stream that the positions are of is deleted; another may have its name by now.
+Task<Result<bool>> Runner::is_stream_gone() {
+  CO_TRY(auto* source, kernel_.targets.stream(state_.stream_arn));
+  auto shards = co_await source->shards(state_.stream_arn);
+  if (!shards && shards.error().code != codes::kNotFound) co_return fail(shards.error());
+  if (!shards || shards->empty()) co_return true;
+  event::StreamGeneration generation = shards->front().generation;
+  if (state_.generation == event::StreamGeneration()) state_.generation = generation;
+  co_return state_.generation != generation;
 }
 
 // Applies the steps that were logged since the checkpoint, delivers what they made and was not
 // delivered, and begins anew from there.
 Task<Result<void>> Runner::recover() {
-  bool is_same_program = state_.fingerprint == fingerprint();
+  CO_TRY(bool is_gone, co_await is_stream_gone());
+  bool replays = state_.fingerprint == fingerprint() && !is_gone;
+  bool has_passed = false;
   store::KeyRange range = store::KeyRange::prefix(Storage::log_prefix(application_.id));
   for (;;) {
     CO_TRY(auto page, co_await kernel_.store.scan({.range = range, .rows_max = kLogRowsRead}));
@@ -318,18 +404,27 @@ Task<Result<void>> Runner::recover() {
       CO_TRY(auto steps, decode_steps(entry.value));
       for (Step& step : steps) {
         if (stopping_) co_return fail(codes::kClosed, "the application stops");
-        if (is_same_program) {
+        if (replays) {
           CO_TRY_VOID(co_await replay(std::move(step)));
         } else {
+          has_passed = has_passed || !step.pieces.empty();
           pass_over(step);
         }
       }
     }
     if (!page.more || page.entries.empty()) break;
   }
-  if (!is_same_program) {
-    // Rows of another program have other numbers: none of them was delivered.
+  if (!replays) {
+    // Rows that are made from here on have other numbers: none of them was delivered.
     for (auto& outlet : outlets_) outlet->restore(outlet->delivered(), outlet->delivered());
+  }
+  if (is_gone && has_passed) {
+    report("Input.RecordsExpired",
+           "the stream was deleted: records that were read before a restart are gone with it");
+  }
+  const std::string& arn = application_.configuration.inputs.front().stream.arn;
+  if (is_gone && state_.stream_arn == arn) {
+    CO_TRY_VOID(co_await locate_shards({event::StreamStart::At::kTrimHorizon}));
   }
   CO_TRY_VOID(co_await renew_reference());
   is_behind_log_ = false;
@@ -365,8 +460,7 @@ Task<Result<Fetched>> Runner::read_again(const Piece& piece) {
   event::StreamPosition at = piece.from;
   while (at < piece.to) {
     CO_TRY(auto batch,
-           co_await source_->read({.stream_arn = state_.stream_arn,
-                                   .shard = piece.shard,
+           co_await source_->read({.place = {state_.stream_arn, piece.shard, state_.generation},
                                    .from = at,
                                    .records_max = static_cast<size_t>(piece.to.offset - at.offset),
                                    .bytes_max = kReadBytesMax}));
@@ -391,7 +485,7 @@ Task<Result<Fetched>> Runner::read_again(const Piece& piece) {
 Task<Result<void>> Runner::renew_reference() {
   bool is_same_program = state_.fingerprint == fingerprint();
   bool is_other_stream = state_.stream_arn != application_.configuration.inputs.front().stream.arn;
-  if (is_other_stream) CO_TRY_VOID(co_await locate_shards());
+  if (is_other_stream) CO_TRY_VOID(co_await locate_shards(start_of_input()));
   if (!is_same_program) {
     uint32_t lanes = application_.configuration.inputs.front().parallelism;
     for (size_t i = 0; i < state_.shards.size(); ++i) {

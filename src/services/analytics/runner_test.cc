@@ -62,6 +62,16 @@ class RunnerTest : public testing::AnalyticsTest {
          {{"LogStreamARN", "arn:aws:logs:ap-northeast-1:000000000000:log-group:g:log-stream:s"},
           {"RoleARN", kRole}}}});
   }
+  // A new application, a new stream, an empty sink.
+  void forget_everything() {
+    shut_down();
+    sim.reopen();
+    store::Batch batch;
+    for (const char* space : {"a", "z"}) batch.erase_range(store::KeyRange::prefix(space));
+    ASSERT_TRUE(sim.run(sim.kernel().store.commit(std::move(batch))));
+    stream.shards_.assign(1, {});
+    boot();
+  }
   void update(json::object update) {
     ok("UpdateApplication", {{"ApplicationName", "app"},
                              {"CurrentApplicationVersionId", version()},
@@ -143,6 +153,125 @@ TEST_F(RunnerTest, CodeChangesWhileItRuns) {
                                   {"ApplicationUpdate", {{"ApplicationCodeUpdate", "CREATE"}}}}),
       "CodeValidationException");
   EXPECT_EQ(describe().at("ApplicationStatus"), "RUNNING");
+}
+
+// Rows that the old code made and logged are not lost, whether the process dies with the update or
+// their destination is busy: here the first output has them, and with them the log.
+class CodeChangeTest : public RunnerTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  void begin() {
+    create(kPass, {output("DEST"), output("DEST", kDeliveryArn)});
+    start();
+    put_numbers(0, 3);
+    sim.advance(seconds(2));
+    sink->refused_arn = kDeliveryArn;
+    put_numbers(3, 6);
+    sim.advance(seconds(5));
+    EXPECT_EQ(numbers(), up_to(6));
+    EXPECT_EQ(numbers(kDeliveryArn), up_to(3));
+  }
+  // Ten times what it was before.
+  void change(json::object update = {}) {
+    std::string code = kPass;
+    code.replace(code.find("\"n\" FROM"), 3, "\"n\" * 10");
+    update["ApplicationCodeUpdate"] = code;
+    ok("UpdateApplication", {{"ApplicationName", "app"},
+                             {"CurrentApplicationVersionId", version()},
+                             {"ApplicationUpdate", std::move(update)}});
+    if (GetParam()) crash();
+    await("RUNNING");
+  }
+};
+
+TEST_P(CodeChangeTest, RowsThatWereLoggedAreDelivered) {
+  begin();
+  change();
+  sim.advance(seconds(5));
+  sink->refused_arn.clear();
+  sim.advance(seconds(20));
+  put_numbers(6, 8);
+  sim.advance(seconds(20));
+  EXPECT_EQ(numbers(), (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 60, 70}));
+  EXPECT_EQ(rows(kDeliveryArn), rows());
+}
+
+TEST_P(CodeChangeTest, TheyGoWhereTheirOutputPointsNow) {
+  begin();
+  auto id = describe().at("OutputDescriptions").as_array().at(1).at("OutputId");
+  json::object to_function{{"OutputId", id},
+                           {"LambdaOutputUpdate", {{"ResourceARNUpdate", kFunctionArn}}}};
+  std::vector<std::string> taken;
+  function.behave = [&](const json::object& event) {
+    json::array out;
+    for (const auto& record : event.at("records").as_array()) {
+      taken.push_back(*base64_decode(std::string_view(record.at("data").as_string())));
+      out.push_back({{"recordId", record.at("recordId")}, {"result", "Ok"}});
+    }
+    return json::object{{"records", out}};
+  };
+  change({{"OutputUpdates", json::array{to_function}}});
+  sim.advance(seconds(20));
+  EXPECT_EQ(taken.size(), 3u);
+  EXPECT_EQ(taken.front(), R"({"user":"u0","N":3})");
+}
+
+// An application that cannot deliver can be stopped, and loses nothing by it.
+TEST_P(CodeChangeTest, ItCanBeStoppedMeanwhile) {
+  begin();
+  change();
+  sim.advance(seconds(3));
+  stop();
+  sink->refused_arn.clear();
+  start("LAST_STOPPED_POINT");
+  sim.advance(seconds(20));
+  EXPECT_EQ(numbers(), up_to(6));
+  EXPECT_EQ(rows(kDeliveryArn), rows());
+}
+
+INSTANTIATE_TEST_SUITE_P(AliveOrDead, CodeChangeTest, ::testing::Bool());
+
+// A stream that is deleted and made again under its name is read from its beginning.
+TEST_F(RunnerTest, AStreamMadeAgainIsReadFromItsBeginning) {
+  stream.make_again();  // its first generation
+  create(kCount);
+  start();
+  put_numbers(0, 6);
+  sim.advance(seconds(2));
+  stream.make_again();
+  put_numbers(6, 12);
+  sim.advance(seconds(15));
+  // Both are in the window that was open meanwhile.
+  sim.advance(minutes(2));
+  EXPECT_EQ(sums(), (decltype(sums()){{"u0", {4, 18}}, {"u1", {4, 22}}, {"u2", {4, 26}}}));
+  put_numbers(12, 15);
+  sim.advance(seconds(2));
+  crash();
+  await("RUNNING");
+  sim.advance(minutes(2));
+  EXPECT_EQ(sums(), (decltype(sums()){{"u0", {5, 30}}, {"u1", {5, 35}}, {"u2", {5, 40}}}));
+}
+
+TEST_F(RunnerTest, AStreamMadeAgainWhileItIsAwayIsReadFromItsBeginning) {
+  stream.make_again();
+  create(kPass);
+  add_logging();
+  start();
+  put_numbers(0, 5);
+  sim.advance(seconds(3));
+  sim.crash();
+  shut_down();
+  stream.make_again();
+  put_numbers(100, 103);
+  sim.reopen();
+  boot();
+  await("RUNNING");
+  sim.advance(seconds(30));
+  EXPECT_EQ(numbers(), (std::vector<int64_t>{0, 1, 2, 3, 4, 100, 101, 102}));
+  EXPECT_TRUE(logged("Input.RecordsExpired"));
+  crash();
+  await("RUNNING");
+  sim.advance(seconds(30));
+  EXPECT_EQ(numbers().size(), 8u);
 }
 
 // A change that leaves the program as it is leaves its windows as they are.
@@ -395,16 +524,6 @@ class CrashTest : public RunnerTest {
   void work(int round) {
     put_numbers(round * 20, round * 20 + 20);
     sim.advance(seconds(7));
-  }
-  // A new application, a new stream, an empty sink.
-  void forget_everything() {
-    shut_down();
-    sim.reopen();
-    store::Batch batch;
-    for (const char* space : {"a", "z"}) batch.erase_range(store::KeyRange::prefix(space));
-    ASSERT_TRUE(sim.run(sim.kernel().store.commit(std::move(batch))));
-    stream.shards_.assign(1, {});
-    boot();
   }
   // Four rounds; in one of them the process dies with its n-th commit.
   void run_with_crash(int round_of_crash, int64_t commits) {

@@ -46,21 +46,23 @@ Task<void> ShardReader::run() {
       failures = 0;
       continue;
     }
+    gone_ = done.error().code == codes::kNotFound;
     if (++failures == 1) {
       context_.report("Input.ReadFailed", fmt::format("shard {} of {}: {}", shard_.id,
                                                       context_.stream_arn, done.error().message));
     }
+    if (gone_) co_return;
     co_await pause(failures);
   }
 }
 
 Task<Result<void>> ShardReader::read_once() {
-  CO_TRY(auto batch, co_await context_.source->read({.stream_arn = context_.stream_arn,
-                                                     .shard = shard_.id,
-                                                     .from = shard_.next,
-                                                     .records_max = kReadRecordsMax,
-                                                     .bytes_max = kReadBytesMax,
-                                                     .wait = kReadWait}));
+  CO_TRY(auto batch,
+         co_await context_.source->read({.place = {context_.stream_arn, shard_.id, generation_},
+                                         .from = shard_.next,
+                                         .records_max = kReadRecordsMax,
+                                         .bytes_max = kReadBytesMax,
+                                         .wait = kReadWait}));
   bool is_news = !batch.records.empty() || batch.ended;
   if (!is_news) {
     shard_.next = batch.next;

@@ -7,6 +7,8 @@
 //     retention made.
 //  2. At most kAheadBytesMax, and one read more, are held.
 //  3. A function that fails is called again for ever; nothing is passed over.
+//  4. It reads one generation of the stream: where that is deleted, or the shard, it is gone(), and
+//     what was read before is still ready.
 // Thread: the runner's shard.
 #pragma once
 
@@ -46,14 +48,19 @@ struct ReaderContext {
 
 class ShardReader {
  public:
-  ShardReader(const ReaderContext& context, Executor executor, const ShardState& shard)
-      : context_(context), shard_(shard), changed_(executor) {}
+  ShardReader(const ReaderContext& context, Executor executor, const ShardState& shard,
+              event::StreamGeneration generation)
+      : context_(context), shard_(shard), generation_(generation), changed_(executor) {}
 
   // Until the shard's end, or until the runner stops.
   Task<void> run();
   // The oldest that is ready; null: nothing.
   const Fetched* front() const { return ready_.empty() ? nullptr : &ready_.front(); }
   Fetched take();
+  // run() has ended because there is nothing to read any more, and all was taken.
+  bool gone() const { return gone_ && ready_.empty(); }
+  // The same for a shard that was read to its end.
+  bool ended() const { return shard_.life == ShardState::Life::kEnded && ready_.empty(); }
   void wake() { changed_.notify_all(); }
 
  private:
@@ -63,6 +70,8 @@ class ShardReader {
 
   const ReaderContext& context_;
   ShardState shard_;  // its position runs ahead of the runner's
+  event::StreamGeneration generation_;
+  bool gone_ = false;
   std::deque<Fetched> ready_;
   size_t ready_bytes_ = 0;
   Signal changed_;  // there is room, or the runner stops

@@ -30,6 +30,12 @@ class FakeStream final : public event::StreamSource {
       listed.push_back({.id = "shardId-00000000000" + std::to_string(i), .parents = {}});
     }
   }
+  // Deletes the stream and makes another of its name and shards.
+  void make_again() {
+    shards_.assign(shards_.size(), {});
+    uint64_t next = listed.front().generation.value() + 1;
+    for (auto& shard : listed) shard.generation = event::StreamGeneration(next);
+  }
   void put(size_t shard, std::string data, TimePoint now) {
     auto& records = shards_[shard];
     size_t number = records.size();
@@ -43,10 +49,11 @@ class FakeStream final : public event::StreamSource {
     if (arn != kStreamArn) co_return fail(codes::kNotFound, "Stream " + arn + " not found");
     co_return listed;
   }
-  Task<Result<event::StreamPosition>> locate(std::string, std::string shard,
+  Task<Result<event::StreamPosition>> locate(event::StreamPlace place,
                                              event::StreamStart start) override {
     using At = event::StreamStart::At;
-    const auto& records = shards_[index_of(shard)];
+    if (!is_there(place)) co_return fail(codes::kNotFound, "another stream has this name");
+    const auto& records = shards_[index_of(place.shard)];
     if (start.at == At::kTrimHorizon) co_return event::StreamPosition{0};
     if (start.at == At::kLatest) co_return event::StreamPosition{records.size()};
     size_t at = 0;
@@ -55,15 +62,17 @@ class FakeStream final : public event::StreamSource {
   }
   Task<Result<event::StreamBatch>> read(ReadRequest request) override {
     ++reads;
-    const auto& records = shards_[index_of(request.shard)];
+    if (!is_there(request.place)) co_return fail(codes::kNotFound, "another stream has this name");
+    const auto& records = shards_[index_of(request.place.shard)];
     size_t from = request.from.offset;
     if (from >= records.size() && request.wait > Millis(0) && clock != nullptr) {
       co_await clock->sleep_for(request.wait);
     }
+    if (!is_there(request.place)) co_return fail(codes::kNotFound, "another stream has this name");
     size_t end = std::min({records.size(), from + request.records_max, from + records_per_read});
     event::StreamBatch batch{.next = {std::max(from, end)}};
     for (size_t i = from; i < end; ++i) batch.records.push_back(records[i]);
-    batch.ended = ended.contains(request.shard) && batch.next.offset == records.size();
+    batch.ended = ended.contains(request.place.shard) && batch.next.offset == records.size();
     co_return batch;
   }
 
@@ -75,6 +84,9 @@ class FakeStream final : public event::StreamSource {
   std::vector<std::vector<event::StreamRecord>> shards_;
 
  private:
+  bool is_there(const event::StreamPlace& place) const {
+    return place.generation.value() == 0 || place.generation == listed.front().generation;
+  }
   size_t index_of(const std::string& shard) const {
     for (size_t i = 0; i < listed.size(); ++i) {
       if (listed[i].id == shard) return i;
@@ -89,7 +101,8 @@ class StoreSink final : public event::RecordSink {
   explicit StoreSink(event::Kernel& kernel) : kernel_(kernel) {}
   Task<Result<void>> append(std::string arn, std::vector<event::SinkRecord> records,
                             store::Batch also, TraceContext) override {
-    if (refused > 0 && refused-- > 0) co_return fail(codes::kThrottled, "busy", Retry::kLater);
+    bool refuses = arn == refused_arn || (refused > 0 && refused-- > 0);
+    if (refuses) co_return fail(codes::kThrottled, "busy", Retry::kLater);
     for (const auto& record : records) {
       if (record.data.size() > record_bytes_max) {
         co_return fail(codes::kTooLarge, "a record is too large");
@@ -104,6 +117,7 @@ class StoreSink final : public event::RecordSink {
     co_return ok();
   }
   int refused = 0;
+  std::string refused_arn;  // refused until this is cleared
   size_t record_bytes_max = size_t{1} << 20;
 
  private:

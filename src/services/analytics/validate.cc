@@ -48,6 +48,11 @@ Result<void> check_schema(const Schema& schema, std::string_view what) {
       (record.row_delimiter.empty() || record.column_delimiter.empty())) {
     return invalid(fmt::format("{}: CSVMappingParameters are required for CSV", what));
   }
+  bool has_csv = !record.row_delimiter.empty() || !record.column_delimiter.empty();
+  if (record.format == Format::kJson ? has_csv : !record.row_path.empty()) {
+    return invalid(
+        fmt::format("{}: the MappingParameters are not those of its RecordFormatType", what));
+  }
   if (!record.row_path.empty() && !record.row_path.starts_with('$')) {
     return invalid(fmt::format("{}: RecordRowPath must begin with $", what));
   }

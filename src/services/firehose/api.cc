@@ -217,11 +217,16 @@ Api::Answer<op::ListTagsForDeliveryStream> Api::list_tags(
   co_return out;
 }
 
-void Api::count(std::string_view kind, const std::string& name, event::Span::Status status,
-                Micros begun) {
+Task<void> Api::count(std::string_view kind, std::string name, event::Span::Status status,
+                      Micros begun) {
   Context& context = logic_.context();
-  context.kernel.journal.count(kind, context.arn_of(name), status,
-                               context.kernel.clock.steady() - begun);
+  std::string resource = context.arn_of(name);
+  Micros took = context.kernel.clock.steady() - begun;
+  // Names that do not exist would let clients grow the journal's counters at will.
+  if (status == event::Span::Status::kError && !co_await logic_.describe(std::move(name))) {
+    resource.clear();
+  }
+  context.kernel.journal.count(kind, resource, status, took);
 }
 
 Api::Answer<op::PutRecord> Api::put(shapes::Call& call, shape::PutRecordInput in) {
@@ -229,8 +234,8 @@ Api::Answer<op::PutRecord> Api::put(shapes::Call& call, shape::PutRecordInput in
   std::vector<Bytes> records;
   records.push_back(std::move(in.record.data));
   auto ids = co_await logic_.put(in.delivery_stream_name, std::move(records), call.trace);
-  count("firehose:PutRecord", in.delivery_stream_name,
-        ids ? event::Span::Status::kOk : event::Span::Status::kError, begun);
+  co_await count("firehose:PutRecord", in.delivery_stream_name,
+                 ids ? event::Span::Status::kOk : event::Span::Status::kError, begun);
   if (!ids) co_return fail(std::move(ids).error());
   shape::PutRecordOutput out;
   out.record_id = std::move(ids->front());
@@ -244,8 +249,8 @@ Api::Answer<op::PutRecordBatch> Api::put_batch(shapes::Call& call, shape::PutRec
   records.reserve(in.records.size());
   for (auto& record : in.records) records.push_back(std::move(record.data));
   auto ids = co_await logic_.put(in.delivery_stream_name, std::move(records), call.trace);
-  count("firehose:PutRecordBatch", in.delivery_stream_name,
-        ids ? event::Span::Status::kOk : event::Span::Status::kError, begun);
+  co_await count("firehose:PutRecordBatch", in.delivery_stream_name,
+                 ids ? event::Span::Status::kOk : event::Span::Status::kError, begun);
   if (!ids) co_return fail(std::move(ids).error());
   shape::PutRecordBatchOutput out;
   out.failed_put_count = 0;

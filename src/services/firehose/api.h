@@ -41,8 +41,8 @@ class Api {
   SUIRO_FIREHOSE_OPERATION(put_batch, PutRecordBatch);
 #undef SUIRO_FIREHOSE_OPERATION
 
-  void count(std::string_view kind, const std::string& name, event::Span::Status status,
-             Micros begun);
+  Task<void> count(std::string_view kind, std::string name, event::Span::Status status,
+                   Micros begun);
 
   Logic& logic_;
 };

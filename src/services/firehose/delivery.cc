@@ -96,6 +96,7 @@ Task<void> Delivery::pause(StatePtr state, LaneKind kind, uint32_t failures) {
 void Delivery::consume(store::Batch& batch, const StreamState& state, LaneKind kind,
                        const Cut& cut) const {
   batch.erase_range(keys::blocks(state.record.id, kind, cut.first, cut.last));
+  batch.erase_range(keys::facts(state.record.id, kind, cut.first, cut.last));
   if (state.attempts.contains(kind)) batch.erase(keys::attempt(state.record.id, kind));
 }
 

@@ -18,7 +18,9 @@ uint64_t bytes_of(const std::vector<Bytes>& records) {
 uint64_t Intake::Write::add(store::Batch& batch, LaneKind kind, const BlockBuilder& block,
                             TimePoint arrived, const TraceContext& cause) {
   uint64_t number = state_->lane(kind).begin();
-  batch.put(keys::block(state_->record.id, kind, number), block.finish(arrived, now_, cause));
+  StreamId id = state_->record.id;
+  batch.put(keys::block(id, kind, number), block.finish(arrived, now_, cause));
+  batch.put(keys::facts(id, kind, number), encode(BlockFacts{block.record_bytes(), arrived, now_}));
   blocks_.push_back({kind, {number, block.record_bytes(), arrived, now_}});
   return number;
 }

@@ -41,6 +41,7 @@ inline constexpr uint64_t kBacklogBytesMax = uint64_t{64} << 30;
 // What the deliveries of one shard hold in memory together; one delivery may always run.
 inline constexpr uint64_t kDeliveryBytesMax = 256 << 20;
 inline constexpr size_t kScanBytes = 4 << 20;
+inline constexpr size_t kFactsScanned = 10'000;  // at once
 inline constexpr Millis kRetryFirst = std::chrono::seconds(1);
 inline constexpr Millis kRetryLongest = std::chrono::minutes(5);
 inline constexpr size_t kCompressThreads = 2;

@@ -104,14 +104,34 @@ Task<Result<void>> Logic::load_lane(StatePtr state, LaneKind kind) {
     boundary = attempt.last_block;
     state->attempts[kind] = std::move(attempt);
   }
+  store::KeyRange facts = store::KeyRange::prefix(keys::facts_of_lane(id, kind));
+  CO_TRY(auto oldest, co_await context_.kernel.store.scan({.range = facts, .rows_max = 1}));
+  store::KeyRange without_facts = store::KeyRange::prefix(keys::lane(id, kind));
+  if (!oldest.entries.empty()) {
+    CO_TRY(uint64_t number, block_number(oldest.entries[0].key));
+    without_facts.end = keys::block(id, kind, number);
+  }
+  Lane& lane = state->lane(kind);
+  // Blocks from before there were facts: these are read.
   auto take = [&](ReadBlock read) -> Result<void> {
     uint64_t bytes = 0;
     for (const Bytes& record : read.block.records) bytes += record.size();
-    state->lane(kind).load({read.number, bytes, read.block.arrived, read.block.queued}, boundary);
+    lane.load({read.number, bytes, read.block.arrived, read.block.queued}, boundary);
     return ok();
   };
-  co_return co_await read_blocks(context_.kernel.store,
-                                 store::KeyRange::prefix(keys::lane(id, kind)), take);
+  CO_TRY_VOID(co_await read_blocks(context_.kernel.store, std::move(without_facts), take));
+  store::ScanOptions options{.range = std::move(facts), .rows_max = kFactsScanned};
+  for (bool more = true; more;) {
+    CO_TRY(store::ScanPage page, co_await context_.kernel.store.scan(options));
+    for (const store::Entry& row : page.entries) {
+      CO_TRY(uint64_t number, block_number(row.key));
+      CO_TRY(BlockFacts block, decode_facts(row.value));
+      lane.load({number, block.bytes, block.arrived, block.queued}, boundary);
+    }
+    more = page.more;
+    if (more) options.range.begin = page.entries.back().key + '\0';
+  }
+  co_return ok();
 }
 
 // --- The life of streams ---
@@ -222,6 +242,7 @@ Task<Result<void>> Logic::remove_here(std::string name) {
   batch.erase_range(store::KeyRange::prefix(keys::positions(id)));
   for (LaneKind kind : kLaneKinds) {
     batch.erase_range(store::KeyRange::prefix(keys::lane(id, kind)));
+    batch.erase_range(store::KeyRange::prefix(keys::facts_of_lane(id, kind)));
     batch.erase(keys::attempt(id, kind));
   }
   auto done = co_await context_.kernel.store.commit(std::move(batch));

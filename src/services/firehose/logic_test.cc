@@ -181,6 +181,60 @@ TEST_F(FirehoseTest, ASinkCommitsWhatItIsGivenAlong) {
   EXPECT_EQ(all_bytes().size(), records.size() * (900 << 10));
 }
 
+// A start reads what a backlog is, and not the backlog.
+TEST_F(FirehoseTest, AStartDoesNotReadTheBacklog) {
+  ASSERT_TRUE(create("s", s3_document(kSmall)));
+  lake->failures = 1'000'000;
+  std::string all;
+  for (int i = 0; i < 20; ++i) {
+    std::string record = fmt::format("<{}>", i) + Bytes(100'000, '.');
+    ASSERT_TRUE(put("s", {record}));
+    all += record;
+    sim.advance(Millis(100));
+  }
+  auto blocks = [&] {
+    return sim
+        .run(sim.store().scan(
+            {.range = store::KeyRange::prefix({'f', 1, 'b'}), .bytes_max = size_t{1} << 30}))
+        ->entries;
+  };
+  auto kept = blocks();
+  ASSERT_EQ(kept.size(), 20u);
+  auto write = [&](auto change) {
+    store::Batch batch;
+    change(batch);
+    ASSERT_TRUE(sim.run(sim.store().commit(std::move(batch))));
+  };
+  // Whoever reads these fails.
+  write([&](store::Batch& batch) {
+    for (const auto& block : kept) batch.put(block.key, "not a block");
+  });
+  restart();
+  auto state = sim.run([&]() -> Task<Result<uint64_t>> {
+    CO_TRY(StatePtr found, logic->context().find("s"));
+    co_return found->backlog_bytes();
+  }());
+  ASSERT_TRUE(state);
+  EXPECT_EQ(*state, all.size());
+  // A data directory of before: the older half has no facts beside it.
+  lake->failures = 1'000'000;
+  write([&](store::Batch& batch) {
+    for (const auto& block : kept) batch.put(block.key, block.value);
+    uint64_t middle = block_number(kept[9].key).value();
+    store::KeyRange facts = store::KeyRange::prefix({'f', 1, 'i'});
+    facts.end = facts.begin + kept[9].key.substr(3);
+    facts.end.resize(facts.end.size() - 8);
+    append_be64(facts.end, middle + 1);
+    batch.erase_range(facts);
+  });
+  restart();
+  sim.advance(std::chrono::minutes(20));
+  EXPECT_EQ(all_bytes(), all);
+  auto left = sim.run(sim.store().scan({.range = store::KeyRange::prefix({'f', 1, 'i'})}));
+  EXPECT_TRUE(left->entries.empty());
+  EXPECT_TRUE(blocks().empty());
+}
+
 // Random puts, failures of the lake, crashes and time: every acknowledged record is in the objects
 // exactly once.
 class FirehoseModel : public FirehoseTest, public ::testing::WithParamInterface<int> {};

@@ -203,10 +203,16 @@ TEST(FormatTest, BytesOfVersion1) {
             "00000002"
             "00000001"
             "00000004");
-  EXPECT_EQ(hex_encode(encode(event::FollowPosition{8, true})),
-            "01"
+  EXPECT_EQ(hex_encode(encode(event::FollowPosition{8, true, event::StreamGeneration(9)})),
+            "02"
             "0000000000000008"
-            "01");
+            "01"
+            "0000000000000009");
+  auto old = decode_position(hex_decode("01000000000000000801").value());
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->offset, 8u);
+  EXPECT_TRUE(old->ended);
+  EXPECT_EQ(old->generation, event::StreamGeneration());
   for (size_t size = 0; size < block.size(); ++size) {
     EXPECT_FALSE(decode_block(ByteView(block).substr(0, size))) << size;
   }

@@ -19,6 +19,10 @@ class Reader final : public event::StreamReader {
     co_return position;
   }
 
+  Task<Result<event::StreamStart>> start() override {
+    co_return event::StreamStart{event::StreamStart::At::kTimestamp, state_->record.created};
+  }
+
   Task<Result<void>> take(std::string shard, std::vector<event::StreamRecord> records,
                           event::FollowPosition next) override {
     Intake::Arrival arrival{.records = {}, .arrived = context_.kernel.clock.now(), .cause = {}};
@@ -41,13 +45,11 @@ class Reader final : public event::StreamReader {
 Task<void> SourceReader::run(StatePtr state) {
   Running running(state);
   Reader reader(context_, intake_, state);
-  event::StreamFollower follower(
-      context_.kernel, context_.shard().scope.executor(),
-      {.stream_arn = state->record.source_arn,
-       .start = {.at = event::StreamStart::At::kTimestamp, .timestamp = state->record.created},
-       .bytes_max = kBlockBytesMax,
-       .backoff = {kRetryFirst, kRetryLongest}},
-      reader);
+  event::StreamFollower follower(context_.kernel, context_.shard().scope.executor(),
+                                 {.stream_arn = state->record.source_arn,
+                                  .bytes_max = kBlockBytesMax,
+                                  .backoff = {kRetryFirst, kRetryLongest}},
+                                 reader);
   state->stop_source = [&follower] { follower.stop(); };
   if (!state->closing) co_await follower.run();
   state->stop_source = nullptr;

@@ -6,6 +6,7 @@
 //     dies.
 //  2. Reading begins where the stream stood when the delivery stream was created
 //     (DeliveryStartTimestamp), and waits while the delivery stream holds kBacklogBytesMax.
+//  3. A stream that was deleted and made again under its name is read from its beginning.
 // Thread: the shard of the delivery stream.
 #pragma once
 

@@ -11,6 +11,7 @@ using event::RecordReader;
 using event::RecordWriter;
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kPositionVersion = 2;      // 1: without the generation
 constexpr size_t kNumberOffset = 3 + 8 + 1;  // 'f', 1, 'b', stream, lane
 constexpr uint32_t kTagsOnDiskMax = 1000;
 
@@ -49,6 +50,20 @@ store::Key block(StreamId id, LaneKind kind, uint64_t number) {
   store::Key key = lane(id, kind);
   append_be64(key, number);
   return key;
+}
+
+store::Key facts_of_lane(StreamId id, LaneKind lane) {
+  return family_of('i', id) + static_cast<char>(lane);
+}
+
+store::Key facts(StreamId id, LaneKind lane, uint64_t number) {
+  store::Key key = facts_of_lane(id, lane);
+  append_be64(key, number);
+  return key;
+}
+
+store::KeyRange facts(StreamId id, LaneKind lane, uint64_t first, uint64_t last) {
+  return {facts(id, lane, first), facts(id, lane, last) + '\0'};
 }
 
 store::Key attempt(StreamId id, LaneKind lane) {
@@ -108,6 +123,22 @@ Result<uint64_t> block_number(ByteView key) {
     return fail(codes::kCorrupt, "block of delivery stream: its key has another length");
   }
   return read_be64(key.substr(kNumberOffset));
+}
+
+Bytes encode(const BlockFacts& facts) {
+  RecordWriter out(kVersion);
+  out.u64(facts.bytes);
+  out.time(facts.arrived);
+  out.time(facts.queued);
+  return out.take();
+}
+
+Result<BlockFacts> decode_facts(ByteView bytes) {
+  RecordReader in(bytes);
+  in.version(kVersion);
+  BlockFacts facts{.bytes = in.u64(), .arrived = in.time(), .queued = in.time()};
+  TRY_VOID(in.end("facts of a block"));
+  return facts;
 }
 
 Bytes encode(const StreamRecord& record) {
@@ -185,16 +216,18 @@ Result<Attempt> decode_attempt(ByteView bytes) {
 }
 
 Bytes encode(const event::FollowPosition& position) {
-  RecordWriter out(kVersion);
+  RecordWriter out(kPositionVersion);
   out.u64(position.offset);
   out.u8(position.ended ? 1 : 0);
+  out.u64(position.generation.value());
   return out.take();
 }
 
 Result<event::FollowPosition> decode_position(ByteView bytes) {
   RecordReader in(bytes);
-  in.version(kVersion);
+  uint8_t version = in.version_of(kVersion, kPositionVersion);
   event::FollowPosition position{.offset = in.u64(), .ended = in.u8() != 0};
+  if (version > 1) position.generation = event::StreamGeneration(in.u64());
   TRY_VOID(in.end("position in a stream"));
   return position;
 }

@@ -17,11 +17,15 @@ store::Key stream(std::string_view name);
 store::KeyRange streams();
 store::Key lane(StreamId id, LaneKind lane);
 store::Key block(StreamId id, LaneKind lane, uint64_t number);
+// What memory keeps of a block, beside it: a start reads these and not the records.
+store::Key facts_of_lane(StreamId id, LaneKind lane);
+store::Key facts(StreamId id, LaneKind lane, uint64_t number);
 store::Key attempt(StreamId id, LaneKind lane);
 store::Key position(StreamId id, std::string_view shard);
 store::Key positions(StreamId id);
 // first..last, both included.
 store::KeyRange blocks(StreamId id, LaneKind lane, uint64_t first, uint64_t last);
+store::KeyRange facts(StreamId id, LaneKind lane, uint64_t first, uint64_t last);
 }  // namespace keys
 
 // Makes a block's bytes without holding its records a second time.
@@ -38,6 +42,14 @@ class BlockBuilder {
   uint32_t count_ = 0;
   size_t record_bytes_ = 0;
 };
+
+struct BlockFacts {
+  uint64_t bytes = 0;  // of its records
+  TimePoint arrived;
+  TimePoint queued;
+};
+Bytes encode(const BlockFacts& facts);
+Result<BlockFacts> decode_facts(ByteView bytes);
 
 Bytes encode(const StreamRecord& record);
 Bytes encode(const Attempt& attempt);

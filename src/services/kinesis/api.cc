@@ -51,6 +51,12 @@ shape::Shard shape_of(const ShardView& view) {
   return out;
 }
 
+Task<bool> Api::is_known(std::string arn) {
+  auto name = logic_.name_of(arn);
+  if (!name) co_return false;
+  co_return co_await logic_.exists(*std::move(name));
+}
+
 struct Api::Streams {
   static Task<Result<shape::CreateStreamResponse>> run(Api& api, shape::CreateStreamInput in) {
     Logic::NewStream stream{std::move(in.stream_name)};
@@ -86,7 +92,9 @@ struct Api::Streams {
   static Task<Result<shape::DescribeStreamOutput>> run(Api& api, shape::DescribeStreamInput in) {
     CO_TRY(std::string name, api.stream_of(in));
     CO_TRY(StreamView view, co_await api.logic_.describe(name));
-    CO_TRY(auto shards, co_await api.logic_.shards(std::move(name)));
+    CO_TRY(auto list, co_await api.logic_.shards(std::move(name)));
+    CO_TRY_VOID(api.check_generation(view, std::nullopt, list.stream));
+    const std::vector<ShardView>& shards = list.shards;
     shape::DescribeStreamOutput out;
     shape::StreamDescription& to = out.stream_description;
     to.stream_name = std::move(view.name);

@@ -36,6 +36,8 @@ class Api {
   Result<std::string> one_stream(const std::optional<std::string>& name,
                                  const std::optional<std::string>& arn) const;
 
+  // Whether the ARN is that of a stream that exists.
+  Task<bool> is_known(std::string arn);
   // Errors: InvalidArgumentException, ExpiredNextTokenException.
   Result<NextToken> token_of(const std::string& text) const;
   // Whether the stream is the one of this time of creation, and of this id.
@@ -62,8 +64,8 @@ void Api::add(shapes::Registry& registry) {
           if (auto name = stream_of(in)) resource = logic_.arn_of(*name);
         }
         auto output = co_await Handlers::run(*this, std::move(in));
-        // A name that does not exist would let clients grow the journal's counters at will.
-        if (!output && output.error().code == kResourceNotFound) resource.clear();
+        // Names that do not exist would let clients grow the journal's counters at will.
+        if (!output && !co_await is_known(resource)) resource.clear();
         kernel_.journal.count(kind, resource,
                               output ? event::Span::Status::kOk : event::Span::Status::kError,
                               kernel_.clock.steady() - begin);

@@ -77,6 +77,7 @@ struct Api::Settings {
   static Task<Result<shape::StopStreamEncryptionResponse>> run(
       Api& api, shape::StopStreamEncryptionInput in) {
     CO_TRY(std::string name, api.stream_of(in));
+    if (in.encryption_type != "KMS") co_return invalid("EncryptionType must be KMS.");
     co_return empty_answer<shape::StopStreamEncryptionResponse>(
         co_await api.logic_.set_key(std::move(name), ""));
   }
@@ -102,7 +103,7 @@ struct Api::Settings {
   static Task<Result<shape::DescribeLimitsOutput>> run(Api& api, shape::DescribeLimitsInput) {
     Logic::Usage usage = co_await api.logic_.usage();
     shape::DescribeLimitsOutput out;
-    out.shard_limit = static_cast<int32_t>(kOpenShardsMax);
+    out.shard_limit = static_cast<int32_t>(usage.open_shards_max);
     out.open_shard_count = static_cast<int32_t>(usage.open_shards);
     out.on_demand_stream_count = static_cast<int32_t>(usage.on_demand_streams);
     out.on_demand_stream_count_limit = static_cast<int32_t>(kStreamsMax);

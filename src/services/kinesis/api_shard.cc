@@ -85,7 +85,9 @@ struct Api::Shards {
     bool is_first = !in.next_token.has_value();
     CO_TRY_VOID(api.check_generation(stream, in.stream_creation_timestamp,
                                      is_first ? std::nullopt : std::optional(token.id)));
-    CO_TRY(auto shards, co_await api.logic_.shards(token.stream));
+    CO_TRY(auto list, co_await api.logic_.shards(token.stream));
+    CO_TRY_VOID(api.check_generation(stream, std::nullopt, list.stream));
+    std::vector<ShardView> shards = std::move(list.shards);
     TimePoint now = api.kernel_.clock.now();
     if (!token.filter.empty()) {
       CO_TRY(auto filter, shapes::from_json<shape::ShardFilter>(token.filter));

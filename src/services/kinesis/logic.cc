@@ -35,7 +35,16 @@ size_t Stream::open_shards() const {
       std::ranges::count_if(shards, [](const auto& shard) { return shard.second->is_open(); }));
 }
 
-Logic::Logic(event::Kernel& kernel, Config config) : kernel_(kernel), config_(config) {
+bool OpenShards::try_add(size_t shards) {
+  size_t before = count_.load();
+  do {
+    if (before + shards > most_) return false;
+  } while (!count_.compare_exchange_weak(before, before + shards));
+  return true;
+}
+
+Logic::Logic(event::Kernel& kernel, Config config)
+    : kernel_(kernel), config_(config), open_shards_(config.open_shards_max) {
   for (size_t i = 0; i < kernel.shards.size(); ++i) {
     parts_.push_back(std::make_unique<Part>(kernel.shards.executor(i),
                                             config.tail_bytes_max / kernel.shards.size()));
@@ -150,6 +159,7 @@ Task<Result<void>> Logic::load_stream(std::string name, StreamRecord record) {
     CO_TRY_VOID(co_await load_shard(stream, index, std::move(shard)));
   }
   renew_map(*stream);
+  open_shards_.add(stream->open_shards());
   part(name).streams[name] = stream;
   co_return ok();
 }

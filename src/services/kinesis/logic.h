@@ -16,6 +16,8 @@
 // Failure: Result with AWS's code and text. Bytes on disk: docs/formats/kinesis.md.
 #pragma once
 
+#include <atomic>
+
 #include "kernel/event/kernel.h"
 #include "services/kinesis/errors.h"
 #include "services/kinesis/reshard.h"
@@ -44,6 +46,7 @@ struct Config {
   size_t tail_bytes_max = kTailBytesDefault;  // of all shards together
   Limits limits = Limits::kNone;              // of a shard's throughput
   bool encrypted_at_rest = false;             // the store's setting
+  size_t open_shards_max = kOpenShardsMax;    // of all streams together
 };
 
 struct NewRecord {
@@ -103,6 +106,22 @@ struct ConsumerView {
   ConsumerRecord record;
 };
 
+// How many shards of all streams are open, and how many may be. Threads: any.
+class OpenShards {
+ public:
+  explicit OpenShards(size_t most) : most_(most) {}
+  size_t most() const { return most_; }
+  size_t count() const { return count_.load(); }
+  void add(size_t shards) { count_ += shards; }
+  void remove(size_t shards) { count_ -= shards; }
+  // False, and nothing is added, where that would be too many.
+  bool try_add(size_t shards);
+
+ private:
+  const size_t most_;
+  std::atomic<size_t> count_ = 0;
+};
+
 class Logic {
  public:
   Logic(event::Kernel& kernel, Config config);
@@ -123,8 +142,12 @@ class Logic {
   enum class Consumers { kRefuse, kRemove };
   Task<Result<void>> remove(std::string name, Consumers consumers);
   Task<Result<StreamView>> describe(std::string name);
+  struct ShardList {
+    StreamId stream;
+    std::vector<ShardView> shards;
+  };
   // In order of their indices, closed ones too.
-  Task<Result<std::vector<ShardView>>> shards(std::string name);
+  Task<Result<ShardList>> shards(std::string name);
   struct StreamPage {
     std::vector<StreamView> streams;
     bool more = false;
@@ -133,9 +156,11 @@ class Logic {
 
   struct Usage {
     size_t open_shards = 0;
+    size_t open_shards_max = 0;
     size_t on_demand_streams = 0;
   };
   Task<Usage> usage();
+  Task<bool> exists(std::string name);
 
   // --- settings (logic_settings.cc)
   enum class Retention { kIncrease, kDecrease };
@@ -240,6 +265,7 @@ class Logic {
   // logic_stream.cc
   Task<Result<void>> create_here(NewStream stream);
   Task<Result<void>> remove_here(StreamPtr stream, Consumers consumers);
+  std::unexpected<Error> too_many_shards(size_t more) const;
   static StreamView view_of(const Stream& stream);
   // Waits until nothing is being committed; puts that come meanwhile wait.
   Task<void> pause(StreamPtr stream);
@@ -300,6 +326,7 @@ class Logic {
 
   event::Kernel& kernel_;
   Config config_;
+  OpenShards open_shards_;
   std::vector<std::unique_ptr<Part>> parts_;
 };
 

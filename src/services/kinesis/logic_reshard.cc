@@ -104,6 +104,10 @@ Task<Result<void>> Logic::apply(StreamPtr stream, Reshard reshard) {
                                                "ones that its retention still keeps.",
                                                kStreamShardsMax));
   }
+  size_t before = stream->open_shards();
+  size_t after = reshard.open_shards();
+  bool has_room = after <= before || open_shards_.try_add(after - before);
+  if (!has_room) co_return too_many_shards(after - before);
   co_await pause(stream);
   StreamRecord record = stream->record;
   record.shards_made = reshard.shards_made();
@@ -119,6 +123,8 @@ Task<Result<void>> Logic::apply(StreamPtr stream, Reshard reshard) {
     batch.put(storage::shard_key({stream->id(), index}), storage::encode(shard));
   }
   auto committed = co_await kernel_.store.commit(std::move(batch));
+  if (committed && after < before) open_shards_.remove(before - after);
+  if (!committed && after > before) open_shards_.remove(after - before);
   if (committed) {
     stream->record = std::move(record);
     for (auto& [index, shard] : changed) {

@@ -26,7 +26,7 @@ Task<Result<void>> Logic::create_here(NewStream wanted) {
     co_return fail(kLimitExceeded, fmt::format("There are at most {} streams.", kStreamsMax));
   }
   StreamRecord record;
-  record.id = StreamId(kernel_.random.next());
+  record.id = StreamId(std::max<uint64_t>(1, kernel_.random.next()));  // 0: any generation
   record.created = kernel_.clock.now();
   record.mode = wanted.mode;
   record.max_record_kib = wanted.max_record_kib;
@@ -44,7 +44,12 @@ Task<Result<void>> Logic::create_here(NewStream wanted) {
     add_shard(*stream, ShardIndex(i), std::move(shard)).last_arrival = record.created;
   }
   renew_map(*stream);
-  CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
+  if (!open_shards_.try_add(wanted.shards)) co_return too_many_shards(wanted.shards);
+  auto committed = co_await kernel_.store.commit(std::move(batch));
+  if (!committed) {
+    open_shards_.remove(wanted.shards);
+    co_return fail(std::move(committed).error());
+  }
   part(wanted.name).streams[wanted.name] = std::move(stream);
   co_return ok();
 }
@@ -69,6 +74,7 @@ Task<Result<void>> Logic::remove_here(StreamPtr stream, Consumers consumers) {
   auto committed = co_await kernel_.store.commit(std::move(batch));
   if (committed) {
     stream->deleted = true;
+    open_shards_.remove(stream->open_shards());
     part(stream->name).streams.erase(stream->name);
     forget_tails(*stream);
     for (const auto& [index, shard] : stream->shards) shard->arrived.notify_all();
@@ -102,18 +108,36 @@ Task<Result<StreamView>> Logic::describe(std::string name) {
   co_return co_await on_stream(std::move(name), run);
 }
 
-Task<Result<std::vector<ShardView>>> Logic::shards(std::string name) {
-  auto run = [](StreamPtr stream) -> Task<Result<std::vector<ShardView>>> {
-    std::vector<ShardView> views;
-    views.reserve(stream->shards.size());
-    for (const auto& [index, shard] : stream->shards) views.push_back({index, shard->record});
-    co_return views;
+Task<Result<Logic::ShardList>> Logic::shards(std::string name) {
+  auto run = [](StreamPtr stream) -> Task<Result<ShardList>> {
+    ShardList list{stream->id(), {}};
+    list.shards.reserve(stream->shards.size());
+    for (const auto& [index, shard] : stream->shards) {
+      list.shards.push_back({index, shard->record});
+    }
+    co_return list;
   };
   co_return co_await on_stream(std::move(name), run);
 }
 
+// "Quotas and limits" of the Developer Guide; the text is what AWS answers.
+std::unexpected<Error> Logic::too_many_shards(size_t more) const {
+  return fail(kLimitExceeded,
+              fmt::format("This request would exceed the shard limit for the account {} in {}. "
+                          "Current shard count for the account: {}. Limit: {}. Number of "
+                          "additional shards that would have resulted from this request: {}.",
+                          kernel_.account, kernel_.region, open_shards_.count(),
+                          open_shards_.most(), more));
+}
+
+Task<bool> Logic::exists(std::string name) {
+  auto run = [&]() -> Task<bool> { co_return find(name).has_value(); };
+  co_return co_await run_on(kernel_.shards.owner(name), run);
+}
+
 Task<Logic::Usage> Logic::usage() {
   Usage total;
+  total.open_shards_max = open_shards_.most();
   for (size_t i = 0; i < parts_.size(); ++i) {
     auto there = [&]() -> Task<void> {
       for (const auto& [name, stream] : parts_[i]->streams) {

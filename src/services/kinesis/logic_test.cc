@@ -28,17 +28,18 @@ TEST_F(KinesisLogicTest, RecordsComeBackInOrder) {
 
 TEST_F(KinesisLogicTest, ShardsShareTheHashKeys) {
   create("s", 3);
-  auto shards = sim_.run(logic().shards("s"));
-  ASSERT_TRUE(shards);
-  ASSERT_EQ(shards->size(), 3u);
-  EXPECT_TRUE((*shards)[0].record.range.begin == 0);
-  EXPECT_TRUE((*shards)[2].record.range.end == kHashKeyMax);
+  auto list = sim_.run(logic().shards("s"));
+  ASSERT_TRUE(list);
+  const std::vector<ShardView>& shards = list->shards;
+  ASSERT_EQ(shards.size(), 3u);
+  EXPECT_TRUE(shards[0].record.range.begin == 0);
+  EXPECT_TRUE(shards[2].record.range.end == kHashKeyMax);
   for (size_t i = 1; i < 3; ++i) {
-    EXPECT_TRUE((*shards)[i].record.range.begin == (*shards)[i - 1].record.range.end + 1);
+    EXPECT_TRUE(shards[i].record.range.begin == shards[i - 1].record.range.end + 1);
   }
   std::vector<NewRecord> records;
   std::string text = "x";
-  for (const ShardView& shard : *shards) {
+  for (const ShardView& shard : shards) {
     records.push_back({text, "k", shard.record.range.begin});
     records.push_back({text, "k", shard.record.range.end});
   }
@@ -248,8 +249,7 @@ TEST_F(KinesisSourceTest, PositionsAreStable) {
   event::StreamSource& source = *service_->source();
   for (int i = 0; i < 5; ++i) put_one("s", "k", fmt::format("{}", i));
   auto read = [&](uint64_t from) {
-    return sim_.run(
-        source.read({.stream_arn = arn, .shard = "shardId-000000000000", .from = {from}}));
+    return sim_.run(source.read({.place = {arn, "shardId-000000000000"}, .from = {from}}));
   };
   auto batch = read(2);
   ASSERT_TRUE(batch);
@@ -259,14 +259,40 @@ TEST_F(KinesisSourceTest, PositionsAreStable) {
   EXPECT_EQ(batch->next.offset, 5u);
   EXPECT_FALSE(batch->ended);
   restart();
-  auto again = sim_.run(
-      service_->source()->read({.stream_arn = arn, .shard = "shardId-000000000000", .from = {2}}));
+  auto again =
+      sim_.run(service_->source()->read({.place = {arn, "shardId-000000000000"}, .from = {2}}));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->records[0].sequence_number, batch->records[0].sequence_number);
   auto latest = sim_.run(
-      service_->source()->locate(arn, "shardId-000000000000", {event::StreamStart::At::kLatest}));
+      service_->source()->locate({arn, "shardId-000000000000"}, {event::StreamStart::At::kLatest}));
   ASSERT_TRUE(latest);
   EXPECT_EQ(latest->offset, 5u);
+}
+
+TEST_F(KinesisSourceTest, AStreamMadeAgainIsAnotherGeneration) {
+  create("s");
+  std::string arn = logic().arn_of("s");
+  event::StreamSource& source = *service_->source();
+  put_one("s", "k", "old");
+  auto generation = [&] { return sim_.run(source.shards(arn))->front().generation; };
+  event::StreamGeneration old = generation();
+  EXPECT_NE(old, event::StreamGeneration());
+  event::StreamPlace place{arn, "shardId-000000000000", old};
+  // A reader that waits for records hears of the end of its stream.
+  auto waiting = sim_.spawn(source.read({.place = place, .from = {1}, .wait = Millis(60'000)}));
+  ASSERT_TRUE(sim_.run(logic().remove("s", Logic::Consumers::kRefuse)));
+  ASSERT_TRUE(event::SimKernel::is_ready(waiting));
+  EXPECT_EQ(code(waiting.get()), "NotFound");
+  create("s");
+  put_one("s", "k", "new");
+  EXPECT_NE(generation(), old);
+  EXPECT_EQ(code(sim_.run(source.read({.place = place, .from = {1}}))), "NotFound");
+  EXPECT_EQ(code(sim_.run(source.locate(place, {event::StreamStart::At::kLatest}))), "NotFound");
+  place.generation = generation();
+  restart();
+  auto batch = sim_.run(service_->source()->read({.place = place, .from = {0}}));
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->records.front().data, "new");
 }
 
 class KinesisSmallTailTest : public KinesisTest {

@@ -11,6 +11,13 @@ HashRange equal_range(uint32_t index, uint32_t count) {
           index + 1 == count ? kHashKeyMax : width * (index + 1)};
 }
 
+Reshard::Reshard(std::map<ShardIndex, ShardRecord> shards, uint32_t shards_made, TimePoint now)
+    : shards_(std::move(shards)), shards_made_(shards_made), now_(now) {
+  for (const auto& [index, record] : shards_) {
+    if (!record.closed) open_[record.range.begin] = index;
+  }
+}
+
 ShardIndex Reshard::open(HashRange range, std::vector<ShardIndex> parents) {
   ShardRecord record;
   record.range = range;
@@ -21,6 +28,7 @@ ShardIndex Reshard::open(HashRange range, std::vector<ShardIndex> parents) {
   record.parents = std::move(parents);
   ShardIndex index(shards_made_++);
   changed_[index] = record;
+  open_[range.begin] = index;
   shards_[index] = std::move(record);
   return index;
 }
@@ -29,6 +37,7 @@ void Reshard::close(ShardIndex shard) {
   ShardRecord& record = shards_.at(shard);
   CHECK(!record.closed);
   record.closed = std::max(now_, record.created);
+  open_.erase(record.range.begin);
   changed_[shard] = record;
 }
 
@@ -49,11 +58,11 @@ ShardIndex Reshard::merge(ShardIndex first, ShardIndex second) {
 }
 
 ShardIndex Reshard::holder_of(HashKey key) const {
-  for (const auto& [index, record] : shards_) {
-    if (!record.closed && record.range.holds(key)) return index;
-  }
-  CHECK(false, "the open shards do not cover a hash key");
-  return {};
+  auto after = open_.upper_bound(key);
+  CHECK(after != open_.begin(), "the open shards do not cover a hash key");
+  ShardIndex index = std::prev(after)->second;
+  CHECK(shards_.at(index).range.holds(key), "the open shards do not cover a hash key");
+  return index;
 }
 
 void Reshard::scale_to(uint32_t count) {

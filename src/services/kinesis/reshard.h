@@ -16,8 +16,7 @@ namespace suiro::kinesis {
 
 class Reshard {
  public:
-  Reshard(std::map<ShardIndex, ShardRecord> shards, uint32_t shards_made, TimePoint now)
-      : shards_(std::move(shards)), shards_made_(shards_made), now_(now) {}
+  Reshard(std::map<ShardIndex, ShardRecord> shards, uint32_t shards_made, TimePoint now);
 
   // Both shards are open and hold `begin`, or touch, in this order: the caller has checked.
   void split(ShardIndex shard, HashKey begin);
@@ -28,6 +27,7 @@ class Reshard {
   // What changed, with what it became.
   const std::map<ShardIndex, ShardRecord>& changed() const { return changed_; }
   uint32_t shards_made() const { return shards_made_; }
+  size_t open_shards() const { return open_.size(); }
 
  private:
   ShardIndex open(HashRange range, std::vector<ShardIndex> parents);
@@ -36,6 +36,7 @@ class Reshard {
 
   std::map<ShardIndex, ShardRecord> shards_;
   std::map<ShardIndex, ShardRecord> changed_;
+  std::map<HashKey, ShardIndex> open_;  // by where their ranges begin
   uint32_t shards_made_;
   TimePoint now_;
 };

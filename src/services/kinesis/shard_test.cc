@@ -60,7 +60,7 @@ class KinesisShardTest : public KinesisTest {
   std::vector<std::string> open_of(std::string name) {
     std::vector<std::string> out;
     auto shards = sim_.run(logic().shards(std::move(name)));
-    for (const ShardView& shard : *shards) {
+    for (const ShardView& shard : shards->shards) {
       if (!shard.record.closed) out.push_back(shard_name(shard.index).substr(19));
     }
     return out;
@@ -159,6 +159,53 @@ TEST_F(KinesisShardTest, TheNumberOfShardsChangesByHalfOrDouble) {
   EXPECT_EQ(code(scale(6)), "ValidationException");
 }
 
+// Many shards are no longer work for each of them than few.
+TEST(ReshardTest, ManyShards) {
+  auto shards = equal_shards(4000);
+  Reshard reshard(shards, 4000, TimePoint(Millis(1000)));
+  reshard.scale_to(7999);
+  EXPECT_EQ(reshard.open_shards(), 7999u);
+  for (const auto& [index, shard] : reshard.changed()) shards[index] = shard;
+  EXPECT_EQ(open_ranges(shards).size(), 7999u);
+}
+
+class KinesisFewShardsTest : public KinesisTest {
+ protected:
+  KinesisFewShardsTest() : KinesisTest({.open_shards_max = 6}) {}
+  std::string code_of_create(std::string name, uint32_t shards) {
+    Logic::NewStream stream{std::move(name)};
+    stream.shards = shards;
+    auto made = sim_.run(logic().create(std::move(stream)));
+    if (made) return "ok";
+    EXPECT_NE(made.error().message.find("would exceed the shard limit"), std::string::npos);
+    return made.error().code;
+  }
+  size_t open() { return sim_.run(logic().usage()).open_shards; }
+};
+
+TEST_F(KinesisFewShardsTest, OpenShardsOfAllStreamsAreLimited) {
+  create("a", 3);
+  create("b", 2);
+  EXPECT_EQ(code_of_create("c", 2), "LimitExceededException");
+  EXPECT_EQ(code(sim_.run(logic().scale("a", 5))), "LimitExceededException");
+  ASSERT_TRUE(sim_.run(logic().split("b", ShardIndex(0), HashKey{1} << 100)));
+  EXPECT_EQ(code(sim_.run(logic().split("b", ShardIndex(1), HashKey{3} << 126))),
+            "LimitExceededException");
+  EXPECT_EQ(open(), 6u);
+  restart();
+  EXPECT_EQ(code_of_create("c", 1), "LimitExceededException");
+  ASSERT_TRUE(sim_.run(logic().scale("a", 2)));
+  EXPECT_EQ(code_of_create("c", 1), "ok");
+  EXPECT_EQ(code_of_create("d", 1), "LimitExceededException");
+  ASSERT_TRUE(sim_.run(logic().remove("a", Logic::Consumers::kRefuse)));
+  EXPECT_EQ(code_of_create("d", 2), "ok");
+  // What could not be committed does not count.
+  sim_.store().crash_after(0);
+  EXPECT_NE(code(sim_.run(logic().scale("d", 1))), "ok");
+  restart();
+  EXPECT_EQ(open(), 6u);
+}
+
 TEST_F(KinesisShardTest, RecordsGoWhenTheirTimeIsOver) {
   create("s");
   for (int hour = 0; hour < 30; ++hour) {
@@ -215,9 +262,9 @@ TEST_F(KinesisShardTest, ClosedShardsGoWithTheirLastRecord) {
   EXPECT_THAT(data("s", 0), ElementsAre("old"));
   sim_.advance(std::chrono::hours(2));
   EXPECT_EQ(code(read("s", 0, 0)), "ResourceNotFoundException");
-  EXPECT_EQ(sim_.run(logic().shards("s"))->size(), 2u);
+  EXPECT_EQ(sim_.run(logic().shards("s"))->shards.size(), 2u);
   restart();
-  EXPECT_EQ(sim_.run(logic().shards("s"))->size(), 2u);
+  EXPECT_EQ(sim_.run(logic().shards("s"))->shards.size(), 2u);
   put_one("s", "k", "new");
 }
 

@@ -45,42 +45,48 @@ Logic::Start start_of(event::StreamStart start) {
 
 Task<Result<std::vector<event::StreamShard>>> Source::shards(std::string stream_arn) {
   CO_TRY(std::string name, common(logic_.name_of(stream_arn)));
-  CO_TRY(auto views, common(co_await logic_.shards(std::move(name))));
+  CO_TRY(auto listed, common(co_await logic_.shards(std::move(name))));
   std::vector<event::StreamShard> out;
-  out.reserve(views.size());
-  for (const ShardView& view : views) {
-    event::StreamShard shard{shard_name(view.index), {}, !view.record.closed};
+  out.reserve(listed.shards.size());
+  event::StreamGeneration generation(listed.stream.value());
+  for (const ShardView& view : listed.shards) {
+    event::StreamShard shard{shard_name(view.index), {}, !view.record.closed, generation};
     for (ShardIndex parent : view.record.parents) shard.parents.push_back(shard_name(parent));
     out.push_back(std::move(shard));
   }
   co_return out;
 }
 
-Task<Result<event::StreamPosition>> Source::locate(std::string stream_arn, std::string shard,
+Result<Logic::Place> Source::place_of(const event::StreamPlace& place) const {
+  TRY(std::string name, common(logic_.name_of(place.stream_arn)));
+  auto index = parse_shard_name(place.shard);
+  if (!index) {
+    return fail(codes::kNotFound, fmt::format("{} is not a shard's name", place.shard));
+  }
+  std::optional<StreamId> id;
+  if (place.generation != event::StreamGeneration()) id = StreamId(place.generation.value());
+  return Logic::Place{std::move(name), *index, id};
+}
+
+Task<Result<event::StreamPosition>> Source::locate(event::StreamPlace place,
                                                    event::StreamStart start) {
-  CO_TRY(std::string name, common(logic_.name_of(stream_arn)));
-  auto index = parse_shard_name(shard);
-  if (!index) co_return fail(codes::kNotFound, fmt::format("{} is not a shard's name", shard));
-  CO_TRY(auto located, common(co_await logic_.locate({std::move(name), *index, std::nullopt},
-                                                     start_of(std::move(start)))));
+  CO_TRY(Logic::Place at, place_of(place));
+  CO_TRY(auto located, common(co_await logic_.locate(std::move(at), start_of(std::move(start)))));
   co_return event::StreamPosition{located.offset};
 }
 
 Task<Result<event::StreamBatch>> Source::read(ReadRequest request) {
-  CO_TRY(std::string name, common(logic_.name_of(request.stream_arn)));
-  auto index = parse_shard_name(request.shard);
-  if (!index) {
-    co_return fail(codes::kNotFound, fmt::format("{} is not a shard's name", request.shard));
-  }
+  CO_TRY(Logic::Place at, place_of(request.place));
+  ShardIndex index = at.shard;
   CO_TRY(Slice slice,
-         common(co_await logic_.read({std::move(name), *index, std::nullopt}, request.from.offset,
+         common(co_await logic_.read(std::move(at), request.from.offset,
                                      {request.records_max, request.bytes_max, request.wait})));
   event::StreamBatch out;
   out.next = {slice.next};
   out.millis_behind = slice.millis_behind;
   out.ended = slice.ended;
   out.records.reserve(slice.records.size());
-  SequenceFormat sequences(slice.created, *index);
+  SequenceFormat sequences(slice.created, index);
   for (const RecordView& record : slice.records) {
     event::StreamRecord& to = out.records.emplace_back();
     to.position = {record.offset};

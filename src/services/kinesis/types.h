@@ -103,6 +103,6 @@ inline constexpr size_t kConsumersMax = 20;
 // Suiro's own. Open and closed shards of one stream, and the streams.
 inline constexpr size_t kStreamShardsMax = 10'000;
 inline constexpr size_t kStreamsMax = 10'000;
-inline constexpr size_t kOpenShardsMax = 20'000;  // as DescribeLimits tells
+inline constexpr size_t kOpenShardsMax = 20'000;  // of all streams, as DescribeLimits tells
 
 }  // namespace suiro::kinesis

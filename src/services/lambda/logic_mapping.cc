@@ -98,7 +98,9 @@ Result<Mapping> Logic::changed_stream(Mapping mapping, const MappingChange& chan
   if (change.bisect) mapping.bisect = *change.bisect;
   if (change.on_failure_arn) mapping.on_failure_arn = *change.on_failure_arn;
   if (mapping.tumbling_window_s > 0 && mapping.parallelization > 1) {
-    return unsupported("TumblingWindowInSeconds together with ParallelizationFactor");
+    return fail(kInvalidParameter,
+                "TumblingWindowInSeconds needs a ParallelizationFactor of 1: a window has one "
+                "state a shard.");
   }
   return mapping;
 }
@@ -168,6 +170,7 @@ Task<Result<Mapping>> Logic::new_mapping(std::string source_arn, const MappingCh
                      fmt::format("Stream not found: {}", shards.error().message));
     }
     mapping.batch_size = kStreamBatchSizeDefault;
+    if (!shards->empty()) mapping.generation = shards->front().generation.value();
     CO_TRY_VOID(set_start(mapping, settings, context_.kernel.clock.now()));
     co_return changed_stream(std::move(mapping), settings);
   }

@@ -25,7 +25,9 @@ struct MappingState {
   bool deleting = false;
   std::string last_result = "No records processed";
 
-  // Of a stream, in this epoch: shards that are read, by how many lanes; shards read to their end.
+  // Of a stream, in this epoch: which generation of it; shards that are read, by how many lanes;
+  // shards read to their end, or gone with the stream.
+  event::StreamGeneration generation;
   std::map<std::string, uint32_t> lanes;
   std::set<std::string> shards_done;
   Signal lane_ended;

@@ -72,7 +72,8 @@ class MappingRunner {
                          StreamLane::Place place);
   Task<Result<void>> look_at_shards(Held mapping, uint64_t epoch);
   void start_lanes(const Held& mapping, uint64_t epoch, const std::string& shard);
-  Task<Result<bool>> prepare_shard(Held mapping, std::string shard);
+  Task<Result<void>> enter_generation(Held mapping, const std::vector<event::StreamShard>& shards);
+  Task<Result<bool>> prepare_shard(Held mapping, event::StreamShard shard);
   Task<Result<void>> forget_shards(Held mapping, const std::vector<event::StreamShard>& shards);
 
   Context& context_;

@@ -39,6 +39,9 @@ class Writer {
     for (const auto& item : value) list.emplace_back(item);
     object_[name] = std::move(list);
   }
+  void operator()(std::string_view name, const std::vector<uint64_t>& value) {
+    object_[name] = json::array(value.begin(), value.end());
+  }
   template <class T>
     requires requires(T value, Writer& w) { members(value, w); }
   void operator()(std::string_view name, const T& value) {
@@ -95,6 +98,11 @@ class Reader {
     const auto* found = object_.if_contains(name);
     if (found == nullptr) return;
     for (const auto& item : found->as_array()) value.push_back(json::value_to<std::string>(item));
+  }
+  void operator()(std::string_view name, std::vector<uint64_t>& value) {
+    const auto* found = object_.if_contains(name);
+    if (found == nullptr) return;
+    for (const auto& item : found->as_array()) value.push_back(item.to_number<uint64_t>());
   }
   template <class T>
     requires requires(T value, Reader& r) { members(value, r); }
@@ -158,6 +166,7 @@ void members(Mapping& m, V& v) {
   v("concurrency_max", m.concurrency_max), v("report_failures", m.report_failures);
   v("filters", m.filters), v("enabled", m.enabled), v("last_modified", m.last_modified);
   v("starting_position", m.starting_position), v("starting_at", m.starting_at);
+  v("generation", m.generation);
   v("parallelization", m.parallelization), v("bisect", m.bisect);
   v("record_age_max_s", m.record_age_max_s), v("retries_max", m.retries_max);
   v("on_failure_arn", m.on_failure_arn), v("tumbling_window_s", m.tumbling_window_s);
@@ -167,6 +176,7 @@ template <class V>
 void members(LaneProgress& p, V& v) {
   v("position", p.position), v("ended", p.ended), v("window_open", p.window_open);
   v("window_begin", p.window_begin), v("window_state", p.window_state);
+  v("generation", p.generation), v("attempts", p.attempts), v("ends", p.ends);
 }
 
 template <class V>

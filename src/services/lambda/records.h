@@ -85,6 +85,7 @@ struct Mapping {
   // Of streams.
   std::string starting_position;  // as it was given; empty: a queue's mapping
   TimePoint starting_at{};        // for LATEST when the mapping was made
+  uint64_t generation = 0;        // of the stream when the mapping was made; 0: not known
   uint32_t parallelization = 1;
   bool bisect = false;
   std::optional<uint32_t> record_age_max_s;
@@ -95,11 +96,16 @@ struct Mapping {
 
 // How far a lane of a mapping has read its shard.
 struct LaneProgress {
+  uint64_t generation = 0;  // of the stream that the position belongs to; 0: not known
   uint64_t position = 0;
   bool ended = false;  // the shard is read to its end
   bool window_open = false;
   TimePoint window_begin{};
   std::string window_state;  // JSON; empty: {}
+  // Of the batch at the position, where it failed: how often, where it ends, and behind that where
+  // the pieces end that bisecting made of it (the next one last).
+  uint32_t attempts = 0;
+  std::vector<uint64_t> ends;
 };
 
 // An accepted asynchronous invocation. Its payload is kept beside it.

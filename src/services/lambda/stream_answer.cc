@@ -6,6 +6,14 @@
 #include "services/lambda/stream_lane.h"
 
 namespace suiro::lambda {
+namespace {
+
+// A batch that failed is retried with the records that it had, and with no later ones.
+void keep_end(LaneProgress& progress, uint64_t end) {
+  if (progress.ends.empty() || progress.ends.back() != end) progress.ends.push_back(end);
+}
+
+}  // namespace
 
 Task<Result<Run>> StreamLane::make_run() {
   FunctionState* function = context_.find(settings_.function_name);
@@ -32,8 +40,8 @@ Task<Result<StreamLane::Step>> StreamLane::invoke(Batch batch) {
   if (documents.empty()) {
     LaneProgress progress = progress_;
     progress.position = batch.next;
+    progress.attempts = 0;
     CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
-    attempts_ = 0;
     co_return Step::kDone;
   }
   run.payload = stream_payload(from, documents, frame(WindowFrame::Kind::kBatch));
@@ -56,8 +64,8 @@ Task<Result<StreamLane::Step>> StreamLane::judge(Batch batch, const Run& run,
   if (reply->state) progress.window_state = *reply->state;
   if (reply->failed_from.empty()) {
     progress.position = batch.next;
+    progress.attempts = 0;
     CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
-    attempts_ = 0;
     mapping_->last_result = "OK";
     if (progress_.window_open && progress_.window_state.size() > kWindowStateBytesMax) {
       co_return co_await close_window(WindowFrame::Kind::kTerminatedEarly);
@@ -71,39 +79,43 @@ Task<Result<StreamLane::Step>> StreamLane::judge(Batch batch, const Run& run,
   }
   // What stands before it is done; the rest is retried as it is.
   progress.position = first->position.offset;
-  if (ends_.empty() || ends_.back() != batch.next) ends_.push_back(batch.next);
-  CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
+  keep_end(progress, batch.next);
   batch.records.erase(batch.records.begin(), first);
-  co_return co_await retry(std::move(batch), run);
+  co_return co_await retry(std::move(batch), run, std::move(progress));
 }
 
 Task<Result<StreamLane::Step>> StreamLane::failed(Batch batch, const Run& run) {
   mapping_->last_result = "PROBLEM: Function call failed";
-  if (ends_.empty() || ends_.back() != batch.next) ends_.push_back(batch.next);
+  LaneProgress progress = progress_;
+  keep_end(progress, batch.next);
   if (settings_.bisect && batch.records.size() > 1) {
     // "Splitting a batch does not count towards the retry quota."
-    ends_.push_back(batch.records[batch.records.size() / 2].position.offset);
-    attempts_ = 0;
+    progress.ends.push_back(batch.records[batch.records.size() / 2].position.offset);
+    progress.attempts = 0;
+    CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
     co_return Step::kDone;
   }
-  co_return co_await retry(std::move(batch), run);
+  co_return co_await retry(std::move(batch), run, std::move(progress));
 }
 
-Task<Result<StreamLane::Step>> StreamLane::retry(Batch batch, const Run& run) {
-  ++attempts_;
-  if (!settings_.retries_max || attempts_ <= *settings_.retries_max) co_return Step::kFailed;
+Task<Result<StreamLane::Step>> StreamLane::retry(Batch batch, const Run& run,
+                                                 LaneProgress progress) {
+  ++progress.attempts;
+  if (!settings_.retries_max || progress.attempts <= *settings_.retries_max) {
+    CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
+    co_return Step::kFailed;
+  }
   GivenUp what;
   what.request_id = run.request_id;
   what.condition = "RetryAttemptsExhausted";
-  what.invocations = attempts_;
+  what.invocations = progress.attempts;
   what.executed_version = run.settings->version;
   what.answered = true;
   what.records = &batch.records;
-  LaneProgress progress = progress_;
   progress.position = batch.next;
+  progress.attempts = 0;
   store::Batch changes;
   emit_given_up(changes, std::move(what));
-  attempts_ = 0;
   CO_TRY_VOID(co_await checkpoint(std::move(progress), std::move(changes)));
   co_return Step::kDone;
 }
@@ -114,24 +126,27 @@ Task<Result<StreamLane::Step>> StreamLane::close_window(WindowFrame::Kind kind) 
   run.payload = stream_payload(origin(), {}, frame(kind));
   CO_TRY(sandbox::Outcome outcome, co_await invoker_.run(run));
   store::Batch changes;
+  LaneProgress progress = progress_;
   if (outcome.end != sandbox::Outcome::End::kReturned) {
     mapping_->last_result = "PROBLEM: Function call failed";
-    ++attempts_;
-    if (!settings_.retries_max || attempts_ <= *settings_.retries_max) co_return Step::kFailed;
+    ++progress.attempts;
+    if (!settings_.retries_max || progress.attempts <= *settings_.retries_max) {
+      CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
+      co_return Step::kFailed;
+    }
     Records none;
     GivenUp what;
     what.request_id = run.request_id;
     what.condition = "RetryAttemptsExhausted";
-    what.invocations = attempts_;
+    what.invocations = progress.attempts;
     what.executed_version = run.settings->version;
     what.answered = true;
     what.records = &none;
     emit_given_up(changes, std::move(what));
   }
-  LaneProgress progress = progress_;
   progress.window_open = false;
   progress.window_state.clear();
-  attempts_ = 0;
+  progress.attempts = 0;
   CO_TRY_VOID(co_await checkpoint(std::move(progress), std::move(changes)));
   co_return Step::kDone;
 }

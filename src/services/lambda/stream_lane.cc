@@ -81,7 +81,7 @@ TimePoint StreamLane::window_of(TimePoint time) const {
 // --- reading
 
 bool StreamLane::take(Batch& batch, event::StreamBatch read, size_t& bytes) {
-  uint64_t end = ends_.empty() ? UINT64_MAX : ends_.back();
+  uint64_t end = progress_.ends.empty() ? UINT64_MAX : progress_.ends.back();
   for (event::StreamRecord& record : read.records) {
     if (record.position.offset >= end) return false;
     if (!is_mine(record)) {
@@ -117,7 +117,9 @@ Task<Result<StreamLane::Batch>> StreamLane::gather() {
   size_t bytes = progress_.window_state.size() + kStreamRecordFrame;
   std::optional<TimePoint> deadline;
   while (active()) {
-    event::StreamSource::ReadRequest request{settings_.source_arn, place_.shard, {batch.next}};
+    event::StreamSource::ReadRequest request{
+        {settings_.source_arn, place_.shard, event::StreamGeneration(progress_.generation)},
+        {batch.next}};
     request.records_max = place_.of == 1 ? settings_.batch_size - batch.records.size()
                                          : std::max<size_t>(settings_.batch_size, kLaneReadMin);
     request.bytes_max = kSyncPayloadBytesMax;
@@ -139,7 +141,12 @@ Task<Result<StreamLane::Batch>> StreamLane::gather() {
 }
 
 Task<Result<StreamLane::Step>> StreamLane::step() {
-  CO_TRY(Batch batch, co_await gather());
+  auto gathered = co_await gather();
+  if (!gathered && gathered.error().code == codes::kNotFound) {
+    mapping_->last_result = "PROBLEM: Stream not found";
+    co_return Step::kEnded;  // without a checkpoint: the shard is gone, or its stream
+  }
+  CO_TRY(Batch batch, std::move(gathered));
   if (!active()) co_return Step::kIdle;
   if (!batch.records.empty()) co_return co_await process(std::move(batch));
   if (progress_.window_open) {
@@ -190,22 +197,24 @@ Task<Result<void>> StreamLane::drop_expired(Batch& batch) {
   GivenUp what;
   what.request_id = context_.kernel.random.uuid();
   what.condition = "EventAgeExceeded";
-  what.invocations = attempts_;
+  what.invocations = progress_.attempts;
   what.records = &expired;
   store::Batch changes;
   emit_given_up(changes, std::move(what));
-  attempts_ = 0;
+  progress.attempts = 0;
   co_return co_await checkpoint(std::move(progress), std::move(changes));
 }
 
 // --- checkpoints
 
 Task<Result<void>> StreamLane::checkpoint(LaneProgress progress, store::Batch batch) {
+  while (!progress.ends.empty() && progress.ends.back() <= progress.position) {
+    progress.ends.pop_back();
+  }
   batch.put(keys::lane(settings_.uuid, place_.shard, place_.index), encode(progress));
   CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
   progress_ = std::move(progress);
   read_to_ = std::max(read_to_, progress_.position);
-  while (!ends_.empty() && ends_.back() <= progress_.position) ends_.pop_back();
   co_return ok();
 }
 

@@ -11,7 +11,8 @@
 // Invariants:
 //  1. The checkpoint (position, window, state) and what a batch caused (an event for the
 //     destination) are one commit, made after the batch was answered: a record is given to the
-//     function at least once, and after its checkpoint never again.
+//     function at least once, and after its checkpoint never again. A failed attempt is in the
+//     checkpoint too, with the batch's end: attempts are counted over restarts.
 //  2. Records of one partition key are given in order, one batch at a time.
 //  3. A tumbling window is closed by one final invocation before records of the next are given.
 //
@@ -39,7 +40,8 @@ class StreamLane {
   StreamLane(Context& context, Invoker& invoker, std::shared_ptr<MappingState> mapping,
              uint64_t epoch, Place place);
 
-  // Until the shard ends, the mapping changes or the service stops. True: the shard has ended.
+  // Until the shard ends, the mapping changes or the service stops. True: the shard has ended, or
+  // is gone with its stream.
   Task<bool> run();
 
  private:
@@ -67,7 +69,7 @@ class StreamLane {
   Task<Result<Step>> judge(Batch batch, const Run& run, sandbox::Outcome outcome);
   Task<Result<Step>> failed(Batch batch, const Run& run);
   // The same records once more, or never again.
-  Task<Result<Step>> retry(Batch batch, const Run& run);
+  Task<Result<Step>> retry(Batch batch, const Run& run, LaneProgress progress);
   Task<Result<Step>> close_window(WindowFrame::Kind kind);
   Task<Result<Run>> make_run();
   std::optional<WindowFrame> frame(WindowFrame::Kind kind) const;
@@ -82,9 +84,7 @@ class StreamLane {
   const uint64_t epoch_;
   const Place place_;
   LaneProgress progress_;
-  uint64_t read_to_ = 0;        // from here on there are records of this lane
-  std::vector<uint64_t> ends_;  // where the pieces of a bisected batch end, the next one last
-  uint32_t attempts_ = 0;       // of the batch at the position, that failed
+  uint64_t read_to_ = 0;  // from here on there are records of this lane
   std::string role_;
 };
 

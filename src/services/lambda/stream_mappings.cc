@@ -11,8 +11,11 @@
 namespace suiro::lambda {
 namespace {
 
-event::StreamStart start_of(const Mapping& mapping) {
+event::StreamStart start_of(const Mapping& mapping, event::StreamGeneration generation) {
   using At = event::StreamStart::At;
+  // The starting position is one in the stream that the mapping was made for.
+  bool is_made_again = mapping.generation != 0 && mapping.generation != generation.value();
+  if (is_made_again) return {At::kTrimHorizon};
   // LATEST is the time at which the mapping was made: nothing that comes later is missed.
   if (mapping.starting_position == "TRIM_HORIZON") return {At::kTrimHorizon};
   return {At::kTimestamp, mapping.starting_at};
@@ -27,6 +30,7 @@ Task<void> MappingRunner::supervisor(MappingRunner* runner, Held mapping, uint64
   }
   mapping->lanes.clear();
   mapping->shards_done.clear();
+  mapping->generation = {};
   while (runner->active(*mapping, epoch)) {
     auto looked = co_await runner->look_at_shards(mapping, epoch);
     if (!looked) mapping->last_result = "PROBLEM: " + looked.error().message;
@@ -58,6 +62,11 @@ Task<void> MappingRunner::lane(MappingRunner* runner, Held mapping, uint64_t epo
 // Starts what can be read now: shards whose parents are done, or gone.
 Task<Result<void>> MappingRunner::look_at_shards(Held mapping, uint64_t epoch) {
   CO_TRY(auto shards, co_await mapping->stream->shards(mapping->record.source_arn));
+  if (!shards.empty() && shards.front().generation != mapping->generation) {
+    // The lanes of the stream before hear of its end by themselves.
+    if (!mapping->lanes.empty()) co_return ok();
+    CO_TRY_VOID(co_await enter_generation(mapping, shards));
+  }
   auto is_waited_for = [&](const std::string& parent) {
     return !mapping->shards_done.contains(parent) &&
            std::ranges::find(shards, parent, &event::StreamShard::id) != shards.end();
@@ -66,7 +75,7 @@ Task<Result<void>> MappingRunner::look_at_shards(Held mapping, uint64_t epoch) {
     if (!active(*mapping, epoch)) co_return ok();
     if (mapping->lanes.contains(shard.id) || mapping->shards_done.contains(shard.id)) continue;
     if (std::ranges::any_of(shard.parents, is_waited_for)) continue;
-    CO_TRY(bool is_done, co_await prepare_shard(mapping, shard.id));
+    CO_TRY(bool is_done, co_await prepare_shard(mapping, shard));
     if (!active(*mapping, epoch)) co_return ok();
     if (is_done) {
       mapping->shards_done.insert(shard.id);
@@ -90,34 +99,74 @@ void MappingRunner::start_lanes(const Held& mapping, uint64_t epoch, const std::
   }
 }
 
+// Another stream of this name than before: what is left of the checkpoints of that one goes. Those
+// of shards that both have are replaced when their lanes begin.
+Task<Result<void>> MappingRunner::enter_generation(Held mapping,
+                                                   const std::vector<event::StreamShard>& shards) {
+  const std::string uuid = mapping->record.uuid;
+  event::StreamGeneration entered = shards.front().generation;
+  store::ScanOptions options{.range = keys::lanes_of(uuid)};
+  std::set<store::Key, std::less<>> listed;  // what keys of their lanes begin with
+  for (const event::StreamShard& shard : shards) listed.insert(keys::lanes(uuid, shard.id).begin);
+  store::Batch batch;
+  for (bool more = true; more;) {
+    CO_TRY(auto page, co_await context_.kernel.store.scan(options));
+    for (const store::Entry& entry : page.entries) {
+      CO_TRY(LaneProgress lane, decode<LaneProgress>(entry.value));
+      bool is_other = lane.generation != 0 && lane.generation != entered.value();
+      bool is_listed = listed.contains(ByteView(entry.key).substr(0, entry.key.size() - 4));
+      if (is_other && !is_listed) batch.erase(entry.key);
+    }
+    more = page.more;
+    if (more) options.range.begin = page.entries.back().key + '\0';
+  }
+  if (!batch.empty()) CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
+  mapping->shards_done.clear();
+  mapping->generation = entered;
+  co_return ok();
+}
+
 // Sees to it that each lane of the shard has a checkpoint. True: the shard is read to its end.
-Task<Result<bool>> MappingRunner::prepare_shard(Held mapping, std::string shard) {
+Task<Result<bool>> MappingRunner::prepare_shard(Held mapping, event::StreamShard shard) {
   const Mapping settings = mapping->record;
-  store::KeyRange range = keys::lanes(settings.uuid, shard);
+  store::KeyRange range = keys::lanes(settings.uuid, shard.id);
   CO_TRY(auto page, co_await context_.kernel.store.scan({.range = range}));
   std::vector<LaneProgress> lanes;
   for (const store::Entry& entry : page.entries) {
     CO_TRY(LaneProgress lane, decode<LaneProgress>(entry.value));
     lanes.push_back(std::move(lane));
   }
+  // Of the stream that had this name before; what has no generation is older than generations.
+  uint64_t generation = shard.generation.value();
+  std::erase_if(lanes, [&](const LaneProgress& lane) {
+    return lane.generation != 0 && lane.generation != generation;
+  });
   bool is_done = !lanes.empty() && std::ranges::all_of(lanes, &LaneProgress::ended);
-  if (is_done || lanes.size() == settings.parallelization) co_return is_done;
-  // For another number of lanes than before, all begin where the last one of these was.
-  LaneProgress begin;
-  if (lanes.empty()) {
-    CO_TRY(auto position,
-           co_await mapping->stream->locate(settings.source_arn, shard, start_of(settings)));
-    begin.position = position.offset;
-  } else {
-    begin.position = std::ranges::min(lanes, {}, &LaneProgress::position).position;
+  bool is_told = std::ranges::all_of(
+      lanes, [&](const LaneProgress& lane) { return lane.generation == generation; });
+  bool fits = is_done || lanes.size() == settings.parallelization;
+  if (fits && is_told) co_return is_done;
+  if (!fits) {
+    // For another number of lanes than before, all begin where the last one of these was.
+    LaneProgress begin;
+    if (lanes.empty()) {
+      CO_TRY(auto position,
+             co_await mapping->stream->locate({settings.source_arn, shard.id, shard.generation},
+                                              start_of(settings, shard.generation)));
+      begin.position = position.offset;
+    } else {
+      begin.position = std::ranges::min(lanes, {}, &LaneProgress::position).position;
+    }
+    lanes.assign(settings.parallelization, begin);
   }
   store::Batch batch;
   batch.erase_range(std::move(range));
-  for (uint32_t i = 0; i < settings.parallelization; ++i) {
-    batch.put(keys::lane(settings.uuid, shard, i), encode(begin));
+  for (uint32_t i = 0; i < lanes.size(); ++i) {
+    lanes[i].generation = generation;
+    batch.put(keys::lane(settings.uuid, shard.id, i), encode(lanes[i]));
   }
   CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
-  co_return false;
+  co_return is_done;
 }
 
 // The checkpoints of shards that the stream has no more.

@@ -183,6 +183,115 @@ TEST_F(StreamMappings, AttemptsEndAndTheDestinationIsTold) {
   EXPECT_EQ(all(), numbers(5, 6));
 }
 
+TEST_F(StreamMappings, AttemptsAreCountedOverRestarts) {
+  poison_ = "2";
+  put(0, 5);
+  map({.batch_size = 8, .retries_max = 4, .on_failure_arn = std::string(kQueueArn)});
+  size_t before = 0;
+  for (int restarts = 0; restarts < 3; ++restarts) {
+    lambda_.sim.advance(Millis(10));
+    EXPECT_GT(batches_.size(), before);
+    before = batches_.size();
+    lambda_.restart();
+    note();
+    put(5 + restarts, 6 + restarts);  // what comes later is no part of the batch that failed
+  }
+  lambda_.sim.advance(minutes(2));
+  poison_ = "none";
+  lambda_.sim.advance(minutes(1));
+  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(batches_[i], numbers(0, 5));
+  ASSERT_EQ(dead().size(), 1U);
+  auto told = boost::json::parse(dead()[0].payload);
+  EXPECT_EQ(told.at("requestContext").at("approximateInvokeCount"), 5);
+  EXPECT_EQ(batches_.size(), 6U);
+  EXPECT_EQ(batches_[5], numbers(5, 8));
+}
+
+TEST_F(StreamMappings, PiecesOfABatchOutliveARestart) {
+  poison_ = "5";
+  put(0, 8);
+  map({.batch_size = 8,
+       .retries_max = 1,
+       .bisect = true,
+       .on_failure_arn = std::string(kQueueArn)});
+  // Each process makes one attempt or two.
+  size_t told = 0;
+  for (int restarts = 0; restarts < 12; ++restarts) {
+    lambda_.sim.advance(Millis(10));
+    told += dead().size();
+    lambda_.restart();
+    note();
+  }
+  lambda_.sim.advance(minutes(2));
+  told += dead().size();
+  auto expected = numbers(0, 8);
+  std::erase(expected, poison_);
+  EXPECT_EQ(all(), expected);
+  EXPECT_EQ(told, 1U);
+  EXPECT_EQ(std::ranges::count(batches_, std::vector<std::string>{"5"}), 2);
+}
+
+// docs/decisions/104: nothing that the new stream acknowledged is passed over.
+TEST_F(StreamMappings, AStreamMadeAgainIsReadFromItsBeginning) {
+  put(0, 10);
+  lambda_.sim.advance(seconds(1));
+  MappingView made = map({.starting_position = "LATEST"});
+  put(10, 20);
+  lambda_.sim.advance(seconds(3));
+  EXPECT_EQ(all(), numbers(10, 20));
+  lambda_.stream->remove();
+  lambda_.sim.advance(seconds(3));
+  auto view = lambda_.sim.run(lambda_.logic().get_mapping(made.mapping.uuid));
+  EXPECT_THAT(view->last_result, HasSubstr("PROBLEM"));
+  lambda_.stream->open("shard-0");
+  lambda_.stream->open("shard-1");
+  put(100, 130);
+  lambda_.stream->put("k", "130", "shard-1");
+  lambda_.sim.advance(seconds(10));
+  auto got = all();
+  std::ranges::sort(got);
+  auto expected = numbers(10, 20);
+  std::ranges::copy(numbers(100, 131), std::back_inserter(expected));
+  std::ranges::sort(expected);
+  EXPECT_EQ(got, expected);
+  // Again, and while the process is away; with another shard less.
+  lambda_.stream->remove();
+  lambda_.stream->open("shard-0");
+  put(200, 205);
+  batches_.clear();
+  lambda_.restart();
+  note();
+  lambda_.sim.advance(seconds(5));
+  EXPECT_EQ(all(), numbers(200, 205));
+  auto left = lambda_.sim.run(
+      lambda_.sim.kernel().store.scan({.range = keys::lanes_of(made.mapping.uuid)}));
+  EXPECT_EQ(left->entries.size(), 1U);
+  lambda_.restart();
+  note();
+  lambda_.sim.advance(seconds(5));
+  EXPECT_EQ(all(), numbers(200, 205));
+}
+
+TEST_F(StreamMappings, CheckpointsWithoutAGenerationGoOn) {
+  put(0, 10);
+  MappingView made = map();
+  lambda_.sim.advance(seconds(3));
+  batches_.clear();
+  lambda_.before_start = [&] {
+    note();
+    store::Batch batch;
+    // As it was written before there were generations.
+    batch.put(keys::lane(made.mapping.uuid, "shard-0", 0),
+              Bytes(1, 1) + R"({"position":7,"ended":false,"window_open":false,"window_begin":0})");
+    ASSERT_TRUE(lambda_.sim.run(lambda_.sim.kernel().store.commit(std::move(batch))));
+  };
+  lambda_.stop();
+  lambda_.sim.reopen();
+  lambda_.make();
+  lambda_.sim.advance(seconds(3));
+  EXPECT_EQ(all(), numbers(7, 10));
+}
+
 TEST_F(StreamMappings, BisectingFindsThePoison) {
   poison_ = "37";
   put(0, 100);
@@ -379,6 +488,8 @@ TEST_F(StreamMappings, RefusesWhatCannotWork) {
   EXPECT_EQ(with([](auto& c) { c.retries_max = 10'001; }), kValidation);
   EXPECT_EQ(with([](auto& c) { c.tumbling_window_s = 901; }), kValidation);
   EXPECT_EQ(with([](auto& c) { c.concurrency_max = 5; }), kInvalidParameter);
+  EXPECT_EQ(with([](auto& c) { c.tumbling_window_s = 60, c.parallelization = 2; }),
+            kInvalidParameter);
   EXPECT_EQ(with([](auto& c) { c.starting_at = TimePoint(); }), kInvalidParameter);
   EXPECT_EQ(with([](auto& c) { c.on_failure_arn = "arn:aws:s3:::b"; }), kInvalidParameter);
   EXPECT_EQ(refusal(good), "none");

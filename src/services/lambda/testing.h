@@ -236,6 +236,11 @@ class FakeQueue final : public event::PullSource {
 class FakeStream final : public event::StreamSource {
  public:
   explicit FakeStream(Clock& clock) : clock_(clock) { open("shard-0"); }
+  // Deletes the stream; open() makes another of its name.
+  void remove() {
+    ++generation_;
+    shards_.clear();
+  }
   void open(std::string shard, std::vector<std::string> parents = {}) {
     shards_.push_back({{shard, std::move(parents), true}, {}});
   }
@@ -250,13 +255,18 @@ class FakeStream final : public event::StreamSource {
   Task<Result<std::vector<event::StreamShard>>> shards(std::string arn) override {
     if (arn.ends_with("/absent")) co_return fail(codes::kNotFound, "no such stream");
     std::vector<event::StreamShard> out;
-    for (const One& one : shards_) out.push_back(one.info);
+    if (shards_.empty()) co_return fail(codes::kNotFound, "no such stream");
+    for (const One& one : shards_) {
+      out.push_back(one.info);
+      out.back().generation = event::StreamGeneration(generation_);
+    }
     co_return out;
   }
-  Task<Result<event::StreamPosition>> locate(std::string, std::string shard,
+  Task<Result<event::StreamPosition>> locate(event::StreamPlace place,
                                              event::StreamStart start) override {
+    if (!is_there(place)) co_return fail(codes::kNotFound, "no such stream");
     uint64_t offset = 0;
-    for (const auto& record : find(shard)->records) {
+    for (const auto& record : find(place.shard)->records) {
       if (start.at == event::StreamStart::At::kTrimHorizon) break;
       if (record.arrived >= start.timestamp) break;
       offset = record.position.offset + 1;
@@ -266,7 +276,8 @@ class FakeStream final : public event::StreamSource {
   Task<Result<event::StreamBatch>> read(ReadRequest request) override {
     TimePoint until = clock_.now() + request.wait;
     for (;;) {
-      const One& one = *find(request.shard);
+      if (!is_there(request.place)) co_return fail(codes::kNotFound, "no such stream");
+      const One& one = *find(request.place.shard);
       event::StreamBatch batch;
       batch.next = request.from;
       for (size_t i = request.from.offset; i < one.records.size(); ++i) {
@@ -286,6 +297,11 @@ class FakeStream final : public event::StreamSource {
     event::StreamShard info;
     std::vector<event::StreamRecord> records;
   };
+  bool is_there(const event::StreamPlace& place) const {
+    bool fits = place.generation.value() == 0 || place.generation.value() == generation_;
+    return fits && std::ranges::find(shards_, place.shard,
+                                     [](const One& one) { return one.info.id; }) != shards_.end();
+  }
   One* find(std::string_view shard) {
     for (One& one : shards_) {
       if (one.info.id == shard) return &one;
@@ -294,6 +310,7 @@ class FakeStream final : public event::StreamSource {
     return nullptr;
   }
   Clock& clock_;
+  uint64_t generation_ = 1;
   std::deque<One> shards_;
 };
 

@@ -4,16 +4,12 @@
 #include <bit>
 
 #include "base/log.h"
-#include "services/relay/storage.h"
 
 namespace suiro::relay {
 namespace {
 
 event::StreamFollower::Options options_of(const RelayConfig& config) {
-  auto at = config.start == Start::kLatest ? event::StreamStart::At::kLatest
-                                           : event::StreamStart::At::kTrimHorizon;
   return {.stream_arn = config.source,
-          .start = {.at = at},
           .records_max = kWindowRecordsMax,
           .bytes_max = kWindowBytesMax,
           .backoff = {kRetryFirst, kRetryLongest}};
@@ -62,6 +58,37 @@ Task<Result<std::optional<event::FollowPosition>>> Relay::stored(std::string sha
   CO_TRY(Checkpoint checkpoint, decode_checkpoint(entry->value));
   if (checkpoint.source != config_.source) co_return std::nullopt;
   co_return checkpoint.position;
+}
+
+Task<Result<event::StreamStart>> Relay::start() {
+  using At = event::StreamStart::At;
+  if (config_.start == Start::kTrimHorizon) co_return event::StreamStart{At::kTrimHorizon};
+  if (!start_) {
+    CO_TRY(Origin known, co_await origin());
+    start_ = {At::kTimestamp, known.began};
+  }
+  co_return *start_;
+}
+
+// LATEST is the time at which the relay first looked at its source.
+Task<Result<Origin>> Relay::origin() {
+  store::Key key = origin_key(config_.name);
+  CO_TRY(auto entry, co_await kernel_.store.get(key));
+  if (entry) {
+    CO_TRY(Origin known, decode_origin(entry->value));
+    if (known.source == config_.source) co_return known;
+  }
+  Origin first{config_.source, kernel_.clock.now()};
+  // Without an origin but with checkpoints: it began before origins were written.
+  CO_TRY(auto page, co_await kernel_.store.scan({.range = checkpoints(config_.name)}));
+  for (const store::Entry& row : page.entries) {
+    CO_TRY(Checkpoint checkpoint, decode_checkpoint(row.value));
+    if (checkpoint.source == config_.source) first.began = TimePoint();
+  }
+  store::Batch batch;
+  batch.put(std::move(key), encode(first));
+  CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
+  co_return first;
 }
 
 Task<Result<void>> Relay::take(std::string shard, std::vector<event::StreamRecord> records,

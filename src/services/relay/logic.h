@@ -11,8 +11,7 @@
 //  2. The checkpoint moves when all of a window was taken: at least once. After a crash at most the
 //     last window is sent again.
 //  3. Nothing is passed over: what the target refuses is repeated with pauses, and the relay's
-//  status
-//     tells why.
+//     status tells why. A source that is deleted and made again is read from its beginning.
 // Thread: one shard's, by the relay's name; status() from any.
 #pragma once
 
@@ -20,6 +19,7 @@
 #include <mutex>
 
 #include "kernel/event/stream_follower.h"
+#include "services/relay/storage.h"
 #include "services/relay/target.h"
 
 namespace suiro::relay {
@@ -52,10 +52,12 @@ class Relay final : public event::StreamReader {
   RelayStatus status() const;
 
   Task<Result<std::optional<event::FollowPosition>>> stored(std::string shard) override;
+  Task<Result<event::StreamStart>> start() override;
   Task<Result<void>> take(std::string shard, std::vector<event::StreamRecord> records,
                           event::FollowPosition next) override;
 
  private:
+  Task<Result<Origin>> origin();
   Task<Result<void>> send_all(const std::string& shard,
                               const std::vector<event::StreamRecord>& records);
   void waits(const std::string& shard, std::optional<TimePoint> oldest);
@@ -68,6 +70,7 @@ class Relay final : public event::StreamReader {
   event::Kernel& kernel_;
   const RelayConfig config_;
   Send send_;
+  std::optional<event::StreamStart> start_;  // once known
   event::StreamFollower follower_;
   mutable std::mutex mutex_;  // guards what follows
   RelayStatus status_;

@@ -26,6 +26,18 @@ class FakeStream final : public event::StreamSource {
     bool open = true;
   };
   std::map<std::string, Shard> shards_by_name;
+  uint64_t generation = 7;
+
+  // Deletes the stream and makes it again with these shards.
+  void make_again(const std::vector<std::string>& shards) {
+    ++generation;
+    shards_by_name.clear();
+    for (const auto& shard : shards) shards_by_name[shard];
+  }
+  bool is_there(const event::StreamPlace& place) const {
+    bool fits = place.generation.value() == 0 || place.generation.value() == generation;
+    return fits && shards_by_name.contains(place.shard);
+  }
 
   void put(const std::string& shard, const std::string& key, const std::string& data) {
     auto& records = shards_by_name[shard].records;
@@ -38,19 +50,30 @@ class FakeStream final : public event::StreamSource {
   }
   Task<Result<std::vector<event::StreamShard>>> shards(std::string) override {
     std::vector<event::StreamShard> out;
-    for (auto& [name, shard] : shards_by_name) out.push_back({name, shard.parents, shard.open});
+    for (auto& [name, shard] : shards_by_name) {
+      out.push_back({name, shard.parents, shard.open, event::StreamGeneration(generation)});
+    }
     co_return out;
   }
-  Task<Result<event::StreamPosition>> locate(std::string, std::string shard,
+  Task<Result<event::StreamPosition>> locate(event::StreamPlace place,
                                              event::StreamStart start) override {
-    bool latest = start.at == event::StreamStart::At::kLatest;
-    co_return event::StreamPosition{latest ? shards_by_name[shard].records.size() : 0};
+    if (!is_there(place)) co_return fail(codes::kNotFound, "no such stream");
+    using At = event::StreamStart::At;
+    const auto& records = shards_by_name[place.shard].records;
+    if (start.at == At::kLatest) co_return event::StreamPosition{records.size()};
+    uint64_t at = 0;
+    if (start.at == At::kTrimHorizon) co_return event::StreamPosition{0};
+    while (at < records.size() && records[at].arrived < start.timestamp) ++at;
+    co_return event::StreamPosition{at};
   }
   Task<Result<event::StreamBatch>> read(ReadRequest request) override {
-    Shard& shard = shards_by_name[request.shard];
-    if (request.from.offset >= shard.records.size() && shard.open) {
+    if (!is_there(request.place)) co_return fail(codes::kNotFound, "no such stream");
+    bool is_at_end = request.from.offset >= shards_by_name[request.place.shard].records.size();
+    if (is_at_end && shards_by_name[request.place.shard].open) {
       co_await clock_.sleep_for(request.wait);
     }
+    if (!is_there(request.place)) co_return fail(codes::kNotFound, "no such stream");
+    Shard& shard = shards_by_name[request.place.shard];
     event::StreamBatch out;
     size_t end = std::min(shard.records.size(), request.from.offset + request.records_max);
     for (size_t i = request.from.offset; i < end; ++i) out.records.push_back(shard.records[i]);
@@ -69,6 +92,7 @@ class FakeTarget {
   explicit FakeTarget(uint64_t seed) : dice_(seed) {}
   int refuse_percent = 0;
   int fail_percent = 0;
+  int reset_percent = 0;  // of calls whose connection ends, half of them with the records taken
   size_t calls = 0;
   std::map<std::string, std::vector<std::string>> taken;  // by key
 
@@ -77,6 +101,9 @@ class FakeTarget {
     if (dice_.below(100) < static_cast<uint64_t>(fail_percent)) {
       return http_out::Reply{500, {}, R"({"__type":"InternalFailure","message":"no"})"};
     }
+    uint64_t fate = dice_.below(200);
+    auto reset = fail(codes::kUnavailable, "connection reset by peer", Retry::kLater);
+    if (fate < static_cast<uint64_t>(reset_percent)) return reset;
     auto document = boost::json::parse(request.body).as_object();
     EXPECT_EQ(document["StreamName"], "t");
     auto& records = document["Records"].as_array();
@@ -93,6 +120,7 @@ class FakeTarget {
       taken[key].push_back(base64_decode(std::string(record.at("Data").as_string())).value());
       results.push_back({{"SequenceNumber", "1"}, {"ShardId", "s"}});
     }
+    if (fate >= 200 - static_cast<uint64_t>(reset_percent)) return reset;
     boost::json::object reply{{"FailedRecordCount", 0}, {"Records", std::move(results)}};
     return http_out::Reply{200, {}, boost::json::serialize(reply)};
   }
@@ -125,7 +153,7 @@ class RelayTest : public ::testing::TestWithParam<int> {
                        .region = "r",
                        .stream = "t",
                        .credentials = credentials,
-                       .start = Start::kTrimHorizon,
+                       .start = start,
                        .puts = puts};
     relay = std::make_unique<Relay>(sim.kernel(), executor, config,
                                     [this](http_out::Request request) { return send(request); });
@@ -169,6 +197,7 @@ class RelayTest : public ::testing::TestWithParam<int> {
   FakeTarget target;
   std::string credentials;
   Puts puts = Puts::kEach;
+  Start start = Start::kTrimHorizon;
   std::unique_ptr<TaskScope> scope;
   std::unique_ptr<Relay> relay;
 };
@@ -176,6 +205,7 @@ class RelayTest : public ::testing::TestWithParam<int> {
 TEST_P(RelayTest, KeysKeepTheirOrderWhateverFails) {
   target.refuse_percent = 30;
   target.fail_percent = 10;
+  target.reset_percent = 20;
   SeededRandom dice(static_cast<uint64_t>(GetParam()) * 31);
   std::map<std::string, std::vector<std::string>> sent;
   stream.shards_by_name["a"];
@@ -216,6 +246,51 @@ TEST_P(RelayTest, ChildrenComeBehindTheirParents) {
   std::vector<std::string> all;
   for (int i = 0; i < 60; ++i) all.push_back(fmt::to_string(i));
   EXPECT_EQ(target.taken["k"], all);
+}
+
+TEST_P(RelayTest, AStreamMadeAgainIsReadFromItsBeginning) {
+  for (int i = 0; i < 30; ++i) stream.put("a", "k", fmt::format("old{}", i));
+  sim.advance(seconds(60));
+  EXPECT_EQ(target.taken["k"].size(), 30u);
+  target.taken.clear();
+  stream.make_again({"a", "b"});
+  for (int i = 0; i < 40; ++i) stream.put("a", "k", fmt::format("new{}", i));
+  stream.put("b", "l", "first");
+  // Half of the runs hear of it after a restart.
+  if (GetParam() % 2 == 0) crash_and_restart();
+  sim.advance(seconds(60));
+  ASSERT_EQ(target.taken["k"].size(), 40u);
+  EXPECT_EQ(target.taken["k"].front(), "new0");
+  EXPECT_EQ(target.taken["l"], (std::vector<std::string>{"first"}));
+  crash_and_restart();
+  sim.advance(seconds(60));
+  EXPECT_EQ(target.taken["k"].size(), 40u);
+}
+
+TEST_P(RelayTest, LatestIsWhenTheRelayBegan) {
+  tear_down();
+  sim.reopen();
+  start = Start::kLatest;
+  stream.put("a", "k", "before");
+  stream.shards_by_name["a"].records.back().arrived -= seconds(1);
+  build();
+  sim.advance(seconds(10));
+  EXPECT_TRUE(target.taken.empty());
+  // A child is written to before the relay sees it, and so is a stream that was made again.
+  stream.put("a", "k", "1");
+  stream.shards_by_name["a"].open = false;
+  stream.shards_by_name["b"].parents = {"a"};
+  stream.put("b", "k", "2");
+  crash_and_restart();
+  sim.advance(seconds(30));
+  EXPECT_EQ(target.taken["k"], (std::vector<std::string>{"1", "2"}));
+  stream.make_again({"x", "y"});
+  stream.put("x", "x", "3");
+  stream.put("y", "y", "4");
+  crash_and_restart();
+  sim.advance(seconds(30));
+  EXPECT_EQ(target.taken["x"], (std::vector<std::string>{"3"}));
+  EXPECT_EQ(target.taken["y"], (std::vector<std::string>{"4"}));
 }
 
 TEST_P(RelayTest, TheLagIsThatOfTheOldestRecordThatWaits) {
@@ -263,18 +338,30 @@ TEST(TargetTest, RepliesThatAreNotAreErrors) {
   EXPECT_EQ(reply.error().code, "B");
 }
 
-// The bytes of version 1: a change here is a change of docs/formats/relay.md.
-TEST(FormatTest, BytesOfVersion1) {
+// A change here is a change of docs/formats/relay.md.
+TEST(FormatTest, Bytes) {
   EXPECT_EQ(hex_encode(checkpoint_key("a", "s")),
             "720170"
             "61"
             "00"
             "73");
-  EXPECT_EQ(hex_encode(encode(Checkpoint{"x", {7, true}})),
-            "01"
+  EXPECT_EQ(hex_encode(encode(Checkpoint{"x", {7, true, event::StreamGeneration(9)}})),
+            "02"
             "0000000178"
             "0000000000000007"
-            "01");
+            "01"
+            "0000000000000009");
+  EXPECT_EQ(hex_encode(origin_key("a")), "72016f61");
+  EXPECT_EQ(hex_encode(encode(Origin{"x", TimePoint(Millis(5))})),
+            "01"
+            "0000000178"
+            "0000000000000005");
+  // Version 1, as older data directories have it.
+  auto old = decode_checkpoint(hex_decode("010000000178000000000000000701").value());
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->position.offset, 7u);
+  EXPECT_TRUE(old->position.ended);
+  EXPECT_EQ(old->position.generation, event::StreamGeneration());
 }
 
 }  // namespace

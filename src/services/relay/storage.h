@@ -14,6 +14,17 @@ struct Checkpoint {
   std::string source;  // the ARN: another source under the same name begins anew
   event::FollowPosition position;
 };
+// When a relay first read its source: what came later is sent.
+store::Key origin_key(std::string_view relay);
+store::KeyRange checkpoints(std::string_view relay);
+
+struct Origin {
+  std::string source;
+  TimePoint began;
+};
+Bytes encode(const Origin& origin);
+Result<Origin> decode_origin(ByteView bytes);
+
 Bytes encode(const Checkpoint& checkpoint);
 Result<Checkpoint> decode_checkpoint(ByteView bytes);
 

@@ -78,6 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     default:
       static_cast<void>(decode_stream(text));
       static_cast<void>(decode_position(text));
+      auto facts = decode_facts(text);
+      CHECK(!facts || encode(*facts) == text);
   }
   return 0;
 }

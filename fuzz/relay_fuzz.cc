@@ -24,6 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } else {
     auto read = decode_checkpoint(text);
     CHECK(!read || !encode(*read).empty());
+    auto origin = decode_origin(text);
+    CHECK(!origin || encode(*origin) == text);
   }
   return 0;
 }

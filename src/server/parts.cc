@@ -100,6 +100,7 @@ App::Parts::Parts(const Options& o)
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
       firehose(o.kernel),
+      events(o.kernel),
       kinesis_target(kinesis.sink()),
       firehose_target(firehose.sink()),
       analytics(o.kernel, analytics_config(o.settings.analytics)),
@@ -166,6 +167,7 @@ void App::Parts::wire() {
   kernel.targets.add_target("lambda", lambda->target());
   kernel.targets.add_stream("kinesis", kinesis.source());
   kernel.targets.add_sink("kinesis", kinesis.sink());
+  kernel.targets.add_target("events", events.target());
   kernel.targets.add_target("kinesis", &kinesis_target);
   kernel.targets.add_target("firehose", &firehose_target);
   kernel.targets.add_caller("lambda", lambda->caller());
@@ -176,6 +178,7 @@ void App::Parts::wire() {
   kinesis.add_operations(registry);
   lambda->add_operations(registry);
   firehose.add_operations(registry);
+  events.add_operations(registry);
   analytics.add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
@@ -257,6 +260,7 @@ Task<Result<void>> App::Parts::start() {
   report_protections();
   CO_TRY_VOID(co_await lambda->start());
   CO_TRY_VOID(co_await firehose.start());
+  CO_TRY_VOID(co_await events.start());
   CO_TRY_VOID(co_await analytics.start());
   co_return co_await relay.start();
 }
@@ -278,6 +282,7 @@ void App::Parts::report_protections() const {
 Task<void> App::Parts::stop_services() {
   co_await relay.stop();
   co_await analytics.stop();
+  co_await events.stop();
   co_await firehose.close();
   co_await lambda->stop();
   co_await firehose.stop();

@@ -13,6 +13,7 @@
 #include "server/identities.h"
 #include "server/own_service.h"
 #include "services/analytics/service.h"
+#include "services/events/service.h"
 #include "services/firehose/service.h"
 #include "services/kinesis/service.h"
 #include "services/lambda/service.h"
@@ -53,6 +54,7 @@ struct App::Parts {
   std::unique_ptr<sandbox::Host> sandboxes;
   std::unique_ptr<lambda::Service> lambda;
   firehose::Service firehose;
+  events::Service events;
   event::SinkTarget kinesis_target;
   event::SinkTarget firehose_target;
   analytics::Service analytics;

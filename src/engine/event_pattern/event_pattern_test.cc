@@ -78,7 +78,7 @@ TEST(EventPatternTest, MoreBranchesThanAllowedAreRefused) {
 
 TEST(EventPatternTest, DeepPatternsAndEventsAreRefused) {
   std::string open, close;
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 1001; ++i) {
     open += "{\"a\":";
     close += "}";
   }

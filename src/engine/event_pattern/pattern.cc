@@ -32,17 +32,17 @@ void put(json::object& object, std::string_view name, json::value value) {
 }
 
 // Nested objects for names with dots.
-json::value nested(const json::value& value) {
+json::value without_dots(const json::value& value) {
   if (const json::array* array = value.if_array()) {
     json::array out;
-    for (const json::value& element : *array) out.push_back(nested(element));
+    for (const json::value& element : *array) out.push_back(without_dots(element));
     return out;
   }
   if (!value.is_object()) return value;
   json::object out;
   for (const auto& [key, member] : value.get_object()) {
     std::string_view name = key;
-    json::value inner = nested(member);
+    json::value inner = without_dots(member);
     // A name of many dots stays as it is: it would nest deeper than an event may.
     size_t dots = static_cast<size_t>(std::ranges::count(name, '.'));
     for (size_t dot; dots < kPatternDepthMax && (dot = name.rfind('.')) != name.npos;) {
@@ -70,7 +70,7 @@ Result<Event> Event::parse(std::string_view text) {
 }
 
 Event::Event(json::value document) : document_(std::move(document)) {
-  if (has_dots(document_)) document_ = nested(document_);
+  if (has_dots(document_)) nested_ = without_dots(document_);
 }
 
 std::optional<std::string_view> Event::string(std::string_view name) const {
@@ -82,7 +82,7 @@ std::optional<std::string_view> Event::string(std::string_view name) const {
 
 bool Pattern::matches(const Event& event) const {
   return std::ranges::any_of(branches_, [&](const auto& branch) {
-    return event_pattern::matches(branch->root, &event.document());
+    return event_pattern::matches(branch->root, &event.nested());
   });
 }
 

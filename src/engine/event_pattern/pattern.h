@@ -31,7 +31,7 @@
 namespace suiro::event_pattern {
 
 inline constexpr size_t kBranchesMax = 1000;  // as AWS allows for "$or"
-inline constexpr size_t kEventDepthMax = 200;
+inline constexpr size_t kEventDepthMax = 1000;
 
 // An event as patterns see it: parsed once, matched often.
 class Event {
@@ -41,11 +41,14 @@ class Event {
   static Result<Event> parse(std::string_view text);
   explicit Event(boost::json::value document);
   const boost::json::value& document() const { return document_; }
+  // The document with nested objects in the place of names with dots.
+  const boost::json::value& nested() const { return nested_.is_null() ? document_ : nested_; }
   // A member of the document that is a string.
   std::optional<std::string_view> string(std::string_view name) const;
 
  private:
   boost::json::value document_;
+  boost::json::value nested_;  // null: the document has no such names
 };
 
 struct Branch;

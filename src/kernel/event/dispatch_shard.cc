@@ -27,6 +27,12 @@ bool is_final(const Error& error) {
   return error.retry == Retry::kNever && std::ranges::find(kPassing, error.code) == kPassing.end();
 }
 
+// Whether the event comes from a rule of EventBridge.
+bool is_rule(std::string_view source_arn) {
+  auto arn = Arn::parse(source_arn);
+  return arn && arn->service == "events" && arn->resource.starts_with("rule/");
+}
+
 }  // namespace
 
 DispatchShard::DispatchShard(DispatchParts parts, DispatchCounts& counts, size_t shard)
@@ -331,6 +337,7 @@ Task<DispatchShard::Outcome> DispatchShard::bury(Queued& queued, std::string con
                   .at = parts_.clock.now()};
     // Amazon EventBridge User Guide, "Using dead-letter queues to process undelivered events".
     dead.attributes["TARGET_ARN"] = event.target_arn;
+    if (is_rule(event.source_arn)) dead.attributes["RULE_ARN"] = event.source_arn;
     dead.attributes["ERROR_CODE"] = error.code;
     dead.attributes["ERROR_MESSAGE"] = error.message.substr(0, kReasonBytesMax);
     dead.attributes["EXHAUSTED_RETRY_CONDITION"] = condition;

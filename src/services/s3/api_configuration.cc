@@ -141,7 +141,7 @@ Api::Reply<wire::op::PutBucketNotificationConfiguration> Api::put_notification(
   const Requester requester = requester_of(call);
   auto edit = [&](BucketRecord& record, store::Batch& batch) -> Result<void> {
     std::optional<std::string> json;
-    if (!rules.empty()) json = shapes::to_json(document);
+    if (!rules.empty() || document.event_bridge_configuration) json = shapes::to_json(document);
     replace(record, documents::kNotification, std::move(json));
     logic_.emit_tests(batch, requester, in.bucket, rules);
     return ok();

@@ -77,6 +77,7 @@ Result<void> read_documents(Bucket& bucket) {
   if (auto* text = bucket.record.document(documents::kNotification)) {
     TRY(auto document, read_document<wire::NotificationConfiguration>(*text));
     bucket.notifications = rules_of(document);
+    bucket.event_bridge = document.event_bridge_configuration.has_value();
   }
   if (auto* text = bucket.record.document(documents::kLifecycle)) {
     TRY(auto document, read_document<wire::BucketLifecycleConfiguration>(*text));

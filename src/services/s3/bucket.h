@@ -61,6 +61,7 @@ struct Bucket {
   BucketRecord record;
   store::Version version;
   std::vector<NotificationRule> notifications;
+  bool event_bridge = false;             // everything that happens is told to the default event bus
   std::vector<LifecycleRule> lifecycle;  // enabled rules only
   std::vector<CorsRule> cors;
 

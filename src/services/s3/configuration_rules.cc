@@ -292,9 +292,6 @@ Result<void> check_notification(wire::NotificationConfiguration& document, Rando
   if (document.topic_configurations && !document.topic_configurations->empty()) {
     return unsupported("Suiro does not support SNS topics as destinations of notifications.");
   }
-  if (document.event_bridge_configuration) {
-    return unsupported("Suiro does not support EventBridge as a destination of notifications.");
-  }
   std::set<std::string> ids;
   auto check = [&](auto& configurations) -> Result<void> {
     if (!configurations) return ok();

@@ -201,7 +201,6 @@ TEST_F(ConfigurationTest, NotificationsAreValidated) {
                    "'Events':[" +
                    any + "]}]}"),
             "NotImplemented");
-  EXPECT_EQ(notify("{'EventBridgeConfiguration':{}}"), "NotImplemented");
   EXPECT_EQ(kinds(), Kinds{});
   EXPECT_EQ(
       notify(queues(queue(any, filter("a", ".gz")) + "," + queue(put_event, filter("b", ".gz")))),
@@ -259,6 +258,56 @@ TEST_F(ConfigurationTest, EventsSayWhatHappened) {
   ASSERT_TRUE(remove("lake", "in/c.gz"));
   EXPECT_EQ(kinds(), (Kinds{"s3:ObjectCreated:Copy", "s3:ObjectTagging:Put",
                             "s3:ObjectTagging:Delete", "s3:ObjectRemoved:DeleteMarkerCreated"}));
+}
+
+TEST_F(ConfigurationTest, EventBridgeIsToldOfEverything) {
+  sim.kernel().targets.add_target("events", &recorder);
+  make_bucket("lake");
+  ASSERT_EQ(notify("{'EventBridgeConfiguration':{}}"), "ok");
+  EXPECT_EQ(*call("GetBucketNotificationConfiguration", "{'Bucket':'lake'}"),
+            R"({"EventBridgeConfiguration":{}})");
+  ASSERT_TRUE(put("lake", "in/a b+", "hello"));
+  sim.settle();
+  ASSERT_EQ(recorder.events.size(), 1U);
+  EXPECT_EQ(recorder.events[0].target_arn,
+            "arn:aws:events:ap-northeast-1:000000000000:event-bus/default");
+  auto created = json::parse(recorder.events[0].payload).as_object();
+  EXPECT_EQ(created["detail-type"], "Object Created");
+  EXPECT_EQ(created["source"], "aws.s3");
+  EXPECT_EQ(created["time"], "2026-01-01T00:00:00Z");
+  EXPECT_EQ(json::serialize(created["resources"]), R"(["arn:aws:s3:::lake"])");
+  auto& detail = created["detail"].as_object();
+  EXPECT_EQ(detail["reason"], "PutObject");
+  EXPECT_EQ(detail["requester"], "000000000000");
+  EXPECT_EQ(detail["source-ip-address"], "127.0.0.1");
+  EXPECT_EQ(detail["bucket"].as_object()["name"], "lake");
+  auto& object = detail["object"].as_object();
+  EXPECT_EQ(object["key"], "in/a b+");
+  EXPECT_EQ(object["size"], 5);
+  EXPECT_EQ(object["etag"], "5d41402abc4b2a76b9719d911017c592");
+  recorder.events.clear();
+  set_versioning("lake", Versioning::kEnabled);
+  ASSERT_TRUE(
+      call("PutObjectTagging", "{'Bucket':'lake','Key':'in/a b+','Tagging':{'TagSet':[]}}"));
+  ASSERT_TRUE(call("DeleteObjectTagging", "{'Bucket':'lake','Key':'in/a b+'}"));
+  ASSERT_TRUE(remove("lake", "in/a b+"));
+  ASSERT_TRUE(remove("lake", "in/a b+", by_id("null")));
+  sim.settle();
+  std::vector<std::string> told;
+  for (auto& event : recorder.events) {
+    auto document = json::parse(event.payload).as_object();
+    auto& more = document["detail"].as_object();
+    const json::value* type = more.if_contains("deletion-type");
+    told.push_back(std::string(document["detail-type"].as_string()) +
+                   (type == nullptr ? "" : ": " + std::string(type->as_string())));
+  }
+  EXPECT_EQ(told, (Kinds{"Object Tags Added", "Object Tags Deleted",
+                         "Object Deleted: Delete Marker Created",
+                         "Object Deleted: Permanently Deleted"}));
+  ASSERT_EQ(notify("{}"), "ok");
+  recorder.events.clear();
+  ASSERT_TRUE(put("lake", "k", "x"));
+  EXPECT_EQ(kinds(), Kinds{});
 }
 
 TEST_F(ConfigurationTest, JournalHoldsTheSpanOfAChange) {

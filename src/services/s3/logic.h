@@ -401,6 +401,8 @@ class Logic {
 
   void notify(store::Batch& batch, const Bucket& bucket, const Requester& requester,
               Happening happening);
+  void tell_event_bridge(store::Batch& batch, const Bucket& bucket, const Requester& requester,
+                         const Happening& happening);
   void record_span(store::Batch& batch, const Requester& requester, std::string operation,
                    std::string resource);
   template <class Attempt>

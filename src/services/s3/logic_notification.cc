@@ -90,6 +90,7 @@ void Logic::notify(store::Batch& batch, const Bucket& bucket, const Requester& r
                  .at = now},
                 kernel_.random);
   }
+  if (bucket.event_bridge) tell_event_bridge(batch, bucket, requester, happening);
 }
 
 void Logic::emit_tests(store::Batch& batch, const Requester& requester, const std::string& bucket,

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/events/storage.h"
+
+#include "kernel/event/record.h"
+
+namespace suiro::events {
+namespace {
+
+using event::RecordReader;
+using event::RecordWriter;
+
+constexpr uint8_t kVersion = 1;
+constexpr uint32_t kStoredTagsMax = 1000;
+constexpr uint32_t kStoredTargetsMax = 1000;
+
+store::Key family(char name) {
+  return {'b', 1, name};
+}
+
+store::Key bus_key(std::string_view name) {
+  return family('b').append(name);
+}
+
+store::Key rules_of(std::string_view bus) {
+  return family('r').append(bus).append(1, '\0');
+}
+
+store::Key rule_key(std::string_view bus, std::string_view rule) {
+  return rules_of(bus).append(rule);
+}
+
+void write_tags(RecordWriter& out, const Tags& tags) {
+  out.u32(static_cast<uint32_t>(tags.size()));
+  for (const auto& [key, value] : tags) {
+    out.text(key);
+    out.text(value);
+  }
+}
+
+Result<Tags> read_tags(RecordReader& in) {
+  Tags tags;
+  uint32_t count = in.u32();
+  if (count > kStoredTagsMax) return fail(codes::kCorrupt, "too many tags");
+  for (uint32_t i = 0; i < count; ++i) {
+    Bytes key = in.text();
+    tags[std::move(key)] = in.text();
+  }
+  return tags;
+}
+
+}  // namespace
+
+Bytes encode(const Bus& bus) {
+  RecordWriter out(kVersion);
+  out.text(bus.description);
+  out.text(bus.policy);
+  out.time(bus.created);
+  out.time(bus.modified);
+  write_tags(out, bus.tags);
+  return out.take();
+}
+
+Result<Bus> decode_bus(ByteView bytes) {
+  RecordReader in(bytes);
+  in.version(kVersion);
+  Bus bus;
+  bus.description = in.text();
+  bus.policy = in.text();
+  bus.created = in.time();
+  bus.modified = in.time();
+  TRY(bus.tags, read_tags(in));
+  TRY_VOID(in.end("event bus"));
+  return bus;
+}
+
+Bytes encode(const Rule& rule) {
+  RecordWriter out(kVersion);
+  out.text(rule.pattern);
+  out.text(rule.schedule);
+  out.text(rule.description);
+  out.text(rule.role_arn);
+  out.text(rule.managed_by);
+  out.u8(static_cast<uint8_t>(rule.state));
+  out.time(rule.created);
+  out.time(rule.schedule_from);
+  out.time(rule.next_due);
+  write_tags(out, rule.tags);
+  out.u32(static_cast<uint32_t>(rule.targets.size()));
+  for (const std::string& target : rule.targets) out.text(target);
+  return out.take();
+}
+
+Result<Rule> decode_rule(ByteView bytes) {
+  RecordReader in(bytes);
+  in.version(kVersion);
+  Rule rule;
+  rule.pattern = in.text();
+  rule.schedule = in.text();
+  rule.description = in.text();
+  rule.role_arn = in.text();
+  rule.managed_by = in.text();
+  uint8_t state = in.u8();
+  if (state > static_cast<uint8_t>(RuleState::kEnabledWithManagement)) {
+    return fail(codes::kCorrupt, "rule: an unknown state");
+  }
+  rule.state = static_cast<RuleState>(state);
+  rule.created = in.time();
+  rule.schedule_from = in.time();
+  rule.next_due = in.time();
+  TRY(rule.tags, read_tags(in));
+  uint32_t targets = in.u32();
+  if (targets > kStoredTargetsMax) return fail(codes::kCorrupt, "rule: too many targets");
+  for (uint32_t i = 0; i < targets; ++i) rule.targets.push_back(in.text());
+  TRY_VOID(in.end("rule"));
+  return rule;
+}
+
+Task<Result<std::optional<Found<Bus>>>> Storage::bus(std::string name) {
+  CO_TRY(auto entry, co_await store_.get(bus_key(name)));
+  std::optional<Found<Bus>> found;
+  if (!entry && name != kDefaultBus) co_return found;
+  found.emplace();
+  if (entry) {
+    CO_TRY(found->record, decode_bus(entry->value));
+    found->version = entry->version;
+  }
+  found->name = std::move(name);
+  co_return found;
+}
+
+Task<Result<std::optional<Found<Rule>>>> Storage::rule(RuleName name) {
+  CO_TRY(auto entry, co_await store_.get(rule_key(name.bus, name.rule)));
+  std::optional<Found<Rule>> found;
+  if (!entry) co_return found;
+  found.emplace();
+  CO_TRY(found->record, decode_rule(entry->value));
+  found->version = entry->version;
+  found->name = std::move(name.rule);
+  co_return found;
+}
+
+namespace {
+
+template <class T>
+Task<Result<Storage::Page<T>>> scan(store::Store& store, store::Key prefix,
+                                    Storage::Listing listing, Result<T> (*decode)(ByteView)) {
+  store::KeyRange range = store::KeyRange::prefix(prefix + listing.prefix);
+  if (!listing.after.empty()) {
+    range.begin = std::max(range.begin, prefix + listing.after + '\0');
+  }
+  Storage::Page<T> page;
+  CO_TRY(auto rows, co_await store.scan({.range = range, .rows_max = listing.rows_max}));
+  for (store::Entry& entry : rows.entries) {
+    CO_TRY(T record, decode(entry.value));
+    page.rows.push_back({entry.key.substr(prefix.size()), std::move(record), entry.version});
+  }
+  page.more = rows.more;
+  co_return page;
+}
+
+}  // namespace
+
+Task<Result<Storage::Page<Bus>>> Storage::buses(Listing listing) {
+  return scan<Bus>(store_, family('b'), std::move(listing), decode_bus);
+}
+
+Task<Result<Storage::Page<Rule>>> Storage::rules(std::string bus, Listing listing) {
+  return scan<Rule>(store_, rules_of(bus), std::move(listing), decode_rule);
+}
+
+void Storage::put(store::Batch& batch, const Found<Bus>& bus) {
+  batch.require_version(bus_key(bus.name), bus.version);
+  batch.put(bus_key(bus.name), encode(bus.record));
+}
+
+void Storage::put(store::Batch& batch, const std::string& bus, const Found<Rule>& rule) {
+  store::Key key = rule_key(bus, rule.name);
+  batch.require_version(key, rule.version);
+  batch.put(std::move(key), encode(rule.record));
+}
+
+void Storage::erase(store::Batch& batch, const Found<Bus>& bus) {
+  batch.require_version(bus_key(bus.name), bus.version);
+  batch.erase(bus_key(bus.name));
+}
+
+void Storage::erase(store::Batch& batch, const std::string& bus, const Found<Rule>& rule) {
+  store::Key key = rule_key(bus, rule.name);
+  batch.require_version(key, rule.version);
+  batch.erase(std::move(key));
+}
+
+}  // namespace suiro::events

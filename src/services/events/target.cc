@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/events/target.h"
+
+#include <array>
+#include <boost/json.hpp>
+
+#include "base/arn.h"
+#include "kernel/event/sink_target.h"
+#include "services/events/errors.h"
+#include "services/events/run_task.h"
+
+namespace suiro::events {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::array<std::string_view, 8> kDelivered = {"lambda", "sqs",    "kinesis", "firehose",
+                                                        "ecs",    "states", "events",  "logs"};
+constexpr std::array<std::string_view, 4> kNeedRole = {"kinesis", "firehose", "ecs", "states"};
+constexpr std::array<std::string_view, 6> kForeign = {
+    "RunCommandParameters",        "BatchParameters",  "HttpParameters", "RedshiftDataParameters",
+    "SageMakerPipelineParameters", "AppSyncParameters"};
+constexpr size_t kPartitionKeyBytesMax = 256;
+
+template <size_t N>
+bool has(const std::array<std::string_view, N>& list, std::string_view text) {
+  return std::ranges::find(list, text) != list.end();
+}
+
+std::string string_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+const json::object* object_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value == nullptr ? nullptr : value->if_object();
+}
+
+std::optional<int64_t> number_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_int64()) return std::nullopt;
+  return value->get_int64();
+}
+
+}  // namespace
+
+// Reads one document into a target.
+struct RuleTarget::Reader {
+  const json::object& from;
+  RuleTarget& to;
+
+  Result<void> arn() {
+    to.id_ = string_of(from, "Id");
+    to.arn_.text = string_of(from, "Arn");
+    auto arn = Arn::parse(to.arn_.text);
+    if (!arn) {
+      return invalid(
+          fmt::format("Parameter {} is not valid. Reason: Provided Arn is not in correct format.",
+                      to.arn_.text));
+    }
+    to.arn_.service = arn->service;
+    if (!has(kDelivered, arn->service)) {
+      return fail(codes::kNotImplemented,
+                  fmt::format("Targets of the service {} are not supported by Suiro: {}",
+                              arn->service, to.arn_.text));
+    }
+    bool is_bus = arn->service == "events" && arn->resource.starts_with("event-bus/");
+    if (arn->service == "events" && !is_bus) {
+      return fail(codes::kNotImplemented,
+                  fmt::format("API destinations are not supported by Suiro: {}", to.arn_.text));
+    }
+    if (has(kNeedRole, arn->service) && string_of(from, "RoleArn").empty()) {
+      return invalid(fmt::format("RoleArn is required for target {}.", to.arn_.text));
+    }
+    for (std::string_view name : kForeign) {
+      if (!from.contains(name)) continue;
+      return fail(codes::kNotImplemented, fmt::format("{} is not supported by Suiro", name));
+    }
+    return ok();
+  }
+
+  Result<void> input() {
+    int forms =
+        from.contains("Input") + from.contains("InputPath") + from.contains("InputTransformer");
+    if (forms > 1) {
+      return invalid(fmt::format(
+          "Only one of Input, InputPath, or InputTransformer must be provided for target {}.",
+          to.id_));
+    }
+    if (from.contains("Input")) {
+      to.input_ = string_of(from, "Input");
+      boost::system::error_code failed;
+      (void)json::parse(*to.input_, failed);
+      if (failed) {
+        return invalid(
+            fmt::format("JSON syntax error in input for target {}: {}", to.id_, failed.message()));
+      }
+    }
+    if (from.contains("InputPath")) {
+      auto path = JsonPath::compile(string_of(from, "InputPath"));
+      if (!path) {
+        return invalid(
+            fmt::format("Invalid InputPath for target {}: {}", to.id_, path.error().message));
+      }
+      to.input_path_ = *std::move(path);
+    }
+    const json::object* transformer = object_of(from, "InputTransformer");
+    if (transformer == nullptr) return ok();
+    std::map<std::string, std::string> paths;
+    if (const json::object* map = object_of(*transformer, "InputPathsMap")) {
+      for (const auto& [name, path] : *map) {
+        if (path.is_string()) paths[name] = path.get_string();
+      }
+    }
+    auto compiled = Template::compile(paths, string_of(*transformer, "InputTemplate"));
+    if (!compiled) {
+      return invalid(fmt::format("Invalid InputTemplate for target {} : {}", to.id_,
+                                 compiled.error().message));
+    }
+    to.template_ = *std::move(compiled);
+    return ok();
+  }
+
+  Result<void> parameters() {
+    bool is_fifo = to.arn_.service == "sqs" && to.arn_.text.ends_with(".fifo");
+    if (const json::object* sqs = object_of(from, "SqsParameters")) {
+      to.group_id_ = string_of(*sqs, "MessageGroupId");
+    }
+    if (is_fifo && to.group_id_.empty()) {
+      return invalid(
+          fmt::format("Parameter(s) SqsParameters must be specified for target: {}.", to.id_));
+    }
+    if (const json::object* kinesis = object_of(from, "KinesisParameters")) {
+      auto path = JsonPath::compile(string_of(*kinesis, "PartitionKeyPath"));
+      if (!path) {
+        return invalid(fmt::format("Invalid PartitionKeyPath for target {}: {}", to.id_,
+                                   path.error().message));
+      }
+      to.partition_key_ = *std::move(path);
+    }
+    const json::object* ecs = object_of(from, "EcsParameters");
+    if (to.arn_.service != "ecs") {
+      if (ecs == nullptr) return ok();
+      return invalid(fmt::format("EcsParameters do not fit the target {}.", to.id_));
+    }
+    if (ecs == nullptr) {
+      return invalid(
+          fmt::format("Parameter(s) EcsParameters must be specified for target: {}.", to.id_));
+    }
+    to.run_task_ = run_task_input(to.arn_.text, *ecs);
+    return ok();
+  }
+
+  void policy() {
+    if (const json::object* retry = object_of(from, "RetryPolicy")) {
+      // AWS counts the attempts after the first.
+      if (auto attempts = number_of(*retry, "MaximumRetryAttempts")) {
+        to.policy_.attempts_max = static_cast<uint32_t>(*attempts) + 1;
+      }
+      if (auto age = number_of(*retry, "MaximumEventAgeInSeconds")) {
+        to.policy_.age_max = std::chrono::seconds(*age);
+      }
+    }
+    if (const json::object* dead = object_of(from, "DeadLetterConfig")) {
+      to.policy_.dead_letter_arn = string_of(*dead, "Arn");
+    }
+  }
+};
+
+Result<RuleTarget> RuleTarget::compile(std::string_view document) {
+  boost::system::error_code failed;
+  json::value parsed = json::parse(document, failed);
+  if (failed || !parsed.is_object()) return fail(codes::kCorrupt, "a target is no JSON object");
+  RuleTarget target;
+  target.policy_.attempts_max += 1;
+  Reader reader{parsed.get_object(), target};
+  TRY_VOID(reader.arn());
+  TRY_VOID(reader.input());
+  TRY_VOID(reader.parameters());
+  reader.policy();
+  return target;
+}
+
+Bytes RuleTarget::input(const json::value& event, std::string_view event_text,
+                        const MatchedRule& rule) const {
+  if (input_) return *input_;
+  if (input_path_) {
+    auto value = input_path_->of(event);
+    return value ? json_text(*value) : "null";
+  }
+  if (template_) {
+    return template_->fill(event, event_text, {rule.arn, rule.name, second_text(rule.ingested)});
+  }
+  return Bytes(event_text);
+}
+
+Bytes RuleTarget::run_task(const Bytes& input, const MatchedRule& rule) const {
+  // The event itself is no overrides: only what the target's input says.
+  bool has_overrides = input_ || input_path_ || template_;
+  return with_overrides(run_task_, has_overrides ? input : Bytes(), "events-rule/" + rule.name);
+}
+
+event::Event RuleTarget::delivery(const json::value& event, std::string_view event_text,
+                                  const MatchedRule& rule) const {
+  event::Event out;
+  out.source_arn = rule.arn;
+  out.kind = rule.nominal ? "events:Schedule" : "events:Rule";
+  out.target_arn = arn_.text;
+  out.policy = policy_;
+  out.payload = input(event, event_text, rule);
+  if (!group_id_.empty()) out.attributes["MessageGroupId"] = group_id_;
+  if (partition_key_) {
+    auto key = partition_key_->of(event);
+    std::string text = key ? plain_text(*key) : "";
+    if (!text.empty() && text.size() <= kPartitionKeyBytesMax) {
+      out.attributes[std::string(event::kPartitionKeyAttribute)] = std::move(text);
+    }
+  }
+  if (!run_task_.empty()) {
+    out.payload = run_task(out.payload, rule);
+    if (rule.nominal) out.attributes["NominalTime"] = second_text(*rule.nominal);
+    out.attributes["ScheduleArn"] = rule.arn;
+    out.attributes["Overlap"] = "allow";
+    out.attributes["OverlapKey"] = rule.arn + "/" + id_;
+  }
+  return out;
+}
+
+}  // namespace suiro::events

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// RuleTarget: a rule's target, compiled: where matched events go, in which form, with which policy
+// of delivery (Amazon EventBridge User Guide, "Event bus targets in Amazon EventBridge").
+//
+// Invariant: what compiles is delivered as it says; what Suiro cannot deliver does not compile.
+// Thread: immutable; any. Errors: ValidationException, NotImplemented.
+#pragma once
+
+#include "kernel/event/event.h"
+#include "services/events/document.h"
+
+namespace suiro::events {
+
+struct MatchedRule {
+  std::string name;
+  std::string arn;
+  TimePoint ingested = {};
+  std::optional<TimePoint> nominal = std::nullopt;  // a scheduled run's
+};
+
+class RuleTarget {
+ public:
+  // `document`: JSON of the API's Target.
+  static Result<RuleTarget> compile(std::string_view document);
+
+  const std::string& id() const { return id_; }
+  const std::string& arn() const { return arn_.text; }
+  const std::string& service() const { return arn_.service; }
+  const event::DeliveryPolicy& policy() const { return policy_; }
+
+  // What the target is given for an event. `event_text` is the event's JSON. The result lacks what
+  // belongs to the occasion: id, cause, time.
+  event::Event delivery(const boost::json::value& event, std::string_view event_text,
+                        const MatchedRule& rule) const;
+
+ private:
+  struct Reader;
+
+  Bytes input(const boost::json::value& event, std::string_view event_text,
+              const MatchedRule& rule) const;
+  Bytes run_task(const Bytes& input, const MatchedRule& rule) const;
+
+  std::string id_;
+  struct {
+    std::string text;
+    std::string service;
+  } arn_;
+  std::optional<Bytes> input_;
+  std::optional<JsonPath> input_path_;
+  std::optional<Template> template_;
+  std::optional<JsonPath> partition_key_;
+  std::string group_id_;
+  Bytes run_task_;  // JSON of RunTask's input, without overrides; empty: no ECS target
+  event::DeliveryPolicy policy_;
+};
+
+}  // namespace suiro::events

@@ -43,14 +43,14 @@ class CsvReader final : public RecordReader {
       return;
     }
     const size_t before = rejected.size();
-    for (size_t rows = 0; !rest.empty(); ++rows) {
+    const size_t rows = writer.rows(), rows_max = rows_per_record(columns_);
+    while (!rest.empty()) {
       if (gives_up(record, rejected, before)) return;
-      if (rows >= kInputRowsPerRecordMax) {
-        rejected.push_back(reject(
-            record, Error{errors::kLimit, "the record has too many rows", Retry::kNever, {}}));
+      if (skip_empty(rest)) continue;
+      if (writer.rows() - rows >= rows_max) {
+        rejected.push_back(reject(record, too_many_rows()));
         return;
       }
-      if (skip_empty(rest)) continue;
       writer.open();
       auto done = read_row(rest, writer);
       if (done) {
@@ -60,6 +60,22 @@ class CsvReader final : public RecordReader {
         rejected.push_back(reject(record, std::move(done).error()));
       }
     }
+  }
+
+  size_t whole(std::string_view text) const override {
+    std::string_view rest = text;
+    size_t end = 0;
+    Arena arena;
+    while (!rest.empty()) {
+      arena.clear();
+      if (skip_empty(rest)) {
+        if (rest.empty() && !text.ends_with(row_)) break;  // a part of a delimiter
+      } else if (!skip_row(rest, arena)) {
+        break;
+      }
+      end = text.size() - rest.size();
+    }
+    return end;
   }
 
  private:
@@ -81,7 +97,7 @@ class CsvReader final : public RecordReader {
     for (size_t at = 0;; ++at) {
       auto field = next_field(rest, writer.arena());
       if (!field) {
-        rest = {};
+        skip_broken(rest);
         return fail(std::move(field).error());
       }
       const bool empty = field->text.empty() && field->quotes == FieldText::Quotes::kNone;
@@ -97,14 +113,46 @@ class CsvReader final : public RecordReader {
     return ok();
   }
 
-  // Takes a field and the delimiter behind it.
+  // A row with the delimiter that ends it; false: that has not come yet.
+  bool skip_row(std::string_view& rest, Arena& arena) const {
+    for (;;) {
+      const std::string_view before = rest;
+      auto field = next_field(rest, arena);
+      if (!field) {
+        if (rest.empty()) return false;  // a quote that may yet be closed
+        skip_broken(rest);
+        return !rest.empty() || before.ends_with(row_);
+      }
+      if (field->last == FieldText::Last::kNo) continue;
+      return !rest.empty() || before.ends_with(row_);
+    }
+  }
+
+  // To the end of a row that cannot be read.
+  void skip_broken(std::string_view& rest) const {
+    const size_t end = rest.find(row_);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + row_.size());
+  }
+
+  // Where a field without quotes ends. One pass: neither delimiter is looked for beyond the other.
+  size_t field_end(std::string_view text) const {
+    for (size_t at = 0; at < text.size(); ++at) {
+      if (text[at] != column_[0] && text[at] != row_[0]) continue;
+      const std::string_view rest = text.substr(at);
+      if (rest.starts_with(column_) || rest.starts_with(row_)) return at;
+    }
+    return text.size();
+  }
+
+  // Takes a field and the delimiter behind it. Errors leave `rest` behind the closing quote, or
+  // empty where there is none.
   Result<FieldText> next_field(std::string_view& rest, Arena& arena) const {
     FieldText field;
     if (rest.starts_with('"')) {
       TRY(field.text, quoted(rest, arena));
       field.quotes = FieldText::Quotes::kPresent;
     } else {
-      const size_t end = std::min({rest.find(column_), rest.find(row_), rest.size()});
+      const size_t end = field_end(rest);
       field.text = rest.substr(0, end);
       rest.remove_prefix(end);
       const bool at_row_end = rest.empty() || rest.starts_with(row_);
@@ -123,7 +171,7 @@ class CsvReader final : public RecordReader {
   }
 
   static Result<std::string_view> quoted(std::string_view& rest, Arena& arena) {
-    std::string text;
+    std::string& text = arena.scratch();
     for (size_t i = 1; i < rest.size(); ++i) {
       if (rest[i] != '"') {
         text += rest[i];
@@ -134,6 +182,7 @@ class CsvReader final : public RecordReader {
         return arena.keep(text);
       }
     }
+    rest = {};
     return fail(errors::kInvalidFormat, "a quoted field is not closed");
   }
 

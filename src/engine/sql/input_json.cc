@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <span>
+#include <unordered_map>
 
 #include "engine/sql/convert.h"
 #include "engine/sql/function.h"
@@ -43,6 +46,27 @@ struct FlatColumn {
   enum class Fast { kNone, kInteger, kText } fast = Fast::kNone;
 };
 
+// Where the values of a schema lie below a place in a document: one walk finds them all.
+struct PathTree {
+  std::vector<size_t> slots;                           // of the value at this place
+  std::map<std::string, PathTree, std::less<>> below;  // by key, as it stands in JSON
+  void add(std::span<const std::string> keys, size_t slot) {
+    PathTree* at = this;
+    for (const std::string& key : keys) at = &at->below[key];
+    at->slots.push_back(slot);
+  }
+};
+
+// By slot: the value as it stands in the text; none: missing. Of a key that comes twice the last.
+using Tokens = std::vector<std::optional<std::string_view>>;
+
+// A key without its quotes; the text goes on at least to the quote that closes it.
+std::string_view key_text(const char* raw) {
+  const char* end = raw;
+  while (*end != '"') end += *end == '\\' ? 2 : 1;
+  return {raw, static_cast<size_t>(end - raw)};
+}
+
 // Digits alone; no other form of a number.
 bool fast_integer(std::string_view token, int64_t& value) {
   const char* at = token.data();
@@ -64,7 +88,11 @@ bool fast_integer(std::string_view token, int64_t& value) {
 class JsonReader final : public RecordReader {
  public:
   JsonReader(const std::vector<InputColumn>& columns, JsonPath row, std::vector<JsonPath> paths)
-      : columns_(columns), row_(std::move(row)), paths_(std::move(paths)) {
+      : columns_(columns),
+        row_(std::move(row)),
+        paths_(std::move(paths)),
+        rows_max_(rows_per_record(columns)) {
+    row_path_.add(row_.keys, 0);
     bool flat = row_.keys.empty() && row_.list == JsonPath::List::kNone;
     for (size_t c = 0; c < columns_.size(); ++c) {
       if (columns_[c].source != InputColumn::Source::kData) continue;
@@ -79,36 +107,116 @@ class JsonReader final : public RecordReader {
       flat_.push_back({c, path.keys[0] + '"', &type, fast});
     }
     if (!flat) flat_.clear();
-    for (const JsonPath& path : paths_) {
-      if (path.list == JsonPath::List::kElements) list_ = &path;
+    for (size_t i = 0; i < flat_.size(); ++i) {
+      flat_by_key_.emplace(std::string_view(flat_[i].key).substr(0, flat_[i].key.size() - 1), i);
     }
+    plant();
   }
 
   void read(const InputRecord& record, RowWriter& writer,
             std::vector<Rejection>& rejected) override {
     std::string_view rest = record.data;
     const size_t before = rejected.size();
+    // A single document is not looked for: most records are one.
+    auto alone = flat_.empty() || starts_list(rest) ? Documents::kMany : Documents::kOne;
     for (size_t rows = writer.rows(); !is_blank(rest);) {
-      auto done = flat_.empty() ? read_nested(rest, record, writer, rejected)
-                                : read_flat(rest, record, writer);
-      if (!done) {
-        writer.abandon();
-        rejected.push_back(reject(record, std::move(done).error()));
-        if (rest.empty()) return;
+      const std::string_view text =
+          alone == Documents::kOne ? rest : rest.substr(0, document_end(rest));
+      size_t used = text.size();
+      auto done = flat_.empty() || starts_list(text) ? read_nested(text, record, writer, rejected)
+                                                     : read_flat(text, used, record, writer);
+      if (!done) writer.abandon();
+      const bool damaged = !done && used == 0;
+      if (damaged && alone == Documents::kOne && document_end(rest) < rest.size()) {
+        alone = Documents::kMany;  // the first of several may be whole
+        continue;
       }
+      if (!done) rejected.push_back(reject(record, std::move(done).error()));
+      rest.remove_prefix(damaged ? text.size() : used);
+      alone = Documents::kMany;
       if (gives_up(record, rejected, before)) return;
-      if (writer.rows() - rows >= kInputRowsPerRecordMax) {
-        rejected.push_back(reject(
-            record, Error{errors::kLimit, "the record has too many rows", Retry::kNever, {}}));
+      if (writer.rows() - rows >= rows_max_ && !is_blank(rest)) {
+        rejected.push_back(reject(record, too_many_rows()));
         return;
       }
     }
   }
 
+  size_t whole(std::string_view text) const override {
+    std::string_view rest = text;
+    size_t end = 0;
+    for (Closed closed = Closed::kYes; !is_blank(rest);) {
+      const size_t size = document_end(rest, &closed);
+      if (closed == Closed::kNo) break;
+      rest.remove_prefix(size);
+      end = text.size() - rest.size();
+    }
+    return end;
+  }
+
  private:
-  // Errors leave `rest` at the next document, or empty where it cannot be found.
-  Result<void> read_flat(std::string_view& rest, const InputRecord& record, RowWriter& writer) {
-    const std::string_view text = std::exchange(rest, {});
+  enum class Documents { kOne, kMany };
+  enum class Closed { kNo, kYes };
+
+  static bool starts_list(std::string_view text) {
+    const size_t at = text.find_first_not_of(" \t\r\n");
+    return at != std::string_view::npos && text[at] == '[';
+  }
+
+  // Behind the bracket that closes the first document; the whole text where there is none.
+  static size_t document_end(std::string_view text, Closed* closed = nullptr) {
+    size_t depth = 0;
+    if (closed != nullptr) *closed = Closed::kYes;
+    for (size_t i = text.find_first_not_of(" \t\r\n"); i < text.size(); ++i) {
+      const char c = text[i];
+      if (c == '"' && depth > 0) {
+        for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
+      } else if (c == '{' || c == '[') {
+        ++depth;
+      } else if (c == '}' || c == ']') {
+        if (depth <= 1) return i + 1;
+        --depth;
+      } else if (depth == 0) {
+        break;  // no document begins here
+      }
+    }
+    if (closed != nullptr) *closed = Closed::kNo;
+    return text.size();
+  }
+
+  // The trees of the paths: beside the list that is flattened, and below its elements.
+  void plant() {
+    list_slot_ = columns_.size();
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      if (columns_[c].source != InputColumn::Source::kData) continue;
+      if (paths_[c].list == JsonPath::List::kElements) {
+        if (element_columns_.empty()) row_tree_.add(paths_[c].keys, list_slot_);
+        element_tree_.add(paths_[c].below, c);
+        element_columns_.push_back(c);
+      } else {
+        row_tree_.add(paths_[c].keys, c);
+        row_columns_.push_back(c);
+      }
+    }
+  }
+
+  const FlatColumn* flat_column(const char* key, const char* end, size_t& next) const {
+    const FlatColumn& expected = flat_[next];
+    if (static_cast<size_t>(end - key) >= expected.key.size() &&
+        std::memcmp(key, expected.key.data(), expected.key.size()) == 0) {
+      next = next + 1 == flat_.size() ? 0 : next + 1;
+      return &expected;
+    }
+    const auto found = flat_by_key_.find(key_text(key));
+    if (found == flat_by_key_.end()) return nullptr;
+    next = found->second + 1 == flat_.size() ? 0 : found->second + 1;
+    return &flat_[found->second];
+  }
+
+  // `used`: the size of the document, or 0 where it is damaged.
+  Result<void> read_flat(std::string_view text, size_t& used, const InputRecord& record,
+                         RowWriter& writer) {
+    used = 0;
     ondemand::document document;
     ondemand::object object;
     auto code = parser_.iterate(padded(text)).get(document);
@@ -121,21 +229,15 @@ class JsonReader final : public RecordReader {
     for (auto each : object) {
       ondemand::field field;
       if (auto bad = std::move(each).get(field)) return fail(damaged(bad));
-      const char* key = field.key().raw();
-      const FlatColumn* column = nullptr;
-      for (size_t tried = 0; tried < flat_.size() && column == nullptr; ++tried) {
-        const FlatColumn& candidate = flat_[next];
-        next = next + 1 == flat_.size() ? 0 : next + 1;
-        if (static_cast<size_t>(end - key) < candidate.key.size()) continue;
-        if (std::memcmp(key, candidate.key.data(), candidate.key.size()) == 0) column = &candidate;
-      }
+      const FlatColumn* column = flat_column(field.key().raw(), end, next);
       if (column == nullptr) continue;
       auto done = read_value(*column, field.value(), writer);
       if (!done && wrong.code.empty()) wrong = in_column(columns_[column->index], done.error());
     }
     const char* at = nullptr;
+    used = text.size();
     if (document.current_location().get(at) == simdjson::SUCCESS) {
-      rest = text.substr(static_cast<size_t>(at - text.data()));
+      used = static_cast<size_t>(at - text.data());
     }
     if (!wrong.code.empty()) return fail(std::move(wrong));
     writer.commit(record);
@@ -168,22 +270,24 @@ class JsonReader final : public RecordReader {
     return ok();
   }
 
-  Result<void> read_nested(std::string_view& rest, const InputRecord& record, RowWriter& writer,
+  Result<void> read_nested(std::string_view document, const InputRecord& record, RowWriter& writer,
                            std::vector<Rejection>& rejected) {
-    TRY(std::string_view document, next_document(rest));
-    TRY(auto found, find(document, row_.keys));
-    if (!found) return ok();
-    std::vector<std::string_view> rows{*found};
-    if (row_.list != JsonPath::List::kNone || found->starts_with('[')) {
-      TRY(rows, elements(*found));
+    document = document.substr(std::min(document.find_first_not_of(" \t\r\n"), document.size()));
+    if (!document.starts_with('{') && !document.starts_with('[')) {
+      return fail(errors::kInvalidFormat, "the record is no JSON object");
     }
-    if (rows.size() > kInputRowsPerRecordMax) {
-      return fail(errors::kLimit, "the record has too many rows");
+    Tokens found(1);
+    TRY_VOID(walk(document, row_path_, found));
+    if (!found[0]) return ok();
+    std::vector<std::string_view> rows{*found[0]};
+    if (row_.list != JsonPath::List::kNone || found[0]->starts_with('[')) {
+      TRY(rows, elements(*found[0]));
     }
-    const size_t before = rejected.size();
+    if (rows.size() > rows_max_) return fail(too_many_rows());
+    const size_t before = rejected.size(), first = writer.rows();
     for (std::string_view row : rows) {
       if (rejected.size() - before >= kRejectionsPerRecordMax) return ok();
-      auto done = read_row(row, record, writer);
+      auto done = read_row(row, writer.rows() - first, record, writer);
       if (!done) {
         writer.abandon();
         rejected.push_back(reject(record, std::move(done).error()));
@@ -192,86 +296,93 @@ class JsonReader final : public RecordReader {
     return ok();
   }
 
-  // One row, or one for each element of the list that is flattened.
-  Result<void> read_row(std::string_view row, const InputRecord& record, RowWriter& writer) {
+  // One row, or one for each element of the list that is flattened; the values beside the list are
+  // the same in all of them.
+  Result<void> read_row(std::string_view row, size_t rows, const InputRecord& record,
+                        RowWriter& writer) {
+    tokens_.assign(columns_.size() + 1, std::nullopt);
+    TRY_VOID(walk(row, row_tree_, tokens_));
     std::vector<std::string_view> items{{}};
-    enum class From { kItem, kNothing } from = From::kNothing;
-    if (list_ != nullptr) {
-      TRY(auto list, find(row, list_->keys));
-      if (list && list->starts_with('[')) {
-        from = From::kItem;
-        TRY(items, elements(*list));
-        if (items.empty()) {  // an empty list: a row of NULLs
-          writer.open();
-          writer.commit(record);
-          return ok();
-        }
-      }
+    const auto list = tokens_[list_slot_];
+    const bool flattens = list && list->starts_with('[');
+    if (flattens) {
+      TRY(items, elements(*list));
     }
-    if (items.size() > kInputRowsPerRecordMax) {
-      return fail(errors::kLimit, "the record has too many rows");
+    if (items.empty()) {  // an empty list: a row of NULLs
+      writer.open();
+      writer.commit(record);
+      return ok();
+    }
+    if (rows + items.size() > rows_max_) return fail(too_many_rows());
+    std::vector<Value> beside;
+    for (size_t c : row_columns_) {
+      TRY(const Value value, coerced(c, writer));
+      beside.push_back(value);
     }
     for (std::string_view item : items) {
       writer.open();
-      for (size_t c = 0; c < columns_.size(); ++c) {
-        if (columns_[c].source != InputColumn::Source::kData) continue;
-        const bool below = paths_[c].list == JsonPath::List::kElements;
-        if (below && from == From::kNothing) continue;
-        TRY(auto token, find(below ? item : row, below ? paths_[c].below : paths_[c].keys));
-        if (!token) continue;
-        auto value = coerce_json(columns_[c].field.type, *token, writer.arena());
-        if (!value) return fail(in_column(columns_[c], std::move(value).error()));
-        writer.set(c, *value);
+      for (size_t i = 0; i < beside.size(); ++i) writer.set(row_columns_[i], beside[i]);
+      if (flattens) {
+        for (size_t c : element_columns_) tokens_[c].reset();
+        TRY_VOID(walk(item, element_tree_, tokens_));
+        for (size_t c : element_columns_) {
+          TRY(Value value, coerced(c, writer));
+          writer.set(c, value);
+        }
       }
       writer.commit(record);
     }
     return ok();
   }
 
-  // The text of the first document; `rest` is what follows it.
-  Result<std::string_view> next_document(std::string_view& rest) {
-    const std::string_view text = std::exchange(rest, {});
-    ondemand::document document;
-    auto code = parser_.iterate(padded(text)).get(document);
-    ondemand::json_type type{};
-    if (!code) code = document.type().get(type);
-    std::string_view out;
-    if (!code && type == ondemand::json_type::object) {
-      ondemand::object object;
-      code = document.get_object().get(object);
-      if (!code) code = object.raw_json().get(out);
-    } else if (!code && type == ondemand::json_type::array) {
-      ondemand::array array;
-      code = document.get_array().get(array);
-      if (!code) code = array.raw_json().get(out);
-    } else if (!code) {
-      return fail(errors::kInvalidFormat, "the record is no JSON object");
-    }
-    if (code) return fail(damaged(code));
-    rest = text.substr(static_cast<size_t>(out.data() - text.data()) + out.size());
-    return out;
+  Result<Value> coerced(size_t column, RowWriter& writer) const {
+    if (!tokens_[column]) return Value{};
+    auto value = coerce_json(columns_[column].field.type, *tokens_[column], writer.arena());
+    if (!value) return fail(in_column(columns_[column], std::move(value).error()));
+    return value;
   }
 
-  // The value at a path as it stands in the text; none: missing.
-  Result<std::optional<std::string_view>> find(std::string_view text,
-                                               const std::vector<std::string>& keys) {
-    if (keys.empty()) return text;
+  // The values of the tree's places. What is no object has nothing below it.
+  Result<void> walk(std::string_view text, const PathTree& tree, Tokens& out) {
+    for (size_t slot : tree.slots) out[slot] = text;
+    if (tree.below.empty() || !text.starts_with('{')) return ok();
+    // Values that are wanted whole, and in part: looked into when the walk is over.
+    std::vector<std::pair<std::string_view, const PathTree*>> again;
     ondemand::document document;
-    auto code = parser_.iterate(padded(text)).get(document);
     ondemand::object object;
+    auto code = parser_.iterate(padded(text)).get(document);
     if (!code) code = document.get_object().get(object);
-    ondemand::value value;
-    for (size_t k = 0; k < keys.size() && !code; ++k) {
-      code = object.find_field_unordered(keys[k]).get(value);
-      if (!code && k + 1 < keys.size()) code = value.get_object().get(object);
-    }
-    if (code == simdjson::NO_SUCH_FIELD || code == simdjson::INCORRECT_TYPE) {
-      return std::optional<std::string_view>{};
-    }
-    std::string_view out;
-    if (!code) code = simdjson::to_json_string(value).get(out);
     if (code) return fail(damaged(code));
-    return out;
+    TRY_VOID(walk_object(object, tree, out, again));
+    for (const auto& [part, below] : again) TRY_VOID(walk(part, *below, out));
+    return ok();
+  }
+
+  static Result<void> walk_object(
+      ondemand::object& object, const PathTree& tree, Tokens& out,
+      std::vector<std::pair<std::string_view, const PathTree*>>& again) {
+    for (auto each : object) {
+      ondemand::field field;
+      if (auto bad = std::move(each).get(field)) return fail(damaged(bad));
+      const auto found = tree.below.find(key_text(field.key().raw()));
+      if (found == tree.below.end()) continue;
+      const PathTree& place = found->second;
+      ondemand::value value = field.value();
+      ondemand::json_type type{};
+      if (auto bad = value.type().get(type)) return fail(damaged(bad));
+      if (place.slots.empty()) {
+        if (type != ondemand::json_type::object) continue;
+        ondemand::object inner;
+        if (auto bad = value.get_object().get(inner)) return fail(damaged(bad));
+        TRY_VOID(walk_object(inner, place, out, again));
+        continue;
+      }
+      std::string_view text;
+      if (auto bad = simdjson::to_json_string(value).get(text)) return fail(damaged(bad));
+      for (size_t slot : place.slots) out[slot] = text;
+      if (!place.below.empty()) again.emplace_back(text, &place);
+    }
+    return ok();
   }
 
   Result<std::vector<std::string_view>> elements(std::string_view list) {
@@ -295,8 +406,13 @@ class JsonReader final : public RecordReader {
   const std::vector<InputColumn>& columns_;
   JsonPath row_;
   std::vector<JsonPath> paths_;
-  const JsonPath* list_ = nullptr;
+  size_t rows_max_;  // of a record
   std::vector<FlatColumn> flat_;
+  std::unordered_map<std::string_view, size_t> flat_by_key_;
+  PathTree row_path_, row_tree_, element_tree_;
+  std::vector<size_t> row_columns_, element_columns_;
+  size_t list_slot_ = 0;
+  Tokens tokens_;
   ondemand::parser parser_;
 };
 

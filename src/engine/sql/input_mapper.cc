@@ -37,8 +37,11 @@ void RowWriter::grow(size_t capacity) {
 }
 
 void RowWriter::set(size_t index, const Value& value) {
-  if (value.null) return;
   Vector& column = columns_[index];
+  if (value.null) {  // after another value of the same name
+    column.nulls[rows_] = 1;
+    return;
+  }
   if (column.lane == Lane::kInteger) column.integers[rows_] = value.integer;
   if (column.lane == Lane::kReal) column.reals[rows_] = value.real;
   if (column.lane == Lane::kText) column.texts[rows_] = value.text;
@@ -93,6 +96,14 @@ void RowWriter::finish(const std::shared_ptr<const void>& owner, Rows& out) {
   if (arena_->size_bytes() > 0) out.owners.push_back(arena_);
 }
 
+size_t rows_per_record(const std::vector<InputColumn>& columns) {
+  return std::min(kInputRowsPerRecordMax, kInputFieldsPerRecordMax / columns.size());
+}
+
+Error too_many_rows() {
+  return Error{errors::kLimit, "the record has too many rows", Retry::kNever, {}};
+}
+
 Rejection reject(const InputRecord& record, Error error) {
   return {record.rowtime_ms, std::move(error), Bytes(record.data.substr(0, kErrorDataBytesMax))};
 }
@@ -145,6 +156,10 @@ Result<std::unique_ptr<InputMapper>> InputMapper::create(const InputFormat& form
 
 InputMapper::InputMapper(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 InputMapper::~InputMapper() = default;
+
+size_t InputMapper::whole(ByteView text) const {
+  return impl_->reader->whole(text);
+}
 
 Schema InputMapper::schema() const {
   Schema schema;

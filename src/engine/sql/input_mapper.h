@@ -34,7 +34,8 @@ namespace suiro::sql {
 inline constexpr size_t kInputColumnsMax = 1'000;
 inline constexpr size_t kInputMappingBytesMax = 65'535;
 inline constexpr size_t kInputRecordBytesMax = 1'048'576;
-inline constexpr size_t kInputRowsPerRecordMax = 65'536;  // of documents, lists and CSV lines
+inline constexpr size_t kInputRowsPerRecordMax = 65'536;       // of documents, lists and CSV lines
+inline constexpr size_t kInputFieldsPerRecordMax = 2'097'152;  // of those rows together
 // Wrong rows of one record that error_stream is told of; the rest of such a record is not read.
 inline constexpr size_t kRejectionsPerRecordMax = 100;
 // Readable bytes behind a record's data, of any content, for the JSON parser.
@@ -86,6 +87,9 @@ class InputMapper {
   // kInputPaddingBytes may be read behind each record (records in one buffer, padded at its end).
   void map(std::span<const InputRecord> records, const std::shared_ptr<const void>& owner,
            Padding padding, MappedRows& out);
+  // How many bytes at the begin of `text` are whole: CSV to the end of a row, as the reader finds
+  // it, JSON to the end of a document. 0: none yet. For texts that are read in parts.
+  size_t whole(ByteView text) const;
   // All fields, in the order of the columns.
   Schema schema() const;
 

@@ -65,6 +65,8 @@ class RecordReader {
   // `record.data` has kInputPaddingBytes behind it.
   virtual void read(const InputRecord& record, RowWriter& writer,
                     std::vector<Rejection>& rejected) = 0;
+  // How many bytes at the begin of `text` are whole rows or documents; 0: none yet.
+  virtual size_t whole(std::string_view text) const = 0;
 };
 
 Result<std::unique_ptr<RecordReader>> make_json_reader(const InputFormat& format,
@@ -72,6 +74,9 @@ Result<std::unique_ptr<RecordReader>> make_json_reader(const InputFormat& format
 Result<std::unique_ptr<RecordReader>> make_csv_reader(const InputFormat& format,
                                                       const std::vector<InputColumn>& columns);
 
+// How many rows a record of such columns may have.
+size_t rows_per_record(const std::vector<InputColumn>& columns);
+Error too_many_rows();
 Rejection reject(const InputRecord& record, Error error);
 // Whether a record has so many wrong rows, since there were `before` rejections, that the rest of
 // it is not read: a last rejection says so.

@@ -10,7 +10,8 @@ namespace suiro::analytics {
 namespace {
 
 constexpr size_t kCopyChunkBytes = size_t{4} << 20;
-// Below kInputRecordBytesMax, and of fewer rows than one record may have: a row has two bytes.
+// Below kInputRecordBytesMax, and of fewer rows and fields than one record may have: a row has two
+// bytes at least.
 constexpr size_t kReadChunkBytes = size_t{64} << 10;
 static_assert(kReadChunkBytes / 2 < sql::kInputRowsPerRecordMax);
 
@@ -88,40 +89,12 @@ Task<Result<CopiedReference>> copy_reference(event::Kernel& kernel, const Refere
   co_return out;
 }
 
-size_t RecordCutter::whole(ByteView text) const {
-  if (format_.kind == sql::InputFormat::Kind::kJson) return whole_documents(text);
-  size_t at = text.rfind(format_.row_delimiter);
-  return at == text.npos ? 0 : at + format_.row_delimiter.size();
-}
-
-// Behind the last document that is closed at the outermost level.
-size_t RecordCutter::whole_documents(ByteView text) const {
-  size_t depth = 0, end = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-      continue;
-    }
-    if (c == '"') in_string = true;
-    if (c == '{' || c == '[') ++depth;
-    if ((c == '}' || c == ']') && depth > 0 && --depth == 0) end = i + 1;
-  }
-  return end;
-}
-
 Task<Result<ReferenceRows>> read_reference(event::Kernel& kernel, const Reference& reference,
                                            store::BlobRef blob) {
   CO_TRY(auto columns, table_columns(reference.schema));
   sql::InputFormat format = format_of(reference.schema);
   CO_TRY(auto mapper, sql::InputMapper::create(format, std::move(columns)));
   CO_TRY(auto reader, co_await kernel.store.open_blob(std::move(blob)));
-  RecordCutter cutter(format);
   ReferenceRows out;
   Bytes text;
   for (uint64_t at = 0; at < reader->size_bytes();) {
@@ -129,7 +102,7 @@ Task<Result<ReferenceRows>> read_reference(event::Kernel& kernel, const Referenc
     CO_TRY(Bytes chunk, co_await reader->read(at, static_cast<size_t>(length)));
     at += length;
     text += chunk;
-    size_t whole = at == reader->size_bytes() ? text.size() : cutter.whole(text);
+    size_t whole = at == reader->size_bytes() ? text.size() : mapper->whole(text);
     if (whole == 0 && text.size() <= sql::kInputRecordBytesMax) continue;
     Bytes rest = whole == 0 ? Bytes() : text.substr(whole);
     if (whole != 0) text.resize(whole);

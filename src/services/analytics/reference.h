@@ -29,16 +29,4 @@ struct ReferenceRows {
 Task<Result<ReferenceRows>> read_reference(event::Kernel& kernel, const Reference& reference,
                                            store::BlobRef blob);
 
-// Cuts text into records that a mapper takes: CSV at the ends of rows, JSON between documents.
-class RecordCutter {
- public:
-  explicit RecordCutter(const sql::InputFormat& format) : format_(format) {}
-  // How many bytes at the begin of `text` hold whole rows or documents; 0: none yet.
-  size_t whole(ByteView text) const;
-
- private:
-  size_t whole_documents(ByteView text) const;
-  sql::InputFormat format_;
-};
-
 }  // namespace suiro::analytics

@@ -39,12 +39,15 @@ enum class Over : uint8_t { kStream, kRelation };
 
 // How an expression follows from ROWTIME: it is `value` over [offset, offset + width), and grows by
 // `rise` with every further width. width 0: not known. rise 0: constant over each width, but no
-// more is known.
+// more is known. months > 0, width 0: constant over so many months of the calendar, counted from
+// January 1970, which begin `offset` later; no more is known.
 struct Steps {
   int64_t width_ms = 0;
   int64_t offset_ms = 0;
   int64_t rise = 0;
   int64_t value = 0;
+  int64_t months = 0;
+  bool known() const { return width_ms > 0 || months > 0; }
 };
 inline constexpr Steps kRowtimeSteps = {.width_ms = 1, .offset_ms = 0, .rise = 1, .value = 0};
 
@@ -315,6 +318,8 @@ bool same_type(const Type& a, const Type& b);  // but for nullable
 Monotonic monotonic_of_call(std::string_view name, std::span<const ExprPtr> args);
 Monotonic monotonic_of_cast(const Expr& from, const Type& to);
 Steps steps_of(const Expr& expr, std::span<const Facts> columns);
+// The windows over which an expression of such steps is constant.
+Windows windows_of(const Steps& steps);
 
 // make_expr.cc
 bool same_expr(const Expr& a, const Expr& b);

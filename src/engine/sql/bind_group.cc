@@ -63,7 +63,7 @@ Result<void> Binder::group(Selected& state) {
       facts[i].monotonic = i == group.monotonic_key ? state.keys[i]->monotonic : Monotonic::kNo;
     }
     // All rows of one window have one ROWTIME, and no other window has it.
-    if (group.width_ms > 0) facts[group.monotonic_key].steps = {.width_ms = 1};
+    if (group.steps.known()) facts[group.monotonic_key].steps = {.width_ms = 1};
     node = make_node(schema, {state.node}, state.query.at, std::move(group));
   }
   TRY_VOID(rewrite_over_group(state));
@@ -110,7 +110,7 @@ Result<GroupNode> Binder::tumbling(const Selected& state) const {
     }
     if (!moves(key)) continue;
     const Steps mine = steps_of(key, state.facts);
-    if (!best || (steps.width_ms == 0 && mine.width_ms > 0)) {
+    if (!best || (!steps.known() && mine.known())) {
       best = i;
       steps = mine;
     }
@@ -121,11 +121,7 @@ Result<GroupNode> Binder::tumbling(const Selected& state) const {
                           "'10' SECOND) or MONOTONIC(..): without it no group of a stream ends");
   }
   group.monotonic_key = *best;
-  group.width_ms = steps.width_ms;
-  if (steps.width_ms > 0) {
-    const int64_t rest = steps.offset_ms % steps.width_ms;
-    group.offset_ms = rest < 0 ? rest + steps.width_ms : rest;
-  }
+  group.steps = windows_of(steps);
   return group;
 }
 

@@ -186,12 +186,7 @@ NodePtr Binder::sort_node(NodePtr input, std::vector<SortKey> keys, const Scope&
                           Position at) {
   SortNode sort;
   if (scope.over == Over::kStream) {
-    const Steps steps = steps_of(*keys[0].key, scope.facts);
-    sort.width_ms = steps.width_ms;
-    if (steps.width_ms > 0) {
-      const int64_t rest = steps.offset_ms % steps.width_ms;
-      sort.offset_ms = rest < 0 ? rest + steps.width_ms : rest;
-    }
+    sort.steps = windows_of(steps_of(*keys[0].key, scope.facts));
   }
   sort.keys = std::move(keys);
   Schema schema = input->schema;

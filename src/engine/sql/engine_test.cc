@@ -88,6 +88,21 @@ TEST_F(EngineTest, ABoundClosesTheWindowOfASilentInput) {
   EXPECT_EQ(take(), Lines{"60000 7,2"});
 }
 
+TEST_F(EngineTest, ABoundClosesTheMonth) {
+  start(
+      "CREATE STREAM DEST (K INTEGER, N BIGINT);\n"
+      "CREATE PUMP P AS INSERT INTO DEST SELECT STREAM K, COUNT(*) FROM A\n"
+      "GROUP BY K, FLOOR(A.ROWTIME TO MONTH);\n");
+  constexpr int64_t kDay = 86'400'000;
+  push("A", {{5 * kDay, 7}, {31 * kDay - 1, 7}});
+  engine_->advance(31 * kDay - 1, 0);
+  EXPECT_EQ(take(), Lines{});
+  engine_->advance(31 * kDay, 0);
+  EXPECT_EQ(take(), Lines{"2678400000 7,2"});
+  push("A", {{32 * kDay, 8}, {62 * kDay, 8}});  // 1970 had 28 days in February
+  EXPECT_EQ(take(), Lines{"5097600000 8,1"});
+}
+
 TEST_F(EngineTest, WithoutHeartbeatOnlyRowsAndTheEndCloseWindows) {
   start(kCounts, {.heartbeat = EngineOptions::Heartbeat::kOff});
   push("A", {{1'000, 7}});

@@ -163,10 +163,12 @@ std::string keys_text(const std::vector<EquiKey>& keys, const ExprPtr& condition
   return out;
 }
 
-std::string window_text(int64_t width_ms, int64_t offset_ms) {
-  if (width_ms == 0) return "";
-  return fmt::format(" every {} ms{}", width_ms,
-                     offset_ms == 0 ? "" : fmt::format(" from {}", offset_ms));
+std::string window_text(const Windows& steps) {
+  if (!steps.known()) return "";
+  return fmt::format(" every {}{}",
+                     steps.months > 0 ? fmt::format("{} months", steps.months)
+                                      : fmt::format("{} ms", steps.width_ms),
+                     steps.offset_ms == 0 ? "" : fmt::format(" from {}", steps.offset_ms));
 }
 
 // One line for each kind of node.
@@ -198,7 +200,7 @@ struct Line {
       out += " to the end";
     } else {
       out += fmt::format("; closed by key {}", group.monotonic_key);
-      out += window_text(group.width_ms, group.offset_ms);
+      out += window_text(group.steps);
     }
     return out + "; " + calls_text(group.aggregates);
   }
@@ -241,7 +243,7 @@ struct Line {
       out += (out.empty() ? "" : ", ") + text(*key.key) +
              (key.order == SortKey::Order::kDescending ? " DESC" : "");
     }
-    return "Sort by " + out + window_text(sort.width_ms, sort.offset_ms);
+    return "Sort by " + out + window_text(sort.steps);
   }
   std::string operator()(const TimeSortNode& sort) const {
     return fmt::format("TimeSort by {} within {} ms", text(*sort.time), sort.within_ms);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/sql/bind.h"
+#include "engine/sql/calendar.h"
 #include "engine/sql/lexer.h"
 #include "engine/sql/parser.h"
 #include "engine/sql/plan.h"
@@ -206,10 +207,32 @@ TEST(Steps, FollowTheOldIdiomOfTenSeconds) {
                [](int64_t t) { return floored((t - kSince) / 10, 1'000); });
 }
 
+int64_t at_date(int64_t year, int month) {
+  return days_of(year, month, 1) * kDayMs;
+}
+
+TEST(Steps, FollowTheCalendarByMonths) {
+  constexpr int64_t kHours = 9 * kHourMs;  // of a time zone
+  const auto month = call("FLOOR_TO", kTime,
+                          {call("+", kTime, {now(), number(kHours, kInterval)}), text("MONTH")});
+  const Windows local = windows_of(steps_of(*month, {}));
+  EXPECT_EQ(local.start(at_date(2024, 2) + kDayMs), at_date(2024, 2) - kHours);
+  EXPECT_EQ(local.end(at_date(2024, 2) + kDayMs), at_date(2024, 3) - kHours);
+  EXPECT_EQ(local.start(at_date(2024, 3) - kHours - 1), at_date(2024, 2) - kHours);
+  EXPECT_EQ(local.start(at_date(2024, 3) - kHours), at_date(2024, 3) - kHours);
+  const Windows years = windows_of(steps_of(
+      *call("FLOOR_TO", kTime, {call("FLOOR_TO", kTime, {now(), text("MONTH")}), text("YEAR")}),
+      {}));
+  EXPECT_EQ(years.start(at_date(1969, 7)), at_date(1969, 1));
+  EXPECT_EQ(years.end(at_date(1969, 7)), at_date(1970, 1));
+  const Windows above = windows_of(steps_of(*call("CEIL_TO", kTime, {now(), text("MONTH")}), {}));
+  EXPECT_EQ(above.start(at_date(2024, 3)), at_date(2024, 2) + 1);
+  EXPECT_EQ(above.end(at_date(2024, 3)), at_date(2024, 3) + 1);
+}
+
 TEST(Steps, AreUnknownWhereUnitsDoNotDivide) {
   const auto minutes = call("FLOOR_TO", kTime, {now(), text("MINUTE")});
   EXPECT_EQ(steps_of(*call("STEP", kTime, {minutes, number(90'000, kInterval)}), {}).width_ms, 0);
-  EXPECT_EQ(steps_of(*call("FLOOR_TO", kTime, {now(), text("MONTH")}), {}).width_ms, 0);
   EXPECT_EQ(steps_of(*call("NEGATE", kInterval, {minutes}), {}).width_ms, 0);
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/sql/bind.h"
+#include "engine/sql/calendar.h"
 
 namespace suiro::sql {
 namespace {
@@ -56,11 +57,6 @@ std::optional<size_t> keeps_order(std::string_view name) {
   return std::nullopt;
 }
 
-int64_t floor_mod(int64_t value, int64_t by) {
-  const int64_t rest = value % by;
-  return rest < 0 ? rest + by : rest;
-}
-
 // x, cut down to multiples of `unit`.
 Steps floored(Steps x, int64_t unit) {
   if (x.width_ms == 0 || x.rise <= 0 || unit <= 0) return {};
@@ -104,6 +100,22 @@ Steps multiplied(Steps x, int64_t by) {
   return x;
 }
 
+// x, cut down to months: where it moves by what divides a day.
+Steps to_months(const Steps& x, int64_t months) {
+  constexpr int64_t kMonthsMax = 12'000;
+  constexpr int64_t kMost = int64_t{1} << 60;
+  if (x.width_ms == 0 || x.rise != x.width_ms || months <= 0 || months > kMonthsMax) return {};
+  if (kDayMs % x.width_ms != 0 || x.value % x.width_ms != 0 || std::abs(x.value) > kMost) return {};
+  return {.offset_ms = x.offset_ms - x.value, .months = months};
+}
+
+// Of a unit's name; 0: it is shorter.
+int64_t unit_months(std::string_view name) {
+  const auto unit = unit_named(name);
+  if (unit == TimeUnit::kYear) return 12;
+  return unit == TimeUnit::kMonth ? 1 : 0;
+}
+
 // Milliseconds of a unit's name; 0: its length varies.
 int64_t unit_ms(std::string_view name) {
   const auto unit = unit_named(name);
@@ -145,16 +157,30 @@ Steps steps_of_call(const Expr& expr, std::span<const Facts> columns) {
   const auto& args = expr.args;
   const auto& name = expr.name;
   if (args.empty()) return {};
-  const Steps x = steps_of(*args[0], columns);
+  Steps x = steps_of(*args[0], columns);
+  if (x.months > 0) {  // months to years
+    const bool floors = name == "FLOOR_TO" && 12 % x.months == 0;
+    if (floors) x.months = std::max(x.months, unit_months(args[1]->literal_text));
+    return floors && unit_months(args[1]->literal_text) > 0 ? x : Steps{};
+  }
   if (x.width_ms == 0) return {};
   if (x.rise == 0) return {};
   if (args.size() == 1) {
     return name == "UNIX_TIMESTAMP" || name == "TO_TIMESTAMP" ? x : Steps{};
   }
+  if ((name == "FLOOR_TO" || name == "CEIL_TO") && in_ms(args[0]->type)) {
+    if (const int64_t months = unit_months(args[1]->literal_text); months > 0) {
+      if (name == "CEIL_TO") x.value -= x.rise;
+      return to_months(x, months);
+    }
+  }
   if (name == "FLOOR_TO" && in_ms(args[0]->type)) return floored(x, unit_ms(args[1]->literal_text));
   if (name == "CEIL_TO" && in_ms(args[0]->type)) return raised(x, unit_ms(args[1]->literal_text));
   const auto by = whole_literal(*args[1]);
   if (!by) return {};
+  if (name == "STEP" && args[1]->type.kind == TypeKind::kIntervalMonth && in_ms(args[0]->type)) {
+    return to_months(x, *by);
+  }
   const bool alike = args[0]->type.is_integer() ? args[1]->type.is_integer() : in_ms(args[0]->type);
   if (name == "STEP" && alike) return floored(x, *by);
   if (name == "+" && alike && (args[0]->type.is_integer() || in_ms(args[1]->type))) {
@@ -233,6 +259,12 @@ Steps steps_of(const Expr& expr, std::span<const Facts> columns) {
     default:
       return {};
   }
+}
+
+Windows windows_of(const Steps& steps) {
+  Windows out{.width_ms = steps.width_ms, .offset_ms = steps.offset_ms, .months = steps.months};
+  if (steps.width_ms > 0) out.offset_ms = floor_mod(steps.offset_ms, steps.width_ms);
+  return steps.known() ? out : Windows{};
 }
 
 }  // namespace suiro::sql

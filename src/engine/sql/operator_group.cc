@@ -58,7 +58,7 @@ class GroupOperator final : public Operator {
   }
 
   void advance(size_t, int64_t bound_ms, int64_t, Sink& sink) override {
-    const bool stepped = node_.width_ms > 0 && over_stream();
+    const bool stepped = node_.steps.known() && over_stream();
     if (open() && (bound_ms == kBoundEnd || (stepped && bound_ms >= window_end_ms_))) {
       close(std::max(last_ms_, bound_ms_), sink);
     }
@@ -68,9 +68,9 @@ class GroupOperator final : public Operator {
   int64_t bound() const override {
     if (bound_ms_ == kBoundNone || bound_ms_ == kBoundEnd) return bound_ms_;
     const bool at_start = options_.group_rowtime == EngineOptions::GroupRowtime::kWindowStart;
-    if (node_.width_ms == 0) return at_start && open() ? first_ms_ : bound_ms_;
-    const int64_t start = window_start(open() && at_start ? first_ms_ : bound_ms_);
-    return at_start ? start : add_time(start, node_.width_ms);
+    if (!node_.steps.known()) return at_start && open() ? first_ms_ : bound_ms_;
+    return at_start ? node_.steps.start(open() ? first_ms_ : bound_ms_)
+                    : node_.steps.end(bound_ms_);
   }
 
   size_t bytes() const override {
@@ -142,11 +142,6 @@ class GroupOperator final : public Operator {
     }
   }
 
-  int64_t window_start(int64_t time_ms) const {
-    const int64_t from = time_ms - node_.offset_ms;
-    return time_ms - floor_modulo(from, node_.width_ms);
-  }
-
   void keep_key(const Value& key) {
     key_ = key;
     key_null_ = key.null;
@@ -177,8 +172,7 @@ class GroupOperator final : public Operator {
     if (!open()) {
       keep_key(value_at(column, first));
       first_ms_ = time_ms;
-      window_end_ms_ =
-          node_.width_ms > 0 ? add_time(window_start(time_ms), node_.width_ms) : kBoundEnd;
+      window_end_ms_ = node_.steps.known() ? node_.steps.end(time_ms) : kBoundEnd;
     }
     size_t end = begin + 1;
     while (end < selection.size() && inside(selection[end])) ++end;
@@ -292,7 +286,7 @@ class GroupOperator final : public Operator {
   int64_t rowtime(int64_t time_ms) const {
     if (!over_stream()) return options_.query_start_ms;
     const bool at_start = options_.group_rowtime == EngineOptions::GroupRowtime::kWindowStart;
-    if (node_.width_ms > 0) return at_start ? window_start(first_ms_) : window_end_ms_;
+    if (node_.steps.known()) return at_start ? node_.steps.start(first_ms_) : window_end_ms_;
     return at_start ? first_ms_ : time_ms;
   }
 

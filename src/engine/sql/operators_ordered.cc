@@ -151,10 +151,8 @@ class SortOperator final : public Operator {
   bool over_relation() const { return options_.over == OperatorOptions::Over::kRelation; }
 
   int64_t window_end() const {
-    if (node_.width_ms == 0 || over_relation()) return kBoundEnd;
-    const int64_t first_ms = rows_.rows().rowtimes_ms[0];
-    return add_time(first_ms - floor_modulo(first_ms - node_.offset_ms, node_.width_ms),
-                    node_.width_ms);
+    if (!node_.steps.known() || over_relation()) return kBoundEnd;
+    return node_.steps.end(rows_.rows().rowtimes_ms[0]);
   }
 
   bool leaves(const Value& lead, int64_t time_ms) const {

@@ -90,16 +90,28 @@ struct ProjectNode {
   std::vector<ExprPtr> columns;
   ExprPtr rowtime;  // `.. AS ROWTIME`; null: the input row's
 };
+// How a bound on ROWTIME closes groups, where the key is a FLOOR, STEP or the like of ROWTIME:
+// windows of ROWTIME (not of the key's value) begin at offset_ms + n * width_ms since the epoch, or
+// offset_ms behind every so many months since January 1970. CEIL has offset 1.
+struct Windows {
+  int64_t width_ms = 0;
+  int64_t offset_ms = 0;
+  int64_t months = 0;
+  // False: only a changed key closes a group (other columns).
+  bool known() const { return width_ms > 0 || months > 0; }
+  // Of the window that holds a time; end() is the next one's start.
+  int64_t start(int64_t time_ms) const;
+  int64_t end(int64_t time_ms) const;
+
+ private:
+  int64_t months_start(int64_t count) const;
+};
 // Tumbling: a group is complete when the monotonic key changes, or a bound passes its end. Output:
 // the keys, then the aggregates; ROWTIME is the earliest time at which the group is complete.
 struct GroupNode {
   std::vector<ExprPtr> keys;
   size_t monotonic_key = 0;  // index of the key that decides
-  // How a bound on ROWTIME closes groups, where the key is a FLOOR, STEP or the like of ROWTIME:
-  // windows of ROWTIME (not of the key's value) begin at offset_ms + n * width_ms since the epoch.
-  // CEIL has offset 1. 0: only a changed key closes (months, years, other columns).
-  int64_t width_ms = 0;
-  int64_t offset_ms = 0;
+  Windows steps;
   std::vector<Aggregate> aggregates;
   // Over a relation there is no monotonic key: one result at the end.
   enum class Over { kStream, kRelation } over = Over::kStream;
@@ -153,8 +165,7 @@ struct SortKey {
 // Streams: the first key is monotonic, and rows are held while it stays the same.
 struct SortNode {
   std::vector<SortKey> keys;
-  int64_t width_ms = 0;  // of the first key, as in GroupNode
-  int64_t offset_ms = 0;
+  Windows steps;  // of the first key, as in GroupNode
 };
 // T-sort: rows leave in the order of `time`, which becomes their ROWTIME; a row without is dropped.
 struct TimeSortNode {

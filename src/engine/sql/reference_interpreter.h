@@ -244,14 +244,12 @@ class Interpreter {
   }
 
   Stream run(const Node& node, const GroupNode& what) {
-    if (what.width_ms == 0) covered = false;
+    if (!what.steps.known()) covered = false;
     Stream out;
     std::map<int64_t, std::vector<Group>> windows;  // by their ends
     for (const Row& row : below(node)) {
       guarded([&] {
-        const int64_t from = row.time_ms - what.offset_ms;
-        const int64_t rest = ((from % what.width_ms) + what.width_ms) % what.width_ms;
-        auto& groups = windows[row.time_ms - rest + what.width_ms];
+        auto& groups = windows[what.steps.end(row.time_ms)];
         const std::vector<Value> keys = all(what.keys, row);
         for (Group& group : groups) {
           if (same(group.keys, keys)) return add_to(group, what.aggregates, row);

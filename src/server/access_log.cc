@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/gzip.h"
 #include "base/log.h"
 
 namespace suiro::server {

@@ -64,8 +64,6 @@ std::string delivered_key(std::string_view prefix, std::string_view account,
                           std::string_view region, TimePoint end, std::string_view address,
                           std::string_view random);
 
-// A gzip member (RFC 1952) of the bytes.
-Bytes gzip(ByteView bytes);
 
 class AccessLog {
  public:

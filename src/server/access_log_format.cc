@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of the access log: lines, object keys, gzip.
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <charconv>
 
-#include "base/check.h"
 #include "server/access_log.h"
 
 namespace suiro::server {
@@ -113,22 +111,6 @@ std::string delivered_key(std::string_view prefix, std::string_view account,
       "0000000000000000_{}_{}_{}.log.gz",
       prefix, prefix.empty() ? "" : "/", account, region, day, account, region, stamp, address,
       random);
-}
-
-Bytes gzip(ByteView bytes) {
-  z_stream stream{};
-  constexpr int kGzipWindow = 15 + 16;
-  CHECK(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, 8,
-                     Z_DEFAULT_STRATEGY) == Z_OK);
-  Bytes out(deflateBound(&stream, bytes.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 }  // namespace suiro::server

@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include "base/checksum.h"
+#include "base/gzip.h"
 #include "services/firehose/errors.h"
 
 namespace suiro::firehose {
@@ -15,7 +16,7 @@ constexpr int kZstdLevel = 3;
 constexpr size_t kSnappyChunkBytes = 65'536;        // the framing format's most
 constexpr size_t kHadoopBlockBytes = 256 * 1024;    // Hadoop's default buffer
 constexpr size_t kInputBytesMax = size_t{1} << 30;  // zlib counts in 32 bits
-constexpr int kRawDeflate = -MAX_WBITS, kGzipDeflate = MAX_WBITS + 16;
+constexpr int kRawDeflate = -MAX_WBITS;
 
 void append_le16(Bytes& out, uint32_t value) {
   out.push_back(static_cast<char>(value));
@@ -30,9 +31,9 @@ void append_le32(Bytes& out, uint32_t value) {
   append_le16(out, value >> 16);
 }
 
-Result<Bytes> deflated(ByteView bytes, int window_bits) {
+Result<Bytes> deflated(ByteView bytes) {
   z_stream stream{};
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window_bits, 8,
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kRawDeflate, 8,
                    Z_DEFAULT_STRATEGY) != Z_OK) {
     return fail(codes::kInternal, "zlib cannot begin");
   }
@@ -52,7 +53,7 @@ Result<Bytes> deflated(ByteView bytes, int window_bits) {
 Result<Bytes> zipped(ByteView bytes) {
   constexpr std::string_view kName = "data";
   constexpr uint32_t kDosEpoch = 0x0021;  // 1980-01-01
-  TRY(Bytes body, deflated(bytes, kRawDeflate));
+  TRY(Bytes body, deflated(bytes));
   Bytes facts;  // what the local header and the directory have in common
   append_le16(facts, 20);
   append_le16(facts, 0);
@@ -157,7 +158,7 @@ Result<Bytes> compress(Compression compression, Bytes bytes) {
   if (bytes.size() > kInputBytesMax) return fail(codes::kTooLarge, "the object is too large");
   switch (compression) {
     case Compression::kGzip:
-      return deflated(bytes, kGzipDeflate);
+      return gzip(bytes);
     case Compression::kZip:
       return zipped(bytes);
     case Compression::kSnappy:

@@ -30,13 +30,6 @@ Result<Output> empty_answer(Result<void> done) {
 
 }  // namespace
 
-template <class Op>
-void Api::add(shapes::Registry& registry, Handler<Op> handler) {
-  registry.add<Op>([this, handler](shapes::Call&, typename Op::Input in) {
-    return (this->*handler)(std::move(in));
-  });
-}
-
 void Api::add_operations(shapes::Registry& registry) {
   add<op::CreateLogGroup>(registry, &Api::create_group);
   add<op::DeleteLogGroup>(registry, &Api::delete_group);
@@ -55,6 +48,7 @@ void Api::add_operations(shapes::Registry& registry) {
   add<op::TagLogGroup>(registry, &Api::tag_group);
   add<op::UntagLogGroup>(registry, &Api::untag_group);
   add<op::ListTagsLogGroup>(registry, &Api::list_group_tags);
+  add_reader_operations(registry);
 }
 
 std::string Api::group_arn(std::string_view name) const {

@@ -18,7 +18,11 @@ class Api {
   template <class Op>
   using Handler = Task<Result<typename Op::Output>> (Api::*)(typename Op::Input);
   template <class Op>
-  void add(shapes::Registry& registry, Handler<Op> handler);
+  void add(shapes::Registry& registry, Handler<Op> handler) {
+    registry.add<Op>([this, handler](shapes::Call&, typename Op::Input in) {
+      return (this->*handler)(std::move(in));
+    });
+  }
 
   template <class Op>
   using Answer = Task<Result<typename Op::Output>>;
@@ -46,6 +50,20 @@ class Api {
   Answer<shapes::logs::op::UntagLogGroup> untag_group(shapes::logs::UntagLogGroupRequest in);
   Answer<shapes::logs::op::ListTagsLogGroup> list_group_tags(
       shapes::logs::ListTagsLogGroupRequest in);
+
+  Answer<shapes::logs::op::PutSubscriptionFilter> put_subscription(
+      shapes::logs::PutSubscriptionFilterRequest in);
+  Answer<shapes::logs::op::DeleteSubscriptionFilter> delete_subscription(
+      shapes::logs::DeleteSubscriptionFilterRequest in);
+  Answer<shapes::logs::op::DescribeSubscriptionFilters> describe_subscriptions(
+      shapes::logs::DescribeSubscriptionFiltersRequest in);
+  Answer<shapes::logs::op::CreateExportTask> create_export(
+      shapes::logs::CreateExportTaskRequest in);
+  Answer<shapes::logs::op::CancelExportTask> cancel_export(
+      shapes::logs::CancelExportTaskRequest in);
+  Answer<shapes::logs::op::DescribeExportTasks> describe_exports(
+      shapes::logs::DescribeExportTasksRequest in);
+  void add_reader_operations(shapes::Registry& registry);
 
   std::string group_arn(std::string_view name) const;
   shapes::logs::LogGroup shape_of(const Logic::DescribedGroup& group) const;

@@ -9,6 +9,8 @@
 #pragma once
 
 #include "kernel/event/kernel.h"
+#include "services/logs/export.h"
+#include "services/logs/live_tail.h"
 #include "services/logs/pattern.h"
 #include "services/logs/reader.h"
 #include "services/logs/turns.h"
@@ -50,6 +52,21 @@ class Logic {
   Task<Result<void>> tag(std::string name, std::map<std::string, std::string> tags);
   Task<Result<void>> untag(std::string name, std::vector<std::string> keys);
   Task<Result<std::map<std::string, std::string>>> tags(std::string name);
+
+  // Subscription filters. Errors: LimitExceededException, ResourceNotFoundException, and
+  // InvalidParameterException for a destination that does not take the events.
+  Task<Result<void>> put_subscription(std::string group, SubscriptionFilter filter);
+  Task<Result<void>> delete_subscription(std::string group, std::string name);
+  Task<Result<std::vector<SubscriptionFilter>>> subscriptions(std::string group);
+
+  // Live tail: what is put from now on, of these groups.
+  Task<Result<std::shared_ptr<LiveTail>>> start_tail(LiveTail::Options options);
+
+  // Exports to the lake.
+  Task<Result<std::string>> create_export(Export task);
+  Task<Result<void>> cancel_export(std::string id);
+  // All, newest first; of one id where it is not empty.
+  Task<Result<std::vector<Export>>> exports(std::string id);
 
   // Streams.
   Task<Result<void>> create_stream(std::string group, std::string name);
@@ -136,6 +153,19 @@ class Logic {
   Task<Result<std::vector<Found<Stream>>>> streams_to_filter(GroupId group,
                                                              const FilterQuery& query);
 
+  Task<Result<void>> try_put_subscription(const std::string& group,
+                                          const SubscriptionFilter& filter);
+  Task<Result<void>> try_delete_subscription(const std::string& group, const std::string& name);
+  Task<Result<void>> check_destination(std::string group, std::string arn);
+  // Adds what the group's subscribers are sent of the events.
+  Result<void> notify(store::Batch& batch, const Found<Group>& group, const std::string& stream,
+                      const std::vector<NewEvent>& events);
+
+  Task<Result<void>> on_export(event::Timer timer, store::Batch consume);
+  Task<Result<Export>> run_export(Export task);
+  Task<Result<bool>> export_stream(const Export& task, const Found<Group>& group,
+                                   Found<Stream> stream);
+
   void schedule_expiry(store::Batch& batch, Found<Group>& group);
   Task<Result<void>> on_expiry(event::Timer timer, store::Batch consume);
   Task<Result<void>> expire_stream(GroupId group, std::string name, TimePoint horizon);
@@ -144,6 +174,7 @@ class Logic {
   event::Kernel& kernel_;
   Storage storage_;
   std::vector<Turns> turns_;  // one a shard
+  LiveTails tails_;
 };
 
 template <class Attempt>

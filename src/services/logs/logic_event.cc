@@ -83,8 +83,12 @@ Task<Result<void>> Logic::try_put(std::string group, std::string stream,
   CO_TRY(auto owner, co_await existing_group(std::move(group)));
   CO_TRY(auto found, co_await existing_stream(owner.record.id, std::move(stream)));
   store::Batch batch;
-  Storage::add_events(batch, owner.record.id, found, kernel_.clock.now(), std::move(events));
-  co_return co_await commit(std::move(batch));
+  CO_TRY_VOID(notify(batch, owner, found.name, events));
+  TimePoint now = kernel_.clock.now();
+  Storage::add_events(batch, owner.record.id, found, now, events);
+  CO_TRY_VOID(co_await commit(std::move(batch)));
+  tails_.publish(owner.name, found.name, now, events);
+  co_return ok();
 }
 
 Task<Result<void>> Logic::write(std::vector<Lines> lines, store::Batch also) {
@@ -116,9 +120,12 @@ Task<Result<void>> Logic::try_write(const std::vector<Lines>& lines, const store
       found = Found<Stream>{
           part.stream, {.id = StreamId(kernel_.random.next()), .created = now}, store::Version()};
     }
+    CO_TRY_VOID(notify(batch, group, part.stream, part.events));
     Storage::add_events(batch, group.record.id, *found, now, part.events);
   }
-  co_return co_await commit(std::move(batch));
+  CO_TRY_VOID(co_await commit(std::move(batch)));
+  for (const Lines& part : lines) tails_.publish(part.group, part.stream, now, part.events);
+  co_return ok();
 }
 
 Task<Result<std::vector<LogEvent>>> Logic::get(GetQuery query) {

@@ -37,6 +37,9 @@ void Logic::register_timers() {
   kernel_.timers.handle(std::string(kTimerKind), [this](event::Timer timer, store::Batch consume) {
     return on_expiry(std::move(timer), std::move(consume));
   });
+  kernel_.timers.handle("logs.export", [this](event::Timer timer, store::Batch consume) {
+    return on_export(std::move(timer), std::move(consume));
+  });
 }
 
 Task<Result<void>> Logic::set_retention(std::string name, std::optional<int32_t> days) {

@@ -13,6 +13,7 @@ using event::RecordReader;
 using event::RecordWriter;
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kGroupVersion = 2;            // 1: without subscription filters
 constexpr size_t kBlockTimeOffset = 3 + 8 + 8;  // 'o', 1, 'b', group, stream
 constexpr uint32_t kBlockEventsMax = 1 << 20;
 
@@ -47,7 +48,7 @@ uint64_t number_of(TimePoint time) {
 }
 
 Bytes encode_group(const Group& group) {
-  RecordWriter out(kVersion);
+  RecordWriter out(kGroupVersion);
   out.u64(group.id.value());
   out.time(group.created);
   out.u32(static_cast<uint32_t>(group.retention_days));
@@ -57,12 +58,22 @@ Bytes encode_group(const Group& group) {
     out.text(name);
     out.text(value);
   }
+  out.u32(static_cast<uint32_t>(group.subscriptions.size()));
+  for (const SubscriptionFilter& filter : group.subscriptions) {
+    out.text(filter.name);
+    out.text(filter.pattern);
+    out.text(filter.destination_arn);
+    out.text(filter.role_arn);
+    out.u8(static_cast<uint8_t>(filter.distribution));
+    out.time(filter.created);
+  }
   return out.take();
 }
 
 Result<Group> decode_group(ByteView bytes) {
   RecordReader in(bytes);
-  in.version(kVersion);
+  bool has_subscriptions = !bytes.empty() && bytes.front() == kGroupVersion;
+  in.version(has_subscriptions ? kGroupVersion : kVersion);
   Group group;
   group.id = GroupId(in.u64());
   group.created = in.time();
@@ -73,6 +84,18 @@ Result<Group> decode_group(ByteView bytes) {
   for (uint32_t i = 0; i < tags; ++i) {
     Bytes name = in.text();
     group.tags[std::move(name)] = in.text();
+  }
+  uint32_t subscriptions = has_subscriptions ? in.u32() : 0;
+  if (subscriptions > kSubscriptionsMax)
+    return fail(codes::kCorrupt, "log group: too many filters");
+  for (uint32_t i = 0; i < subscriptions; ++i) {
+    SubscriptionFilter& filter = group.subscriptions.emplace_back();
+    filter.name = in.text();
+    filter.pattern = in.text();
+    filter.destination_arn = in.text();
+    filter.role_arn = in.text();
+    filter.distribution = static_cast<SubscriptionFilter::Distribution>(in.u8());
+    filter.created = in.time();
   }
   TRY_VOID(in.end("log group"));
   return group;

@@ -19,12 +19,24 @@ struct StreamIdTag;
 using GroupId = Strong<GroupIdTag, uint64_t>;
 using StreamId = Strong<StreamIdTag, uint64_t>;
 
+// A reader of a group's events ("PutSubscriptionFilter").
+struct SubscriptionFilter {
+  std::string name;
+  std::string pattern;
+  std::string destination_arn;
+  std::string role_arn;  // empty: none was given
+  enum class Distribution : uint8_t { kByLogStream = 0, kRandom = 1 };
+  Distribution distribution = Distribution::kByLogStream;
+  TimePoint created;
+};
+
 struct Group {
   GroupId id;
   TimePoint created;
   int32_t retention_days = 0;  // 0: for ever
   TimePoint next_expiry = {};  // when its timer is due; zero: it has none
   std::map<std::string, std::string> tags;
+  std::vector<SubscriptionFilter> subscriptions;
 };
 
 struct Stream {
@@ -78,6 +90,11 @@ inline constexpr size_t kFilterStreamsMax = 500;
 // Streams that are looked over or sorted in one call.
 inline constexpr size_t kStreamsListedMax = 200'000;
 inline constexpr size_t kTagsMax = 50;
+// Amazon CloudWatch Logs User Guide, "CloudWatch Logs quotas": subscription filters of one group.
+inline constexpr size_t kSubscriptionsMax = 2;
+// Events that are sent together to a subscriber, before they are packed: packed and in base64 they
+// are within what an asynchronous invocation takes.
+inline constexpr size_t kSubscriptionBytesMax = 160 << 10;
 inline constexpr int kCommitAttemptsMax = 20;
 inline constexpr size_t kBlockBytesMax = 128 << 10;
 inline constexpr Millis kBlockSpanMax = std::chrono::seconds(10);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""EventBridge with boto3 and aws: buses, rules, targets, events on their way to queues, streams and functions."""
+"""EventBridge with boto3 and aws: buses, rules, targets, events on their way to their targets."""
 import datetime
 import io
 import json
@@ -35,9 +35,11 @@ def fault(info):
 def queue_of(sqs, name, service="events.amazonaws.com", **attributes):
     """A queue that the service may send to: its URL and ARN."""
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = sqs.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": service}, "Action": "sqs:SendMessage", "Resource": arn}]}
+        "Effect": "Allow", "Principal": {"Service": service}, "Action": "sqs:SendMessage",
+        "Resource": arn}]}
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     return url, arn
 
@@ -93,17 +95,20 @@ def test_permissions(suiro, events, name):
     events.create_event_bus(Name=name)
     events.put_permission(EventBusName=name, Action="events:PutEvents", Principal="111122223333",
                           StatementId="one")
-    events.put_permission(EventBusName=name, Action="events:PutEvents", Principal="*", StatementId="all")
+    events.put_permission(EventBusName=name, Action="events:PutEvents", Principal="*",
+                          StatementId="all")
     policy = json.loads(events.describe_event_bus(Name=name)["Policy"])
     assert [s["Sid"] for s in policy["Statement"]] == ["one", "all"]
     assert policy["Statement"][0]["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
     with pytest.raises(ClientError) as info:
         events.remove_permission(EventBusName=name, StatementId="none")
-    assert fault(info) == ("ResourceNotFoundException", "Statement with the provided id does not exist.")
+    assert fault(info) == ("ResourceNotFoundException",
+                           "Statement with the provided id does not exist.")
     events.remove_permission(EventBusName=name, RemoveAllPermissions=True)
     assert "Policy" not in events.describe_event_bus(Name=name)
     whole = json.dumps({"Version": "2012-10-17", "Statement": [{
-        "Sid": "s", "Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "events:PutEvents",
+        "Sid": "s", "Effect": "Allow", "Principal": {"AWS": "111122223333"},
+        "Action": "events:PutEvents",
         "Resource": f"arn:aws:events:{region(suiro)}:{ACCOUNT}:event-bus/{name}"}]})
     events.put_permission(EventBusName=name, Policy=whole)
     assert events.describe_event_bus(Name=name)["Policy"] == whole
@@ -111,11 +116,11 @@ def test_permissions(suiro, events, name):
 
 def test_rules_read_back(suiro, events, name):
     pattern = '{\n  "source": ["%s"]\n}' % name
-    arn = events.put_rule(Name=name, EventPattern=pattern, Description="d", RoleArn=ROLE, State="DISABLED",
-                          Tags=[{"Key": "k", "Value": "v"}])["RuleArn"]
+    arn = events.put_rule(Name=name, EventPattern=pattern, Description="d", RoleArn=ROLE,
+                          State="DISABLED", Tags=[{"Key": "k", "Value": "v"}])["RuleArn"]
     assert arn == f"arn:aws:events:{region(suiro)}:{ACCOUNT}:rule/{name}"
-    expected = {"Name": name, "Arn": arn, "EventPattern": pattern, "State": "DISABLED", "Description": "d",
-                "RoleArn": ROLE, "EventBusName": "default"}
+    expected = {"Name": name, "Arn": arn, "EventPattern": pattern, "State": "DISABLED",
+                "Description": "d", "RoleArn": ROLE, "EventBusName": "default"}
     described = events.describe_rule(Name=name)
     described.pop("ResponseMetadata")
     assert described == {**expected, "CreatedBy": ACCOUNT}
@@ -132,7 +137,8 @@ def test_rules_read_back(suiro, events, name):
     events.delete_rule(Name=name)
     with pytest.raises(ClientError) as info:
         events.describe_rule(Name=name)
-    assert fault(info) == ("ResourceNotFoundException", f"Rule {name} does not exist on EventBus default.")
+    assert fault(info) == ("ResourceNotFoundException",
+                           f"Rule {name} does not exist on EventBus default.")
 
 
 def test_targets_read_back(suiro, events, name):
@@ -141,8 +147,8 @@ def test_targets_read_back(suiro, events, name):
     targets = [
         {"Id": "ecs", "Arn": f"arn:aws:ecs:{where}:cluster/c", "RoleArn": ROLE,
          "Input": '{"containerOverrides": []}',
-         "EcsParameters": {"TaskDefinitionArn": f"arn:aws:ecs:{where}:task-definition/t", "TaskCount": 1,
-                           "LaunchType": "FARGATE", "PlatformVersion": "LATEST",
+         "EcsParameters": {"TaskDefinitionArn": f"arn:aws:ecs:{where}:task-definition/t",
+                           "TaskCount": 1, "LaunchType": "FARGATE", "PlatformVersion": "LATEST",
                            "NetworkConfiguration": {"awsvpcConfiguration": {
                                "Subnets": ["subnet-1"], "AssignPublicIp": "ENABLED"}},
                            "EnableECSManagedTags": True, "Tags": [{"Key": "k", "Value": "v"}]}},
@@ -152,8 +158,8 @@ def test_targets_read_back(suiro, events, name):
          "InputTransformer": {"InputPathsMap": {"a": "$.detail.a"}, "InputTemplate": '{"a": <a>}'},
          "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60},
          "DeadLetterConfig": {"Arn": f"arn:aws:sqs:{where}:dead"}},
-        {"Id": "sqs", "Arn": f"arn:aws:sqs:{where}:q.fifo", "SqsParameters": {"MessageGroupId": "g"},
-         "InputPath": "$.detail"},
+        {"Id": "sqs", "Arn": f"arn:aws:sqs:{where}:q.fifo", "InputPath": "$.detail",
+         "SqsParameters": {"MessageGroupId": "g"}},
     ]
     answer = events.put_targets(Rule=name, Targets=targets)
     assert answer["FailedEntryCount"] == 0 and answer["FailedEntries"] == []
@@ -175,11 +181,12 @@ def test_targets_read_back(suiro, events, name):
 
 @pytest.mark.parametrize("target, code", [
     ({"Arn": "arn:aws:sns:us-east-1:000000000000:t"}, "NotImplemented"),
-    ({"Arn": "arn:aws:events:us-east-1:000000000000:api-destination/a/b", "RoleArn": ROLE}, "NotImplemented"),
+    ({"Arn": "arn:aws:events:us-east-1:000000000000:api-destination/a/b", "RoleArn": ROLE},
+     "NotImplemented"),
     ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo"}, "ValidationException"),
     ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q", "Input": "{"}, "ValidationException"),
-    ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q", "InputTransformer": {"InputTemplate": '"<x>"'}},
-     "ValidationException"),
+    ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q",
+      "InputTransformer": {"InputTemplate": '"<x>"'}}, "ValidationException"),
     ({"Arn": "nothing"}, "ValidationException"),
 ])
 def test_targets_that_are_refused(events, name, target, code):
@@ -202,10 +209,10 @@ def test_pattern_errors(events, name):
     with pytest.raises(ClientError) as info:
         events.put_rule(Name=name, EventPattern='{"resources": []}')
     assert fault(info) == ("InvalidEventPatternException",
-                           "Event pattern is not valid. Reason: Empty arrays are not allowed\n at [Source: "
-                           '(String)"{"resources": []}"; line: 1, column: 17]')
-    event = {"id": "1", "source": "s", "account": ACCOUNT, "time": "2026-01-01T00:00:00Z", "region": "r",
-             "resources": [], "detail-type": "t", "detail": {"n": 5}}
+                           "Event pattern is not valid. Reason: Empty arrays are not allowed\n at "
+                           '[Source: (String)"{"resources": []}"; line: 1, column: 17]')
+    event = {"id": "1", "source": "s", "account": ACCOUNT, "time": "2026-01-01T00:00:00Z",
+             "region": "r", "resources": [], "detail-type": "t", "detail": {"n": 5}}
     yes = events.test_event_pattern(EventPattern='{"detail":{"n":[{"numeric":[">",4]}]}}',
                                     Event=json.dumps(event))
     no = events.test_event_pattern(EventPattern='{"detail":{"n":[{"numeric":[">",5]}]}}',
@@ -217,7 +224,8 @@ def test_pattern_errors(events, name):
 
 
 def test_schedule_errors(events, name):
-    for schedule in ("rate(1 minutes)", "rate(0 days)", "cron(0 1 * * * *)", "at(2026-01-01T00:00:00)"):
+    for schedule in ("rate(1 minutes)", "rate(0 days)", "cron(0 1 * * * *)",
+                     "at(2026-01-01T00:00:00)"):
         with pytest.raises(ClientError) as info:
             events.put_rule(Name=name, ScheduleExpression=schedule)
         assert fault(info) == ("ValidationException", "Parameter ScheduleExpression is not valid.")
@@ -227,21 +235,25 @@ def test_entries(events):
     answer = events.put_events(Entries=[
         {"Source": "s", "DetailType": "t", "Detail": "{}"}, {"DetailType": "t", "Detail": "{}"},
         {"Source": "s", "Detail": "{}"}, {"Source": "s", "DetailType": "t"},
-        {"Source": "s", "DetailType": "t", "Detail": "[]"}, {"Source": "aws.s3", "DetailType": "t", "Detail": "{}"}])
+        {"Source": "s", "DetailType": "t", "Detail": "[]"},
+        {"Source": "aws.s3", "DetailType": "t", "Detail": "{}"}])
     assert answer["FailedEntryCount"] == 5
     assert [entry.get("ErrorCode") for entry in answer["Entries"]] == [
         None, "InvalidArgument", "InvalidArgument", "InvalidArgument", "MalformedDetail",
         "NotAuthorizedForSourceException"]
     with pytest.raises(ClientError) as info:
-        events.put_events(Entries=[{"Source": "s", "DetailType": "t", "Detail": json.dumps({"a": "x" * 300_000})}])
-    assert fault(info) == ("ValidationException", "Total size of the entries in the request is over the limit.")
+        events.put_events(Entries=[
+            {"Source": "s", "DetailType": "t", "Detail": json.dumps({"a": "x" * 300_000})}])
+    assert fault(info) == ("ValidationException",
+                           "Total size of the entries in the request is over the limit.")
 
 
 def test_events_reach_queues(suiro, events, sqs, name):
     url, arn = queue_of(sqs, name)
     events.create_event_bus(Name=name)
-    events.put_rule(Name="whole", EventBusName=name, EventPattern='{"source":["app"],"detail":{"kind":["a"]}}')
-    events.put_rule(Name="made", EventBusName=name, EventPattern='{"source":["app"],"detail":{"kind":["b"]}}')
+    for rule, kind in (("whole", "a"), ("made", "b")):
+        pattern = json.dumps({"source": ["app"], "detail": {"kind": [kind]}})
+        events.put_rule(Name=rule, EventBusName=name, EventPattern=pattern)
     events.put_targets(Rule="whole", EventBusName=name, Targets=[{"Id": "1", "Arn": arn}])
     events.put_targets(Rule="made", EventBusName=name, Targets=[{
         "Id": "1", "Arn": arn, "InputTransformer": {
@@ -251,9 +263,9 @@ def test_events_reach_queues(suiro, events, sqs, name):
     ids = put(events, {"Detail": '{"kind":"a","n":1.50}', "EventBusName": name, "Time": at,
                        "Resources": ["r1"]})
     body = json.loads(messages(sqs, url, 1)[0]["Body"])
-    assert body == {"version": "0", "id": ids[0], "detail-type": "t", "source": "app", "account": ACCOUNT,
-                    "time": "2026-01-02T03:04:05Z", "region": region(suiro), "resources": ["r1"],
-                    "detail": {"kind": "a", "n": 1.5}}
+    assert body == {"version": "0", "id": ids[0], "detail-type": "t", "source": "app",
+                    "account": ACCOUNT, "time": "2026-01-02T03:04:05Z", "region": region(suiro),
+                    "resources": ["r1"], "detail": {"kind": "a", "n": 1.5}}
     put(events, {"Detail": '{"kind":"b","n":[1],"text":"\\"x\\""}', "EventBusName": name})
     body = json.loads(messages(sqs, url, 1)[0]["Body"])
     assert body == {"n": [1], "text": '"x"!', "rule": "made"}
@@ -263,7 +275,8 @@ def test_a_queue_without_permission_gets_nothing(suiro, events, sqs, name):
     url, arn = queue_of(sqs, name, service="sns.amazonaws.com")
     dead_url, dead = queue_of(sqs, name + "-dead")
     rule = events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))["RuleArn"]
-    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn, "DeadLetterConfig": {"Arn": dead}}])
+    events.put_targets(Rule=name, Targets=[
+        {"Id": "1", "Arn": arn, "DeadLetterConfig": {"Arn": dead}}])
     put(events, {"Source": name, "Detail": "{}"})
     attributes = messages(sqs, dead_url, 1)[0]["MessageAttributes"]
     assert attributes["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
@@ -278,8 +291,9 @@ def test_events_reach_streams(suiro, events, name):
     kinesis.get_waiter("stream_exists").wait(StreamName=name)
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{
-        "Id": "1", "Arn": f"arn:aws:kinesis:{region(suiro)}:{ACCOUNT}:stream/{name}", "RoleArn": ROLE,
-        "KinesisParameters": {"PartitionKeyPath": "$.detail.key"}, "InputPath": "$.detail"}])
+        "Id": "1", "Arn": f"arn:aws:kinesis:{region(suiro)}:{ACCOUNT}:stream/{name}",
+        "RoleArn": ROLE, "KinesisParameters": {"PartitionKeyPath": "$.detail.key"},
+        "InputPath": "$.detail"}])
     put(events, {"Source": name, "Detail": '{"key": "k1"}'})
     iterator = kinesis.get_shard_iterator(StreamName=name, ShardId="shardId-000000000000",
                                           ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
@@ -297,16 +311,18 @@ def test_upload_event_rule_function(suiro, events, sqs, name):
     url, arn = queue_of(sqs, name)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("index.py", "def handler(event, context):\n    return event['detail']['object']['key']\n")
+        archive.writestr("index.py", "def handler(event, context):\n    return event['detail']\n")
     function = functions.create_function(
         FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler",
         Code={"ZipFile": packed.getvalue()})["FunctionArn"]
     rule = events.put_rule(Name=name, EventPattern=json.dumps({
-        "source": ["aws.s3"], "detail": {"bucket": {"name": [name]}, "object": {"key": [{"suffix": ".gz"}]}}}))
+        "source": ["aws.s3"],
+        "detail": {"bucket": {"name": [name]}, "object": {"key": [{"suffix": ".gz"}]}}}))
     events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": function}, {"Id": "2", "Arn": arn}])
     functions.add_permission(FunctionName=name, StatementId="s", Action="lambda:InvokeFunction",
                              Principal="events.amazonaws.com", SourceArn=rule["RuleArn"])
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region(suiro)})
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={
+        "LocationConstraint": region(suiro)})
     s3.put_bucket_notification_configuration(
         Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}})
     read = s3.get_bucket_notification_configuration(Bucket=name)
@@ -348,7 +364,8 @@ def test_command_line(suiro, name):
         out = suiro.aws("events", *arguments, "--output", "json").stdout
         return json.loads(out) if out else None
 
-    assert aws("put-rule", "--name", name, "--event-pattern", '{"source":["x"]}')["RuleArn"].endswith(name)
+    made = aws("put-rule", "--name", name, "--event-pattern", '{"source":["x"]}')
+    assert made["RuleArn"].endswith(name)
     assert aws("list-rules", "--name-prefix", name)["Rules"][0]["State"] == "ENABLED"
     entries = json.dumps([{"Source": "x", "DetailType": "t", "Detail": "{}"}])
     assert aws("put-events", "--entries", entries)["FailedEntryCount"] == 0

@@ -64,7 +64,6 @@ std::string delivered_key(std::string_view prefix, std::string_view account,
                           std::string_view region, TimePoint end, std::string_view address,
                           std::string_view random);
 
-
 class AccessLog {
  public:
   // Puts an object; the server wires it to the S3 service's own operation.

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "server/command_plan.h"
+#include "server/command_run.h"
 #include "server/command_sql.h"
 #include "server/command_timeline.h"
 #include "server/commands.h"
@@ -196,6 +197,8 @@ int run_command_line(int argc, char** argv) {
   PlanCommand plan;
   plan.add_to(add("plan", "Print what applying definition files would change, and run when"),
               add("apply", "Make what definition files say"));
+  RunCommand run;
+  run.add_to(add("run", "Start a task by hand and follow its log; ends with its exit code"));
   TimelineCommand timeline;
   timeline.add_to(add("timeline", "Draw the runs of tasks, planned against actual"));
   SqlCommand sql;
@@ -220,6 +223,7 @@ int run_command_line(int argc, char** argv) {
   if (backup->parsed()) return report(back_up(client.address(), directory));
   if (restore->parsed()) return report(restore_backup(client.address(), directory));
   if (plan.parsed()) return report(plan.run(client.address()));
+  if (run.parsed()) return report(run.run(client.address()));
   if (timeline.parsed()) return report(timeline.run(client.address()));
   if (sql.parsed()) return report(sql.run());
   if (version->parsed()) print_version();

@@ -8,33 +8,15 @@
 #include "engine/definition/handlers.h"
 #include "engine/definition/report.h"
 #include "server/command_timeline.h"
-#include "server/remote.h"
-#include "shapes/gen/suiro.h"
-#include "shapes/json.h"
+#include "server/dynamic_calls.h"
 
 namespace suiro::server {
 namespace {
 
-namespace shape = shapes::suiro;
 using definition::Calls;
 using definition::Kind;
 
 constexpr size_t kFilesMax = 100;
-
-// Suiro's own operations are called directly, others by name through them.
-Calls calls_of(const Remote& remote) {
-  return Calls([&remote](std::string_view service, std::string_view operation,
-                         std::string input) -> Result<std::string> {
-    if (service == "suiro") return remote.call(std::string(operation), input);
-    shape::CallOperationRequest request;
-    request.service = service;
-    request.operation = operation;
-    request.input = std::move(input);
-    TRY(std::string reply, remote.call("CallOperation", shapes::to_json(request)));
-    TRY(auto output, shapes::from_json<shape::CallOperationResponse>(reply));
-    return std::move(output.output);
-  });
-}
 
 Result<definition::Document> read_files(const std::vector<std::string>& paths) {
   if (paths.size() > kFilesMax) return fail(codes::kTooLarge, "more than 100 files");

@@ -71,6 +71,58 @@ Result<json::object> input_of(const Context& context, const Resource& resource) 
   return input;
 }
 
+// What AWS's schedules lack is said by tags of their group, a tag a schedule and policy
+// (docs/decisions/182-schedule-policies.md).
+struct PolicyField {
+  std::string_view field;
+  std::string_view tag;
+  bool is_duration;
+};
+constexpr PolicyField kPolicies[] = {{"missed", "catchup", false},
+                                     {"missed_within", "max-delay", true},
+                                     {"overlap", "overlap", false},
+                                     {"jitter", "jitter", true}};
+
+std::string tag_name(const PolicyField& policy, const std::string& schedule) {
+  return fmt::format("suiro:{}:{}", policy.tag, schedule);
+}
+
+std::string group_arn(const Context& context) {
+  return context.arn("scheduler", "schedule-group/" + context.definition);
+}
+
+Result<void> read_policies(const Context& context, const std::string& name, json::object& out) {
+  TRY(auto reply, context.calls.call("scheduler", "ListTagsForResource",
+                                     {{"ResourceArn", group_arn(context)}}));
+  json::object tags = object_of_pairs(array_at(reply, "Tags"), "Key", "Value");
+  for (const PolicyField& policy : kPolicies) {
+    std::string value = text_at(tags, tag_name(policy, name));
+    if (value.empty()) continue;
+    if (policy.is_duration) {
+      // As write_policies() says it: in seconds.
+      out[policy.field] = std::strtoll(value.c_str(), nullptr, 10);
+    } else {
+      out[policy.field] = value;
+    }
+  }
+  return ok();
+}
+
+Result<void> write_policies(const Context& context, const Resource& resource) {
+  json::array tags;
+  for (const PolicyField& policy : kPolicies) {
+    const auto* value = resource.properties.if_contains(policy.field);
+    if (value == nullptr) continue;
+    tags.push_back(json::object{{"Key", tag_name(policy, resource.name)},
+                                {"Value", policy.is_duration ? fmt::format("{}s", value->as_int64())
+                                                             : std::string(value->as_string())}});
+  }
+  if (tags.empty()) return ok();
+  TRY_VOID(context.calls.call("scheduler", "TagResource",
+                              {{"ResourceArn", group_arn(context)}, {"Tags", std::move(tags)}}));
+  return ok();
+}
+
 }  // namespace
 
 Result<std::optional<json::object>> ScheduleHandler::read(const Context& context,
@@ -94,6 +146,7 @@ Result<std::optional<json::object>> ScheduleHandler::read(const Context& context
   for (auto [field, member] : {std::pair{"start", "StartDate"}, {"end", "EndDate"}}) {
     if (std::string time = text_at(*found, member); !time.empty()) out[field] = time;
   }
+  TRY_VOID(read_policies(context, name, out));
   std::string arn = text_at(target, "Arn");
   if (target.contains("EcsParameters")) {
     out["task"] = last_part(text_at(object_at(target, "EcsParameters"), "TaskDefinitionArn"));
@@ -129,6 +182,7 @@ Result<json::object> ScheduleHandler::wanted(const Resource& resource) const {
 Result<void> ScheduleHandler::create(const Context& context, const Resource& resource) const {
   TRY_VOID(context.calls.find("scheduler", "CreateScheduleGroup", {{"Name", context.definition}},
                               {"ConflictException"}));
+  TRY_VOID(write_policies(context, resource));
   TRY(json::object input, input_of(context, resource));
   TRY_VOID(context.calls.call("scheduler", "CreateSchedule", input));
   return ok();
@@ -136,6 +190,7 @@ Result<void> ScheduleHandler::create(const Context& context, const Resource& res
 
 Result<void> ScheduleHandler::update(const Context& context, const Resource& resource,
                                      const json::object&) const {
+  TRY_VOID(write_policies(context, resource));
   TRY(json::object input, input_of(context, resource));
   TRY_VOID(context.calls.call("scheduler", "UpdateSchedule", input));
   return ok();
@@ -144,6 +199,11 @@ Result<void> ScheduleHandler::update(const Context& context, const Resource& res
 Result<void> ScheduleHandler::remove(const Context& context, const std::string& name) const {
   TRY_VOID(context.calls.find("scheduler", "DeleteSchedule",
                               {{"Name", name}, {"GroupName", context.definition}},
+                              {"ResourceNotFoundException"}));
+  json::array keys;
+  for (const PolicyField& policy : kPolicies) keys.emplace_back(tag_name(policy, name));
+  TRY_VOID(context.calls.find("scheduler", "UntagResource",
+                              {{"ResourceArn", group_arn(context)}, {"TagKeys", std::move(keys)}},
                               {"ResourceNotFoundException"}));
   return ok();
 }

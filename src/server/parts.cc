@@ -105,6 +105,7 @@ App::Parts::Parts(const Options& o)
       firehose_target(firehose.sink()),
       analytics(o.kernel, analytics_config(o.settings.analytics)),
       relay(o.kernel, o.settings.relays),
+      ecs(o.kernel, ecs_config(o)),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
           [this](std::string service, std::string operation, std::string input,
                  shapes::Call& call) {
@@ -149,6 +150,16 @@ std::unique_ptr<lambda::Service> App::Parts::make_lambda(const Options& o) {
   return std::make_unique<lambda::Service>(o.kernel, std::move(config));
 }
 
+ecs::Config App::Parts::ecs_config(const Options& o) {
+  ecs::Config config;
+  config.cpu_units = static_cast<uint32_t>(o.settings.tasks.cpu_units);
+  config.memory_mb = static_cast<uint32_t>(o.settings.tasks.memory_mb);
+  config.full = o.settings.tasks.strict ? ecs::Full::kFail : ecs::Full::kWait;
+  config.keep_stopped = std::chrono::hours(o.settings.tasks.keep_stopped_hours);
+  config.log_group = o.settings.tasks.log_group;
+  return config;
+}
+
 AccessLog::Config App::Parts::access_log_config(const Options& o) const {
   auto address = parse_address(o.settings.listen);
   return {.directory = o.settings.data / "log",
@@ -172,6 +183,7 @@ void App::Parts::wire() {
   kernel.targets.add_target("firehose", &firehose_target);
   kernel.targets.add_caller("lambda", lambda->caller());
   kernel.targets.add_sink("firehose", firehose.sink());
+  kernel.targets.add_target("ecs", ecs.target());
   logs.add_operations(registry);
   s3.add_operations(registry);
   sqs.add_operations(registry);
@@ -180,6 +192,7 @@ void App::Parts::wire() {
   firehose.add_operations(registry);
   events.add_operations(registry);
   analytics.add_operations(registry);
+  ecs.add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
   front_end.set_cors([this](aws::CorsQuestion question) { return cors(std::move(question)); });
@@ -262,6 +275,7 @@ Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await firehose.start());
   CO_TRY_VOID(co_await events.start());
   CO_TRY_VOID(co_await analytics.start());
+  CO_TRY_VOID(co_await ecs.start());
   co_return co_await relay.start();
 }
 
@@ -281,6 +295,7 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await relay.stop();
+  co_await ecs.stop();
   co_await analytics.stop();
   co_await events.stop();
   co_await firehose.close();

@@ -13,6 +13,7 @@
 #include "server/identities.h"
 #include "server/own_service.h"
 #include "services/analytics/service.h"
+#include "services/ecs/service.h"
 #include "services/events/service.h"
 #include "services/firehose/service.h"
 #include "services/kinesis/service.h"
@@ -59,6 +60,7 @@ struct App::Parts {
   event::SinkTarget firehose_target;
   analytics::Service analytics;
   relay::Service relay;
+  ecs::Service ecs;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;
@@ -69,6 +71,7 @@ struct App::Parts {
  private:
   std::unique_ptr<sandbox::Host> make_sandboxes(const Options& options);
   std::unique_ptr<lambda::Service> make_lambda(const Options& options);
+  ecs::Config ecs_config(const Options& options);
   AccessLog::Config access_log_config(const Options& options) const;
   Task<Result<void>> put_log_file(std::string bucket, std::string key, Bytes body);
   void wire();

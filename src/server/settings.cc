@@ -136,6 +136,33 @@ Result<void> read_analytics(const std::filesystem::path& file, const toml::table
   return analytics.finish();
 }
 
+Result<void> read_tasks(const std::filesystem::path& file, const toml::table& table,
+                        TasksSettings& s) {
+  TableReader tasks(file, table, "tasks.");
+  TRY_VOID(tasks.take<int64_t>("cpu_units", [&](int64_t n) { s.cpu_units = n; }));
+  TRY_VOID(tasks.take<int64_t>("memory_mb", [&](int64_t n) { s.memory_mb = n; }));
+  TRY_VOID(tasks.take("strict", s.strict));
+  TRY_VOID(tasks.take<int64_t>("keep_stopped_hours", [&](int64_t n) { s.keep_stopped_hours = n; }));
+  TRY_VOID(tasks.take("log_group", s.log_group));
+  return tasks.finish();
+}
+
+Result<void> check_tasks(const TasksSettings& s) {
+  auto bad = [](std::string text) { return fail(codes::kInvalidArgument, std::move(text)); };
+  constexpr int64_t kCpuUnitsMax = 1024 * 1024, kMemoryMbMax = 16 * 1024 * 1024;
+  if (s.cpu_units < 0 || s.cpu_units > kCpuUnitsMax) {
+    return bad(fmt::format("tasks.cpu_units must be between 0 and {}", kCpuUnitsMax));
+  }
+  if (s.memory_mb < 0 || s.memory_mb > kMemoryMbMax) {
+    return bad(fmt::format("tasks.memory_mb must be between 0 and {}", kMemoryMbMax));
+  }
+  if (s.keep_stopped_hours < 1 || s.keep_stopped_hours > 24 * 365) {
+    return bad("tasks.keep_stopped_hours must be between 1 and 8760");
+  }
+  if (s.log_group.empty()) return bad("tasks.log_group must not be empty");
+  return ok();
+}
+
 Result<void> read_tables(const std::filesystem::path& file, const toml::table& root, Settings& s) {
   TableReader top(file, root, "");
   TRY_VOID(top.take<std::string>("data", [&](auto& text) { s.data = text; }));
@@ -174,6 +201,9 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
   }
   if (const auto* table = top.section("analytics")) {
     TRY_VOID(read_analytics(file, *table, s.analytics));
+  }
+  if (const auto* table = top.section("tasks")) {
+    TRY_VOID(read_tasks(file, *table, s.tasks));
   }
   if (const auto* table = top.section("access_log")) {
     TableReader log(file, *table, "access_log.");
@@ -249,6 +279,7 @@ Result<void> validate(const Settings& s) {
   if (s.kinesis_limits != "none" && s.kinesis_limits != "aws") {
     return bad("kinesis.limits must be \"none\" or \"aws\"");
   }
+  TRY_VOID(check_tasks(s.tasks));
   std::set<std::string> names;
   for (const auto& relay : s.relays) {
     TRY_VOID(relay::check(relay));

@@ -26,6 +26,15 @@ struct AnalyticsSettings {
   bool metadata_in_star = false;    // whether SELECT * lists a record's metadata columns
 };
 
+// [tasks]: container tasks.
+struct TasksSettings {
+  int64_t cpu_units = 0;            // 1,024 are one core; 0: the machine's
+  int64_t memory_mb = 0;            // 0: the machine's, less a reserve
+  bool strict = false;              // whether a task that does not fit now is refused, as by AWS
+  int64_t keep_stopped_hours = 24;  // how long a stopped task can be described
+  std::string log_group = "/suiro/tasks";  // of containers without a logConfiguration
+};
+
 struct Settings {
   std::filesystem::path data;  // the data directory; created with mode 0700 where it is missing
   std::string listen = "127.0.0.1:4566";  // port 0: the system chooses; the ready line tells
@@ -42,6 +51,7 @@ struct Settings {
   uint64_t sandbox_memory_mb = 0;  // for all running functions together; 0: half of the machine's
   std::string kinesis_limits = "none";  // or "aws": the throughput of a shard
   AnalyticsSettings analytics;
+  TasksSettings tasks;
   std::string access_log_bucket;  // empty: the log stays in the data directory
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};

@@ -96,6 +96,10 @@ void Api::add_clusters(shapes::Registry& registry) {
             co_await logic.delete_cluster(std::move(in.cluster)),
             &shape::DeleteClusterResponse::cluster);
       });
+}
+
+void Api::add_machine(shapes::Registry& registry) {
+  using Call = shapes::Call;
   add<op::DescribeContainerInstances>(
       registry, [](Logic& logic, Call&, shape::DescribeContainerInstancesRequest in) {
         return logic.describe_instances(std::move(in));
@@ -267,6 +271,7 @@ void Api::add_definitions(shapes::Registry& registry) {
 
 void Api::add_operations(shapes::Registry& registry) {
   add_clusters(registry);
+  add_machine(registry);
   add_definitions(registry);
   add_tasks(registry);
   add_services(registry);

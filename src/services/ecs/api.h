@@ -17,6 +17,7 @@ class Api {
   template <class Op, class Run>
   void add(shapes::Registry& registry, Run run);
   void add_clusters(shapes::Registry& registry);
+  void add_machine(shapes::Registry& registry);
   void add_definitions(shapes::Registry& registry);
   void add_tasks(shapes::Registry& registry);
   void add_services(shapes::Registry& registry);

@@ -2,6 +2,7 @@
 #include "services/ecs/environment.h"
 
 #include <algorithm>
+#include <boost/json.hpp>
 
 #include "services/ecs/errors.h"
 #include "services/ecs/limits.h"
@@ -79,6 +80,23 @@ Task<Result<std::string>> read_object(event::ObjectReader* lake, std::string arn
   auto bytes = co_await object->bytes->read(0, size);
   if (!bytes) co_return resource_error(what, bytes.error().message);
   co_return *std::move(bytes);
+}
+
+Task<Result<std::optional<container::RegistryCredentials>>> registry_credentials_of(
+    event::ObjectReader* lake, const shape::ContainerDefinition* definition) {
+  if (!definition->repository_credentials) co_return std::nullopt;
+  std::string arn = definition->repository_credentials->credentials_parameter;
+  CO_TRY(std::string text, co_await read_object(lake, arn, kSecretBytesMax));
+  boost::system::error_code error;
+  boost::json::value document = boost::json::parse(text, error);
+  const auto* object = error ? nullptr : document.if_object();
+  const auto* user = object == nullptr ? nullptr : object->if_contains("username");
+  const auto* password = object == nullptr ? nullptr : object->if_contains("password");
+  if (user == nullptr || password == nullptr || !user->is_string() || !password->is_string()) {
+    co_return resource_error(arn, "it is not {\"username\": ..., \"password\": ...}");
+  }
+  co_return container::RegistryCredentials{std::string(user->as_string()),
+                                           std::string(password->as_string())};
 }
 
 Task<Result<Variables>> environment_of(event::ObjectReader* lake, ContainerParts parts,

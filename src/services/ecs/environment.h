@@ -23,6 +23,10 @@ struct ContainerParts {
 // Errors: the text for stoppedReason: "ResourceInitializationError: ...".
 Task<Result<Variables>> environment_of(event::ObjectReader* lake, ContainerParts parts,
                                        Variables given);
+// repositoryCredentials: the object is {"username": ..., "password": ...}. None: not asked for.
+// Errors: as environment_of().
+Task<Result<std::optional<container::RegistryCredentials>>> registry_credentials_of(
+    event::ObjectReader* lake, const shape::ContainerDefinition* definition);
 // Lines "NAME=value": others, and those that begin with '#', are skipped.
 Variables parse_environment_file(std::string_view text);
 // The object of an ARN. Errors: "ResourceInitializationError: ..." as the message.

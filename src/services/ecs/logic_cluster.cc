@@ -174,9 +174,6 @@ shape::ContainerInstance Logic::instance_of(const std::string& cluster) const {
   out.running_tasks_count = running;
   out.pending_tasks_count = pending;
   out.attributes = instance_attributes();
-  if (const auto* record = clusters_.find(cluster); record != nullptr) {
-    out.registered_at = context_.kernel.clock.now();
-  }
   out.attachments.emplace();
   out.tags.emplace();
   return out;

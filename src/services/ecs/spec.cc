@@ -117,6 +117,13 @@ container::ContainerSpec container_of(const ContainerParts& parts, Variables env
   out.working_directory = in.working_directory.value_or("");
   out.user = in.user.value_or("");
   out.environment = std::move(environment);
+  out.hostname = in.hostname.value_or("");
+  out.privileged = in.privileged.value_or(false);
+  if (in.log_configuration && in.log_configuration->options) {
+    auto mode = in.log_configuration->options->find("mode");
+    bool drops = mode != in.log_configuration->options->end() && mode->second == "non-blocking";
+    if (drops) out.full_output = container::FullOutput::kDrop;
+  }
   set_limits(out, parts);
   set_linux(out, in);
   set_places(out, in);

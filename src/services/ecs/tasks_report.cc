@@ -38,6 +38,7 @@ std::string_view code_of(container::TaskReport::StopCode code) {
   using Code = container::TaskReport::StopCode;
   if (code == Code::kTaskFailedToStart) return "TaskFailedToStart";
   if (code == Code::kStopRequested) return "UserInitiated";
+  if (code == Code::kTerminationNotice) return "TerminationNotice";
   return "EssentialContainerExited";
 }
 
@@ -145,7 +146,7 @@ event::Run run_of(const TaskRecord& record) {
   run.memory_mb = record.memory_mb;
   run.trace_id = record.cause.trace_id;
   run.reason = task.stopped_reason.value_or("");
-  bool failed = task.stop_code == "TaskFailedToStart";
+  bool failed = task.stop_code == "TaskFailedToStart" || task.stop_code == "TerminationNotice";
   for (const auto& container : task.containers.value_or(std::vector<shape::Container>())) {
     if (run.image_digest.empty()) run.image_digest = container.image_digest.value_or("");
     if (std::ranges::find(record.essential, container.name) == record.essential.end()) continue;

@@ -328,9 +328,14 @@ Task<Result<void>> Tasks::try_launch(LivePtr live) {
     CO_TRY(Variables variables, co_await environment_of(kernel.objects, parts, given));
     environments.push_back(std::move(variables));
   }
+  auto spec = spec_of(live->record, definition->shape, std::move(environments));
+  for (size_t i = 0; i < spec.containers.size(); ++i) {
+    CO_TRY(spec.containers[i].registry_credentials,
+           co_await registry_credentials_of(kernel.objects,
+                                            &definition->shape.container_definitions->at(i)));
+  }
   if (!find_live(live->record.id) || live->record.stop_wanted()) co_return ok();
-  co_return co_await context_.config.runner->run(
-      spec_of(live->record, definition->shape, std::move(environments)));
+  co_return co_await context_.config.runner->run(std::move(spec));
 }
 
 Task<void> Tasks::launch(std::string id) {

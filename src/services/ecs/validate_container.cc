@@ -148,11 +148,12 @@ Result<void> check_numbers(const shape::ContainerDefinition& c) {
 }  // namespace
 
 Result<void> refuse_unsupported(const shape::ContainerDefinition& c) {
-  if (c.repository_credentials) return not_supported("repositoryCredentials");
+  if (c.repository_credentials &&
+      !c.repository_credentials->credentials_parameter.starts_with("arn:aws:s3:::")) {
+    return not_supported("repositoryCredentials that are not an object of the lake");
+  }
   if (is_given(c.links)) return not_supported("links");
-  if (c.hostname) return not_supported("hostname");
   if (c.disable_networking.value_or(false)) return not_supported("disableNetworking");
-  if (c.privileged.value_or(false)) return not_supported("privileged");
   if (is_given(c.dns_servers)) return not_supported("dnsServers");
   if (is_given(c.dns_search_domains)) return not_supported("dnsSearchDomains");
   if (is_given(c.docker_security_options)) return not_supported("dockerSecurityOptions");

@@ -115,7 +115,8 @@ void PlanCommand::add_to(CLI::App* plan, CLI::App* apply) {
   plan->add_option("--days", days_, "Days that are simulated")
       ->check(CLI::Range(1, 366))
       ->default_str("31");
-  plan->add_flag("--markdown", markdown_, "For the text of a pull request");
+  auto* markdown = plan->add_flag("--markdown", markdown_, "For the text of a pull request");
+  plan->add_flag("--json", json_, "For programs, with every run")->excludes(markdown);
 }
 
 Result<int> PlanCommand::run(const ServerAddress& address) const {
@@ -144,6 +145,7 @@ Result<int> PlanCommand::run(const ServerAddress& address) const {
   TRY(auto before, definition::forecast(schedules.before, loads, from, to));
   Machine machine = machine_of(calls);
   auto format = markdown_ ? definition::Format::kMarkdown : definition::Format::kText;
+  if (json_) format = definition::Format::kJson;
   fmt::print("{}", definition::format_report({plan, schedules.after, before, after, from, to,
                                               machine.cpu_units, machine.memory_mb},
                                              format));

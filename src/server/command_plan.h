@@ -27,6 +27,7 @@ class PlanCommand {
   std::string from_ = "now";
   uint32_t days_ = 31;
   bool markdown_ = false;
+  bool json_ = false;
   bool prune_ = false;
 };
 

@@ -270,6 +270,10 @@ TEST_F(PlanTest, TheReportIsReadable) {
   EXPECT_THAT(text, HasSubstr("CPU: 2048 units at 2026-11-01T18:00Z (before: 0), the machine has "
                               "1024: runs will wait"));
   EXPECT_THAT(format_report(report, Format::kMarkdown), HasSubstr("- + queue `a`: Orders\n"));
+  json::value data = json::parse(format_report(report, Format::kJson));
+  EXPECT_EQ(data.at("changes").at(0).at("action"), "create");
+  EXPECT_EQ(data.at("schedules").at(0).at("runs").at(1), "2026-11-02T18:00:00.000Z");
+  EXPECT_EQ(data.at("peak").at("cpu").at("value"), 2048);
 }
 
 }  // namespace

@@ -195,6 +195,61 @@ void write_load(Writer& out, const Report& report) {
   }
 }
 
+json::object json_of(const Change& change) {
+  json::object fields;
+  for (const FieldChange& field : change.fields) {
+    fields[field.name] = json::object{{"before", field.before}, {"after", field.after}};
+  }
+  return {{"action", verb(change.action)},
+          {"kind", kind_name(change.resource.kind)},
+          {"name", change.resource.name},
+          {"fields", std::move(fields)}};
+}
+
+json::object json_of(const Planned& planned, const Forecast& forecast) {
+  json::array runs;
+  if (auto found = forecast.runs.find(planned.schedule); found != forecast.runs.end()) {
+    for (TimePoint at : found->second) runs.emplace_back(format_iso8601(at));
+  }
+  return {{"name", planned.schedule},
+          {"target", planned.target},
+          {"expression", planned.expression},
+          {"timezone", planned.zone},
+          {"runs", std::move(runs)}};
+}
+
+std::string format_json(const Report& report) {
+  json::array changes, schedules, overlaps, clock_changes;
+  for (const Change& change : report.plan.changes) changes.push_back(json_of(change));
+  for (const Planned& planned : report.schedules)
+    schedules.push_back(json_of(planned, report.after));
+  for (const Overlap& overlap : report.after.overlaps) {
+    overlaps.push_back(json::object{{"schedule", overlap.schedule},
+                                    {"times", overlap.times},
+                                    {"first", format_iso8601(overlap.at)}});
+  }
+  for (const ClockChange& change : report.after.clock_changes) {
+    clock_changes.push_back(json::object{{"schedule", change.schedule},
+                                         {"timezone", change.zone},
+                                         {"at", format_iso8601(change.at)},
+                                         {"effect", change.what}});
+  }
+  auto peak = [](const Peak& peak) {
+    return json::object{{"value", peak.value}, {"at", format_iso8601(peak.at)}};
+  };
+  json::object out{
+      {"name", report.plan.name},
+      {"from", format_iso8601(report.from)},
+      {"to", format_iso8601(report.to)},
+      {"changes", std::move(changes)},
+      {"schedules", std::move(schedules)},
+      {"overlaps", std::move(overlaps)},
+      {"clockChanges", std::move(clock_changes)},
+      {"peak", {{"cpu", peak(report.after.cpu_units)}, {"memory", peak(report.after.memory_mb)}}},
+      {"cut", report.after.cut}};
+  return json::serialize(out) + "\n";
+}
+
 }  // namespace
 
 std::string describe(const Change& change) {
@@ -203,6 +258,7 @@ std::string describe(const Change& change) {
 }
 
 std::string format_report(const Report& report, Format format) {
+  if (format == Format::kJson) return format_json(report);
   Writer out(format);
   out.heading(fmt::format("Plan for {}", report.plan.name));
   if (report.plan.empty()) out.line("Nothing to change.");

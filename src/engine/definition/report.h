@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans and forecasts for a person: as text for a terminal, or as Markdown for a pull request.
+// Plans and forecasts for a person: as text for a terminal, or as Markdown for a pull request; and
+// as JSON for programs, with every run.
 #pragma once
 
 #include "engine/definition/forecast.h"
@@ -7,7 +8,7 @@
 
 namespace suiro::definition {
 
-enum class Format { kText, kMarkdown };
+enum class Format { kText, kMarkdown, kJson };
 
 struct Report {
   const Plan& plan;

@@ -11,8 +11,8 @@ build=(clang-19 lld-19 llvm-19 ccache cmake ninja-build pkg-config python3 libro
   libarchive-dev libcurl4-openssl-dev libssl-dev libcli11-dev libtomlplusplus-dev libexpat1-dev
   zlib1g-dev libnghttp2-dev libsnappy-dev libgtest-dev libgmock-dev libbenchmark-dev
   libyaml-cpp-dev)
-run=("${build[@]}" bubblewrap python3-boto3)
-test=("${run[@]}" python3-pytest awscli git curl)
+run=("${build[@]}" bubblewrap python3-boto3 runc e2fsprogs)
+test=("${run[@]}" busybox-static python3-pytest awscli git curl)
 bench=("${test[@]}" redis-server nats-server rabbitmq-server librabbitmq-dev libhiredis-dev
   beanstalkd nginx-light)
 

@@ -54,30 +54,6 @@ uint64_t value_of(std::string_view text, std::string_view key) {
   return 0;
 }
 
-struct Mount {
-  std::string root;  // the part of the hierarchy that is mounted
-  std::string point;
-  int version = 0;
-  std::vector<std::string> controllers;
-};
-
-std::vector<Mount> parse_mounts(const std::string& text) {
-  std::vector<Mount> mounts;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    size_t dash = line.find(" - ");
-    if (dash == std::string::npos) continue;
-    auto left = words(std::string_view(line).substr(0, dash), ' ');
-    auto right = words(std::string_view(line).substr(dash + 3), ' ');
-    if (left.size() < 5 || right.size() < 3) continue;
-    if (right[0] != "cgroup" && right[0] != "cgroup2") continue;
-    Mount mount{left[3], left[4], right[0] == "cgroup2" ? 2 : 1, {}};
-    if (mount.version == 1) mount.controllers = words(right[2], ',');
-    mounts.push_back(std::move(mount));
-  }
-  return mounts;
-}
-
 // This process's group in the hierarchy of `controller` ("" for version 2), as /proc/self/cgroup
 // has it.
 std::string own_path(const std::string& text, std::string_view controller) {
@@ -98,7 +74,7 @@ constexpr std::string_view kServerGroup = "/suiro-server";
 
 // The directories in which this server's own may be made: its own group, then the root of the
 // mount.
-std::vector<std::string> candidates(const Mount& mount, const std::string& own) {
+std::vector<std::string> candidates(const CgroupMount& mount, const std::string& own) {
   std::string below =
       own.ends_with(kServerGroup) ? own.substr(0, own.size() - kServerGroup.size()) + "/" : own;
   if (below.size() > 1 && below.ends_with('/')) below.pop_back();
@@ -208,7 +184,7 @@ Result<std::vector<std::string>> prepare_version_2(const std::string& place, boo
 
 // First a place where all controllers that version 1 does not have can be used, then one where some
 // can: a session's own group often lacks the cpu controller that the root has.
-void open_version_2(const Mount& mount, const std::string& own, const std::string& instance,
+void open_version_2(const CgroupMount& mount, const std::string& own, const std::string& instance,
                     Controllers& controllers) {
   std::vector<std::string> wanted;
   bool missing = false;
@@ -247,7 +223,7 @@ void open_version_2(const Mount& mount, const std::string& own, const std::strin
   }
 }
 
-void open_version_1(const Mount& mount, const std::string& own, const std::string& instance,
+void open_version_1(const CgroupMount& mount, const std::string& own, const std::string& instance,
                     size_t resource, Controllers& controllers) {
   for (const auto& place : candidates(mount, own)) {
     std::string directory = fmt::format("{}/suiro-{}", place, instance);
@@ -261,6 +237,25 @@ void open_version_1(const Mount& mount, const std::string& own, const std::strin
 }
 
 }  // namespace
+
+// --- mounts ---
+
+std::vector<CgroupMount> parse_cgroup_mounts(const std::string& text) {
+  std::vector<CgroupMount> mounts;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    size_t dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    auto left = words(std::string_view(line).substr(0, dash), ' ');
+    auto right = words(std::string_view(line).substr(dash + 3), ' ');
+    if (left.size() < 5 || right.size() < 3) continue;
+    if (right[0] != "cgroup" && right[0] != "cgroup2") continue;
+    CgroupMount mount{left[3], left[4], right[0] == "cgroup2" ? 2 : 1, {}};
+    if (mount.version == 1) mount.controllers = words(right[2], ',');
+    mounts.push_back(std::move(mount));
+  }
+  return mounts;
+}
 
 // --- Cgroup ---
 
@@ -379,7 +374,7 @@ CgroupTree CgroupTree::open(const std::string& instance, const CgroupSources& so
   auto mountinfo = read_small_file(sources.mountinfo);
   auto self = read_small_file(sources.self);
   if (!mountinfo || !self) return tree;
-  auto mounts = parse_mounts(*mountinfo);
+  auto mounts = parse_cgroup_mounts(*mountinfo);
   for (const auto& mount : mounts) {
     // A predecessor may have run in another place than this one will.
     auto known = std::ranges::find_first_of(mount.controllers, kResourceNames);

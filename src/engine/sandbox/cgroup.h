@@ -79,6 +79,15 @@ class Cgroup {
   std::string name_;
 };
 
+// A hierarchy as /proc/self/mountinfo shows it.
+struct CgroupMount {
+  std::string root;  // the part of the hierarchy that is mounted
+  std::string point;
+  int version = 0;
+  std::vector<std::string> controllers;  // of version 1
+};
+std::vector<CgroupMount> parse_cgroup_mounts(const std::string& mountinfo);
+
 // Where the kernel shows its hierarchies; tests give others.
 struct CgroupSources {
   std::string mountinfo = "/proc/self/mountinfo";

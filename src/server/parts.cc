@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "server/registry_mount.h"
 #include "services/sts/service.h"
 
 namespace suiro::server {
@@ -38,6 +39,10 @@ kinesis::Config kinesis_config(const Settings& settings) {
   if (settings.kinesis_limits == "aws") config.limits = kinesis::Limits::kAws;
   config.encrypted_at_rest = settings.encryption;
   return config;
+}
+
+ecr::Config ecr_config(const Settings& settings) {
+  return {settings.auth == Auth::kOn ? ecr::Authentication::kOn : ecr::Authentication::kOff};
 }
 
 std::string socket_name(std::string_view address, uint16_t port) {
@@ -104,6 +109,8 @@ App::Parts::Parts(const Options& o)
       kinesis_target(kinesis.sink()),
       firehose_target(firehose.sink()),
       analytics(o.kernel, analytics_config(o.settings.analytics)),
+      ecr(o.kernel, ecr_config(o.settings)),
+      images({.directory = (o.settings.data / "images").string()}, o.shards, o.clock),
       relay(o.kernel, o.settings.relays),
       ecs(o.kernel, ecs_config(o)),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
@@ -192,6 +199,9 @@ void App::Parts::wire() {
   firehose.add_operations(registry);
   events.add_operations(registry);
   analytics.add_operations(registry);
+  ecr.add_operations(registry);
+  images.add_source(ecr.source());
+  mount_registry(front_end, ecr.distribution());
   ecs.add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
@@ -275,6 +285,8 @@ Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await firehose.start());
   CO_TRY_VOID(co_await events.start());
   CO_TRY_VOID(co_await analytics.start());
+  CO_TRY_VOID(co_await ecr.start());
+  CO_TRY_VOID(co_await images.start());
   CO_TRY_VOID(co_await ecs.start());
   co_return co_await relay.start();
 }
@@ -296,6 +308,8 @@ void App::Parts::report_protections() const {
 Task<void> App::Parts::stop_services() {
   co_await relay.stop();
   co_await ecs.stop();
+  co_await images.stop();
+  co_await ecr.stop();
   co_await analytics.stop();
   co_await events.stop();
   co_await firehose.close();

@@ -3,6 +3,7 @@
 // order of construction; the wiring is in parts.cc alone.
 #pragma once
 
+#include "engine/image/cache.h"
 #include "engine/sandbox/sandbox.h"
 #include "kernel/event/sink_target.h"
 #include "protocol/aws/front_end.h"
@@ -13,6 +14,7 @@
 #include "server/identities.h"
 #include "server/own_service.h"
 #include "services/analytics/service.h"
+#include "services/ecr/service.h"
 #include "services/ecs/service.h"
 #include "services/events/service.h"
 #include "services/firehose/service.h"
@@ -59,6 +61,8 @@ struct App::Parts {
   event::SinkTarget kinesis_target;
   event::SinkTarget firehose_target;
   analytics::Service analytics;
+  ecr::Service ecr;
+  image::Cache images;
   relay::Service relay;
   ecs::Service ecs;
   OwnService own;

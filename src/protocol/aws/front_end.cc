@@ -17,13 +17,16 @@ namespace {
 
 constexpr uint64_t kMiB = 1024 * 1024;
 // Whole bodies. A batch of SQS is 1 MiB of text that may be escaped many times over; CreateFunction
-// holds a zip file of 50 MB in base64, PutRecords 10 MiB of records.
+// holds a zip file of 50 MB in base64, PutRecords 10 MiB of records, UploadLayerPart 20 MiB in
+// base64.
 constexpr uint64_t kWholeBytesMax = 8 * kMiB;
 constexpr uint64_t kWholeKinesisBytesMax = 16 * kMiB;
+constexpr uint64_t kWholeEcrBytesMax = 28 * kMiB;
 constexpr uint64_t kWholeLambdaBytesMax = 70'167'211;
 
 uint64_t whole_bytes_max(const shapes::ServiceModel& service) {
   if (service.id == "lambda") return kWholeLambdaBytesMax;
+  if (service.id == "ecr") return kWholeEcrBytesMax;
   return service.id == "kinesis" ? kWholeKinesisBytesMax : kWholeBytesMax;
 }
 
@@ -81,6 +84,9 @@ FrontEnd::~FrontEnd() = default;
 void FrontEnd::mount(std::string prefix, Mount mount) {
   mounts_.emplace_back(std::move(prefix), std::move(mount));
 }
+void FrontEnd::mount_where(Claim claim, Mount mount) {
+  claims_.emplace_back(std::move(claim), std::move(mount));
+}
 void FrontEnd::observe(Observer observer) {
   observers_.push_back(std::move(observer));
 }
@@ -92,6 +98,8 @@ Task<http::Response> FrontEnd::handle(http::Request request) {
   for (const auto& [prefix, mount] : mounts_)
     if (request.path == prefix || request.path.starts_with(prefix + '/'))
       co_return co_await mount(std::move(request));
+  for (const auto& [claim, mount] : claims_)
+    if (claim(request)) co_return co_await mount(std::move(request));
   Work work(std::move(request));
   begin(work);
   auto served = co_await serve(work);

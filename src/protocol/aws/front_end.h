@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // FrontEnd: the life of an AWS request between socket and service.
 //
-//   mount?  -> its handler
+//   mount, claim? -> its handler
 //   service -> proof of the caller -> [body] -> operation -> input -> handler -> output | error
 //
 // Place: the http::Handler of the server; `server` wires it to a Registry, a CredentialSource and
@@ -94,6 +94,9 @@ class FrontEnd final : public http::Handler {
   // Requests whose path is `prefix` or lies below it go to `mount`, unauthenticated.
   // "/_suiro/health".
   void mount(std::string prefix, Mount mount);
+  // The same for requests that `claim` says are the mount's; asked behind the prefixes.
+  using Claim = std::function<bool(const http::Request&)>;
+  void mount_where(Claim claim, Mount mount);
   void observe(Observer observer);
   void set_cors(CorsPolicy policy);
 
@@ -127,6 +130,7 @@ class FrontEnd final : public http::Handler {
   const FrontEndConfig config_;
   Router router_;
   std::vector<std::pair<std::string, Mount>> mounts_;
+  std::vector<std::pair<Claim, Mount>> claims_;
   std::vector<Observer> observers_;
   CorsPolicy cors_;
   std::vector<SigningKeys> keys_;  // one a shard

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries requests of the OCI distribution API between the HTTP server and the registry (services
+// know no HTTP). Thread: the request's shard.
+#pragma once
+
+#include "protocol/aws/front_end.h"
+#include "services/ecr/distribution.h"
+
+namespace suiro::server {
+
+// Before the first request. `distribution` outlives the front end's last request.
+void mount_registry(aws::FrontEnd& front_end, ecr::Distribution& distribution);
+
+}  // namespace suiro::server

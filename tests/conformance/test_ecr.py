@@ -1,0 +1,605 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry with boto3, aws, skopeo, podman and buildah, and its HTTP API byte for byte."""
+import base64
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+from oci_image import (DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Image, busybox_image, digest_of,
+                       tar_of)
+
+ACCOUNT = "000000000000"
+COMMAND_SECONDS_MAX = 120
+
+
+def needs(*programs):
+    missing = [name for name in programs if shutil.which(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+def code_of(error):
+    return error.value.response["Error"]["Code"]
+
+
+@pytest.fixture()
+def ecr(suiro):
+    return suiro.client("ecr")
+
+
+@pytest.fixture()
+def repository(ecr, name):
+    ecr.create_repository(repositoryName=name)
+    yield name
+    try:
+        ecr.delete_repository(repositoryName=name, force=True)
+    except ecr.exceptions.RepositoryNotFoundException:
+        pass
+
+
+def password(suiro):
+    token = suiro.client("ecr").get_authorization_token()["authorizationData"][0]
+    user, _, text = base64.b64decode(token["authorizationToken"]).decode().partition(":")
+    assert user == "AWS"
+    return text
+
+
+class Registry:
+    """The registry API with nothing between."""
+
+    def __init__(self, suiro, proof=None):
+        self.endpoint = suiro.endpoint
+        pair = base64.b64encode(b"AWS:" + (proof or password(suiro)).encode()).decode()
+        self.authorization = "Basic " + pair
+
+    def __call__(self, method, path, body=None, headers=None, anonymous=False):
+        request = urllib.request.Request(self.endpoint + path, data=body, method=method,
+                                         headers=headers or {})
+        if not anonymous:
+            request.add_header("Authorization", self.authorization)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, dict(answer.headers.items()), answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers.items()), error.read()
+
+    def push_blob(self, repository, blob):
+        status, headers, _ = self("POST", f"/v2/{repository}/blobs/uploads/")
+        assert status == 202
+        status, headers, body = self("PUT", f"{headers['location']}?digest={digest_of(blob)}", blob)
+        assert status == 201, body
+        return headers
+
+    def push(self, repository, image, reference):
+        for blob in image.blobs.values():
+            self.push_blob(repository, blob)
+        return self("PUT", f"/v2/{repository}/manifests/{reference}", image.manifest,
+                    {"Content-Type": image.media_type})
+
+
+@pytest.fixture()
+def registry(suiro):
+    return Registry(suiro)
+
+
+def small_image(text, **options):
+    return Image([tar_of({"file": text.encode()})], **options)
+
+
+# --- Repositories
+
+
+def test_repository_life(ecr, suiro, name):
+    made = ecr.create_repository(repositoryName=f"{name}/app", imageTagMutability="IMMUTABLE",
+                                 imageScanningConfiguration={"scanOnPush": False},
+                                 tags=[{"Key": "team", "Value": "batch"}])["repository"]
+    region = suiro.env["AWS_DEFAULT_REGION"]
+    assert made["repositoryArn"] == f"arn:aws:ecr:{region}:{ACCOUNT}:repository/{name}/app"
+    assert made["registryId"] == ACCOUNT
+    assert made["repositoryUri"] == f"{suiro.endpoint.split('//')[1]}/{name}/app"
+    assert made["imageTagMutability"] == "IMMUTABLE"
+    assert made["imageScanningConfiguration"] == {"scanOnPush": False}
+    assert made["encryptionConfiguration"] == {"encryptionType": "AES256"}
+    assert ecr.describe_repositories(repositoryNames=[f"{name}/app"])["repositories"] == [made]
+    with pytest.raises(ClientError) as error:
+        ecr.create_repository(repositoryName=f"{name}/app")
+    assert code_of(error) == "RepositoryAlreadyExistsException"
+    assert ecr.list_tags_for_resource(resourceArn=made["repositoryArn"])["tags"] == [
+        {"Key": "team", "Value": "batch"}]
+    ecr.tag_resource(resourceArn=made["repositoryArn"], tags=[{"Key": "a", "Value": "b"}])
+    ecr.untag_resource(resourceArn=made["repositoryArn"], tagKeys=["team"])
+    assert ecr.list_tags_for_resource(resourceArn=made["repositoryArn"])["tags"] == [
+        {"Key": "a", "Value": "b"}]
+    ecr.put_image_tag_mutability(repositoryName=f"{name}/app", imageTagMutability="MUTABLE")
+    ecr.delete_repository(repositoryName=f"{name}/app")
+    with pytest.raises(ClientError) as error:
+        ecr.describe_repositories(repositoryNames=[f"{name}/app"])
+    assert code_of(error) == "RepositoryNotFoundException"
+    assert error.value.response["Error"]["Message"] == (
+        f"The repository with name '{name}/app' does not exist in the registry with id "
+        f"'{ACCOUNT}'")
+
+
+def test_what_is_not_there_is_refused(ecr, name):
+    for options in ({"imageScanningConfiguration": {"scanOnPush": True}},
+                    {"encryptionConfiguration": {"encryptionType": "KMS"}}):
+        with pytest.raises(ClientError) as error:
+            ecr.create_repository(repositoryName=name, **options)
+        assert code_of(error) == "NotImplemented"
+    with pytest.raises(ClientError) as error:
+        ecr.create_pull_through_cache_rule(ecrRepositoryPrefix="quay",
+                                             upstreamRegistryUrl="quay.io")
+    assert code_of(error) == "NotImplemented"
+    with pytest.raises(ClientError) as error:
+        ecr.create_repository(repositoryName="Upper")
+    assert code_of(error) == "InvalidParameterException"
+
+
+def test_repositories_in_pages(ecr, name):
+    names = [f"{name}/{i}" for i in range(5)]
+    for one in names:
+        ecr.create_repository(repositoryName=one)
+    pages = list(ecr.get_paginator("describe_repositories").paginate(
+        PaginationConfig={"PageSize": 2}))
+    found = [row["repositoryName"] for page in pages for row in page["repositories"]]
+    assert [one for one in found if one in names] == names
+    assert all(len(page["repositories"]) <= 2 for page in pages)
+
+
+def test_policies(ecr, repository):
+    with pytest.raises(ClientError) as error:
+        ecr.get_repository_policy(repositoryName=repository)
+    assert code_of(error) == "RepositoryPolicyNotFoundException"
+    text = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}]})
+    ecr.set_repository_policy(repositoryName=repository, policyText=text)
+    assert ecr.get_repository_policy(repositoryName=repository)["policyText"] == text
+    assert ecr.delete_repository_policy(repositoryName=repository)["policyText"] == text
+    with pytest.raises(ClientError) as error:
+        ecr.set_repository_policy(repositoryName=repository, policyText="{}")
+    assert code_of(error) == "InvalidParameterException"
+
+
+def test_registry(ecr):
+    answer = ecr.describe_registry()
+    assert answer["registryId"] == ACCOUNT
+    assert answer["replicationConfiguration"] == {"rules": []}
+
+
+# --- Images through the API of AWS
+
+
+def push_with_api(ecr, repository, image, tag):
+    for digest, blob in image.blobs.items():
+        upload = ecr.initiate_layer_upload(repositoryName=repository)
+        half = len(blob) // 2
+        for first, part in ((0, blob[:half]), (half, blob[half:])):
+            answer = ecr.upload_layer_part(
+                repositoryName=repository, uploadId=upload["uploadId"], partFirstByte=first,
+                partLastByte=first + len(part) - 1, layerPartBlob=part)
+            assert answer["lastByteReceived"] == first + len(part) - 1
+        done = ecr.complete_layer_upload(repositoryName=repository, uploadId=upload["uploadId"],
+                                         layerDigests=[digest])
+        assert done["layerDigest"] == digest
+    return ecr.put_image(repositoryName=repository, imageManifest=image.manifest.decode(),
+                         imageTag=tag)
+
+
+def test_push_and_pull_with_the_api(ecr, repository):
+    image = small_image(repository, docker=True)
+    made = push_with_api(ecr, repository, image, "v1")["image"]
+    assert made["imageId"] == {"imageDigest": image.digest, "imageTag": "v1"}
+    availability = ecr.batch_check_layer_availability(
+        repositoryName=repository, layerDigests=[image.layers[0]["digest"], "sha256:" + "0" * 64])
+    assert [layer["layerAvailability"] for layer in availability["layers"]] == [
+        "AVAILABLE", "UNAVAILABLE"]
+    got = ecr.batch_get_image(repositoryName=repository, imageIds=[
+        {"imageTag": "v1"}, {"imageTag": "none"}, {}])
+    assert got["images"][0]["imageManifest"].encode() == image.manifest
+    assert got["images"][0]["imageManifestMediaType"] == DOCKER_MANIFEST
+    assert [one["failureCode"] for one in got["failures"]] == ["ImageNotFound",
+                                                             "MissingDigestAndTag"]
+    url = ecr.get_download_url_for_layer(repositoryName=repository,
+                                         layerDigest=image.layers[0]["digest"])["downloadUrl"]
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        assert answer.read() == image.blobs[image.layers[0]["digest"]]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url[:-1] + ("0" if url[-1] != "0" else "1"), timeout=30)
+    assert refused.value.code == 401
+    detail = ecr.describe_images(repositoryName=repository)["imageDetails"]
+    assert [(row["imageDigest"], row["imageTags"], row["imageSizeInBytes"]) for row in detail] == [
+        (image.digest, ["v1"], image.layers[0]["size"])]
+    with pytest.raises(ClientError) as error:
+        ecr.put_image(repositoryName=repository, imageManifest=image.manifest.decode(),
+                      imageTag="v1")
+    assert code_of(error) == "ImageAlreadyExistsException"
+    with pytest.raises(ClientError) as error:
+        ecr.delete_repository(repositoryName=repository)
+    assert code_of(error) == "RepositoryNotEmptyException"
+
+
+def test_parts_must_follow_each_other(ecr, repository):
+    upload = ecr.initiate_layer_upload(repositoryName=repository)["uploadId"]
+    ecr.upload_layer_part(repositoryName=repository, uploadId=upload, partFirstByte=0,
+                          partLastByte=2, layerPartBlob=b"abc")
+    with pytest.raises(ClientError) as error:
+        ecr.upload_layer_part(repositoryName=repository, uploadId=upload, partFirstByte=5,
+                              partLastByte=7, layerPartBlob=b"xyz")
+    assert code_of(error) == "InvalidLayerPartException"
+    with pytest.raises(ClientError) as error:
+        ecr.complete_layer_upload(repositoryName=repository, uploadId=upload,
+                                  layerDigests=["sha256:" + "0" * 64])
+    assert code_of(error) == "InvalidLayerException"
+    with pytest.raises(ClientError) as error:
+        ecr.complete_layer_upload(repositoryName=repository, uploadId=upload,
+                                  layerDigests=[digest_of(b"abc")])
+    assert code_of(error) == "UploadNotFoundException"
+
+
+def test_tags_move_or_stay(ecr, registry, repository):
+    first, second = small_image("first"), small_image("second")
+    registry.push(repository, first, "latest")
+    registry.push(repository, second, "latest")
+    tags = {row["imageDigest"]: row.get("imageTags") for row in
+            ecr.describe_images(repositoryName=repository)["imageDetails"]}
+    assert tags == {first.digest: None, second.digest: ["latest"]}
+    ecr.put_image_tag_mutability(repositoryName=repository, imageTagMutability="IMMUTABLE")
+    status, _, body = registry.push(repository, first, "latest")
+    assert status == 400
+    assert json.loads(body)["errors"][0]["code"] == "TAG_INVALID"
+    with pytest.raises(ClientError) as error:
+        ecr.put_image(repositoryName=repository, imageManifest=first.manifest.decode(),
+                      imageTag="latest")
+    assert code_of(error) == "ImageTagAlreadyExistsException"
+    ecr.put_image_tag_mutability(repositoryName=repository, imageTagMutability="MUTABLE")
+    assert registry.push(repository, first, "latest")[0] == 201
+
+
+def test_deletion_of_images(ecr, registry, repository):
+    image = small_image("deleted")
+    registry.push(repository, image, "a")
+    registry.push(repository, image, "b")
+    gone = ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": "a"}])
+    assert gone["imageIds"] == [{"imageDigest": image.digest, "imageTag": "a"}]
+    assert ecr.list_images(repositoryName=repository)["imageIds"] == [
+        {"imageDigest": image.digest, "imageTag": "b"}]
+    gone = ecr.batch_delete_image(repositoryName=repository, imageIds=[
+        {"imageTag": "b"}, {"imageTag": "b"}, {"imageDigest": "sha1:00"}])
+    assert [one["failureCode"] for one in gone["failures"]] == ["ImageNotFound",
+                                                              "InvalidImageDigest"]
+    assert ecr.list_images(repositoryName=repository)["imageIds"] == []
+
+
+def test_lists_in_pages(ecr, registry, repository):
+    expected = set()
+    for i in range(3):
+        image = small_image(f"page {i}")
+        for tag in (f"{i}-a", f"{i}-b"):
+            registry.push(repository, image, tag)
+            expected.add((image.digest, tag))
+    pages = list(ecr.get_paginator("list_images").paginate(
+        repositoryName=repository, PaginationConfig={"PageSize": 1}))
+    rows = [(row["imageDigest"], row["imageTag"]) for page in pages for row in page["imageIds"]]
+    assert len(rows) == len(expected) and set(rows) == expected
+    details = list(ecr.get_paginator("describe_images").paginate(
+        repositoryName=repository, PaginationConfig={"PageSize": 2}))
+    assert sum(len(page["imageDetails"]) for page in details) == 3
+
+
+# --- Lifecycle
+
+
+def lifecycle(*rules):
+    return json.dumps({"rules": [
+        {"rulePriority": i + 1, "description": "a rule of the test", "action": {"type": "expire"},
+         "selection": selection} for i, selection in enumerate(rules)]})
+
+
+def test_lifecycle_preview_and_policy(ecr, registry, repository):
+    images = [small_image(f"life {i}") for i in range(4)]
+    for i, image in enumerate(images):
+        registry.push(repository, image, f"v{i}")
+    text = lifecycle({"tagStatus": "tagged", "tagPrefixList": ["v"],
+                      "countType": "imageCountMoreThan", "countNumber": 1})
+    ecr.start_lifecycle_policy_preview(repositoryName=repository, lifecyclePolicyText=text)
+    preview = ecr.get_lifecycle_policy_preview(repositoryName=repository)
+    assert preview["status"] == "COMPLETE"
+    assert preview["summary"]["expiringImageTotalCount"] == 3
+    assert {tag for row in preview["previewResults"] for tag in row["imageTags"]} == {
+        "v0", "v1", "v2"}
+    ecr.put_lifecycle_policy(repositoryName=repository, lifecyclePolicyText=text)
+    waiter = iter(range(300))
+    while len(ecr.list_images(repositoryName=repository)["imageIds"]) > 1:
+        assert next(waiter, None) is not None, "the policy removes nothing"
+    assert ecr.list_images(repositoryName=repository)["imageIds"] == [
+        {"imageDigest": images[3].digest, "imageTag": "v3"}]
+    assert ecr.get_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"] == text
+    assert ecr.delete_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"] == text
+    with pytest.raises(ClientError) as error:
+        ecr.get_lifecycle_policy(repositoryName=repository)
+    assert code_of(error) == "LifecyclePolicyNotFoundException"
+
+
+def test_lifecycle_refusals(ecr, repository):
+    for selection in ({"tagStatus": "tagged", "countType": "imageCountMoreThan", "countNumber": 1},
+                      {"tagStatus": "any", "countType": "sinceImagePushed", "countNumber": 1},
+                      {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 0}):
+        with pytest.raises(ClientError) as error:
+            ecr.put_lifecycle_policy(repositoryName=repository,
+                                     lifecyclePolicyText=lifecycle(selection))
+        assert code_of(error) == "InvalidParameterException"
+
+
+# --- The registry API
+
+
+def test_registry_asks_who_calls(suiro, registry, repository):
+    status, headers, body = registry("GET", "/v2/", anonymous=True)
+    assert status == 401
+    assert headers["www-authenticate"].startswith("Basic realm=")
+    assert json.loads(body)["errors"][0]["code"] == "UNAUTHORIZED"
+    assert Registry(suiro, "wrong")("GET", "/v2/")[0] == 401
+    changed = password(suiro)
+    assert Registry(suiro, "9" + changed[1:])("GET", "/v2/")[0] == 401
+    status, headers, _ = registry("GET", "/v2/")
+    assert status == 200
+    assert headers["docker-distribution-api-version"] == "registry/2.0"
+    assert registry("GET", f"/v2/{repository}/tags/list", anonymous=True)[0] == 401
+
+
+def test_uploads_in_chunks(registry, repository):
+    blob = os.urandom(3 << 20)
+    status, headers, _ = registry("POST", f"/v2/{repository}/blobs/uploads/")
+    assert status == 202
+    location = headers["location"]
+    for first in range(0, len(blob), 1 << 20):
+        part = blob[first:first + (1 << 20)]
+        status, headers, _ = registry("PATCH", location, part, {
+            "Content-Range": f"{first}-{first + len(part) - 1}",
+            "Content-Type": "application/octet-stream"})
+        assert status == 202
+        assert headers["range"] == f"0-{first + len(part) - 1}"
+    assert registry("PATCH", location, b"x", {"Content-Range": "7-7"})[0] == 416
+    status, headers, _ = registry("GET", location)
+    assert (status, headers["range"]) == (204, f"0-{len(blob) - 1}")
+    status, headers, _ = registry("PUT", f"{location}?digest={digest_of(blob)}")
+    assert status == 201
+    assert headers["docker-content-digest"] == digest_of(blob)
+    path = f"/v2/{repository}/blobs/{digest_of(blob)}"
+    assert registry("GET", path)[2] == blob
+    status, headers, body = registry("GET", path, headers={"Range": "bytes=100-199"})
+    assert (status, body) == (206, blob[100:200])
+    assert headers["content-range"] == f"bytes 100-199/{len(blob)}"
+    assert registry("GET", path, headers={"Range": f"bytes={len(blob)}-"})[0] == 416
+    status, headers, _ = registry("HEAD", path)
+    assert (status, int(headers["content-length"])) == (200, len(blob))
+
+
+def test_upload_of_other_bytes(registry, repository):
+    status, headers, _ = registry("POST", f"/v2/{repository}/blobs/uploads/")
+    status, _, body = registry("PUT", f"{headers['location']}?digest={digest_of(b'other')}",
+                               b"bytes")
+    assert status == 400
+    assert json.loads(body)["errors"][0]["code"] == "DIGEST_INVALID"
+    status, _, body = registry("PATCH", headers["location"], b"x")
+    assert status == 404
+    assert json.loads(body)["errors"][0]["code"] == "BLOB_UPLOAD_UNKNOWN"
+    assert registry("HEAD", f"/v2/{repository}/blobs/{digest_of(b'other')}")[0] == 404
+    status, headers, _ = registry("POST", f"/v2/{repository}/blobs/uploads/?digest="
+                                  + digest_of(b"at once"), b"at once")
+    assert status == 201
+
+
+def test_mount_from_another_repository(ecr, registry, repository):
+    ecr.create_repository(repositoryName=repository + "/other")
+    registry.push_blob(repository, b"mounted")
+    digest = digest_of(b"mounted")
+    target = f"/v2/{repository}/other/blobs"
+    assert registry("HEAD", f"{target}/{digest}")[0] == 404
+    assert registry("POST", f"{target}/uploads/?mount={digest}&from={repository}")[0] == 201
+    assert registry("GET", f"{target}/{digest}")[2] == b"mounted"
+    unknown = digest_of(b"unknown")
+    assert registry("POST", f"{target}/uploads/?mount={unknown}&from={repository}")[0] == 202
+
+
+def test_manifests(registry, repository):
+    image = small_image("manifest")
+    status, _, body = registry("PUT", f"/v2/{repository}/manifests/v1", image.manifest,
+                               {"Content-Type": image.media_type})
+    assert status == 404
+    assert json.loads(body)["errors"][0]["code"] == "MANIFEST_BLOB_UNKNOWN"
+    status, headers, _ = registry.push(repository, image, "v1")
+    assert status == 201
+    assert headers["docker-content-digest"] == image.digest
+    for reference in ("v1", image.digest):
+        status, headers, body = registry("GET", f"/v2/{repository}/manifests/{reference}")
+        assert (status, body) == (200, image.manifest)
+        assert headers["content-type"] == OCI_MANIFEST
+        status, headers, _ = registry("HEAD", f"/v2/{repository}/manifests/{reference}")
+        assert (status, int(headers["content-length"])) == (200, len(image.manifest))
+    status, _, body = registry("GET", f"/v2/{repository}/manifests/none")
+    assert (status, json.loads(body)["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
+    status, _, body = registry("PUT", f"/v2/{repository}/manifests/v2", b"{}")
+    assert (status, json.loads(body)["errors"][0]["code"]) == (400, "MANIFEST_INVALID")
+    status, _, body = registry("GET", "/v2/no-such-repository/tags/list")
+    assert (status, json.loads(body)["errors"][0]["code"]) == (404, "NAME_UNKNOWN")
+    assert registry("DELETE", f"/v2/{repository}/manifests/v1")[0] == 202
+    assert registry("GET", f"/v2/{repository}/manifests/v1")[0] == 404
+    assert registry("DELETE", f"/v2/{repository}/manifests/{image.digest}")[0] == 202
+    assert registry("GET", f"/v2/{repository}/manifests/{image.digest}")[0] == 404
+
+
+def test_index_and_its_images(ecr, registry, repository):
+    image = small_image("in an index")
+    entry = {"mediaType": OCI_MANIFEST, "digest": image.digest, "size": len(image.manifest),
+             "platform": {"os": "linux", "architecture": "amd64"}}
+    index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
+    headers = {"Content-Type": OCI_INDEX}
+    assert registry("PUT", f"/v2/{repository}/manifests/all", index, headers)[0] == 404
+    registry.push(repository, image, image.digest)
+    assert registry("PUT", f"/v2/{repository}/manifests/all", index, headers)[0] == 201
+    gone = ecr.batch_delete_image(repositoryName=repository,
+                                  imageIds=[{"imageDigest": image.digest}])
+    assert gone["failures"][0]["failureCode"] == "ImageReferencedByManifestList"
+
+
+def test_referrers(registry, repository):
+    image = small_image("subject")
+    registry.push(repository, image, "v1")
+    attached = Image([tar_of({"signature": b"s"})])
+    document = json.loads(attached.manifest)
+    document["artifactType"] = "application/x-signature"
+    document["subject"] = {"mediaType": OCI_MANIFEST, "digest": image.digest,
+                           "size": len(image.manifest)}
+    for blob in attached.blobs.values():
+        registry.push_blob(repository, blob)
+    data = json.dumps(document).encode()
+    status, headers, _ = registry("PUT", f"/v2/{repository}/manifests/{digest_of(data)}", data,
+                                  {"Content-Type": OCI_MANIFEST})
+    assert (status, headers["oci-subject"]) == (201, image.digest)
+    found = json.loads(registry("GET", f"/v2/{repository}/referrers/{image.digest}")[2])
+    assert [(row["digest"], row["artifactType"]) for row in found["manifests"]] == [
+        (digest_of(data), "application/x-signature")]
+    status, headers, body = registry(
+        "GET", f"/v2/{repository}/referrers/{image.digest}?artifactType=other")
+    assert json.loads(body)["manifests"] == []
+    assert headers["oci-filters-applied"] == "artifactType"
+
+
+def test_tags_and_catalog_in_pages(registry, repository):
+    image = small_image("tags")
+    for tag in ("a", "b", "c"):
+        registry.push(repository, image, tag)
+    status, headers, body = registry("GET", f"/v2/{repository}/tags/list?n=2")
+    assert json.loads(body) == {"name": repository, "tags": ["a", "b"]}
+    following = headers["link"].split("<")[1].split(">")[0]
+    status, headers, body = registry("GET", following)
+    assert json.loads(body)["tags"] == ["c"]
+    assert "link" not in headers
+    names = []
+    path = "/v2/_catalog?n=1"
+    while path:
+        _, headers, body = registry("GET", path)
+        names += json.loads(body)["repositories"]
+        path = headers["link"].split("<")[1].split(">")[0] if "link" in headers else None
+    assert repository in names and names == sorted(names)
+
+
+def test_a_bucket_named_v2(suiro, registry, repository):
+    s3 = suiro.client("s3")
+    key = f"{repository}/manifests/v1"
+    # AWS's names have three letters at least, so "v2" cannot be made; what is said of it is S3's.
+    with pytest.raises(ClientError) as error:
+        s3.get_object(Bucket="v2", Key=key)
+    assert code_of(error) == "NoSuchBucket"
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "v2", "Key": key})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url, timeout=30)
+    assert refused.value.headers["content-type"] == "application/xml"
+    request = urllib.request.Request(f"{suiro.endpoint}/v2/{key}", method="OPTIONS", headers={
+        "Origin": "https://example.com", "Access-Control-Request-Method": "GET"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    assert b"<Code>" in refused.value.read()
+
+
+# --- Container clients
+
+
+@pytest.fixture()
+def podman_store():
+    """podman refuses longer paths than 50 characters."""
+    with tempfile.TemporaryDirectory(prefix="ecr") as directory:
+        yield ["--root", f"{directory}/root", "--runroot", f"{directory}/run"]
+
+
+def run(*command, env=None, text=None):
+    done = subprocess.run(command, capture_output=True, text=True, input=text, env=env,
+                          timeout=COMMAND_SECONDS_MAX, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@needs("skopeo", "busybox")
+def test_skopeo_both_ways(suiro, repository, tmp_path):
+    image = busybox_image()
+    layout = image.write_layout(tmp_path / "image")
+    host = suiro.endpoint.split("//")[1]
+    env = {**suiro.env, "REGISTRY_AUTH_FILE": str(tmp_path / "auth.json")}
+    token = run("/usr/bin/aws", "--endpoint-url", suiro.endpoint, "ecr", "get-login-password",
+                env=env).strip()
+    run("skopeo", "login", "--tls-verify=false", "--username", "AWS", "--password-stdin", host,
+        env=env, text=token)
+    there = f"docker://{host}/{repository}"
+    run("skopeo", "copy", "--dest-tls-verify=false", f"oci:{layout}:latest", f"{there}:latest",
+        env=env)
+    seen = json.loads(run("skopeo", "inspect", "--tls-verify=false", f"{there}:latest", env=env))
+    assert seen["Digest"] == image.digest
+    assert seen["RepoTags"] == ["latest"]
+    run("skopeo", "copy", "--src-tls-verify=false", f"{there}@{image.digest}",
+        f"oci:{tmp_path / 'back'}:latest", env=env)
+    for digest, blob in image.blobs.items():
+        back = pathlib.Path(tmp_path, "back", "blobs", "sha256", digest.split(":")[1])
+        assert back.read_bytes() == blob
+    run("skopeo", "copy", "--format", "v2s2", "--dest-tls-verify=false", f"oci:{layout}:latest",
+        f"{there}:docker", env=env)
+    listed = suiro.client("ecr").describe_images(repositoryName=repository, imageIds=[
+        {"imageTag": "docker"}])["imageDetails"][0]
+    assert listed["imageManifestMediaType"] == DOCKER_MANIFEST
+    run("skopeo", "delete", "--tls-verify=false", f"{there}:docker", env=env)
+
+
+@needs("podman", "skopeo", "busybox")
+def test_podman_push_and_pull(suiro, repository, tmp_path, podman_store):
+    layout = busybox_image().write_layout(tmp_path / "image")
+    host = suiro.endpoint.split("//")[1]
+    store = [*podman_store, "--storage-driver", "vfs"]
+    env = {**os.environ, "REGISTRY_AUTH_FILE": str(tmp_path / "auth.json")}
+    run("podman", *store, "login", "--tls-verify=false", "-u", "AWS", "--password-stdin", host,
+        env=env, text=password(suiro))
+    run("podman", *store, "pull", f"oci:{layout}:latest", env=env)
+    made = run("podman", *store, "images", "-q", env=env).split()[0]
+    run("podman", *store, "push", "--tls-verify=false", made, f"{host}/{repository}:podman",
+        env=env)
+    run("podman", *store, "rmi", "-f", made, env=env)
+    run("podman", *store, "pull", "--tls-verify=false", f"{host}/{repository}:podman", env=env)
+    assert run("podman", *store, "images", "-q", env=env).split()[0] == made
+
+
+@needs("buildah", "busybox")
+def test_buildah_push(suiro, repository, tmp_path):
+    layout = busybox_image().write_layout(tmp_path / "image")
+    host = suiro.endpoint.split("//")[1]
+    store = ["--root", str(tmp_path / "root"), "--runroot", str(tmp_path / "run"),
+             "--storage-driver", "vfs"]
+    env = dict(os.environ)
+    container = run("buildah", *store, "from", f"oci:{layout}:latest", env=env).strip()
+    (tmp_path / "added").write_text("added\n")
+    run("buildah", *store, "copy", container, str(tmp_path / "added"), "/added", env=env)
+    run("buildah", *store, "commit", container, "made", env=env)
+    run("buildah", *store, "push", "--tls-verify=false", "--creds", f"AWS:{password(suiro)}",
+        "made", f"docker://{host}/{repository}:buildah", env=env)
+    found = suiro.client("ecr").batch_get_image(repositoryName=repository,
+                                                imageIds=[{"imageTag": "buildah"}])["images"][0]
+    assert len(json.loads(found["imageManifest"])["layers"]) == 2
+
+
+def test_password_survives_a_restart(own_suiro):
+    own_suiro.start()
+    own_suiro.listen = own_suiro.endpoint.split("//")[1]
+    own_suiro.client("ecr").create_repository(repositoryName="kept")
+    registry = Registry(own_suiro)
+    image = small_image("kept")
+    assert registry.push("kept", image, "v1")[0] == 201
+    own_suiro.kill9()
+    own_suiro.restart()
+    assert registry("GET", "/v2/kept/manifests/v1")[2] == image.manifest
+    digest = image.layers[0]["digest"]
+    assert registry("GET", f"/v2/kept/blobs/{digest}")[2] == image.blobs[digest]

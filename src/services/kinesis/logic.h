@@ -342,7 +342,7 @@ auto Logic::on_stream(std::string name, Run run) -> std::invoke_result_t<Run&, S
 template <class Run>
 auto Logic::change(std::string name, Run run) -> std::invoke_result_t<Run&, StreamPtr> {
   auto there = [&]() -> std::invoke_result_t<Run&, StreamPtr> {
-    ControlLock lock = co_await ControlLock::take(part(name));
+    ControlLock lock = co_await ControlLock::take(part(name).control);
     CO_TRY(StreamPtr stream, find(name));
     co_return co_await run(std::move(stream));
   };

@@ -7,7 +7,7 @@ namespace suiro::kinesis {
 
 Task<Result<void>> Logic::create(NewStream stream) {
   auto there = [&]() -> Task<Result<void>> {
-    ControlLock lock = co_await ControlLock::take(part(stream.name));
+    ControlLock lock = co_await ControlLock::take(part(stream.name).control);
     co_return co_await create_here(std::move(stream));
   };
   co_return co_await run_on(kernel_.shards.owner(stream.name), there);

@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 
+#include "base/control_lock.h"
 #include "kernel/store/store.h"
 #include "services/kinesis/block.h"
 #include "services/kinesis/rate.h"
@@ -129,39 +130,17 @@ using StreamPtr = std::shared_ptr<Stream>;
 // The streams of one shard of the process.
 struct Part {
   Part(Executor executor, size_t tail_bytes_max)
-      : scope(executor), stopping(executor), control_free(executor), tails(tail_bytes_max) {}
+      : scope(executor), stopping(executor), control(executor), tails(tail_bytes_max) {}
 
   TaskScope scope;
   Signal stopping;
   bool closing = false;
   std::map<std::string, StreamPtr, std::less<>> streams;
   // Changes of streams themselves run one at a time.
-  bool control_busy = false;
-  Signal control_free;
+  Control control;
   Tails tails;
   // Maps of the streams that requests on this shard put to, wherever these live.
   std::map<std::string, ShardMapPtr, std::less<>> maps;
-};
-
-// Held while a stream is changed. Thread: the part's.
-class ControlLock {
- public:
-  static Task<ControlLock> take(Part& part) {
-    while (part.control_busy) co_await part.control_free.wait();
-    part.control_busy = true;
-    co_return ControlLock(part);
-  }
-  ControlLock(ControlLock&& other) noexcept : part_(std::exchange(other.part_, nullptr)) {}
-  ControlLock& operator=(ControlLock&&) = delete;
-  ~ControlLock() {
-    if (part_ == nullptr) return;
-    part_->control_busy = false;
-    part_->control_free.notify_one();
-  }
-
- private:
-  explicit ControlLock(Part& part) : part_(&part) {}
-  Part* part_;
 };
 
 }  // namespace suiro::kinesis

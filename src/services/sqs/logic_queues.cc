@@ -2,7 +2,6 @@
 // Queues themselves: create, delete, list, purge, attributes, tags, permissions.
 #include <boost/json.hpp>
 
-#include "services/sqs/control.h"
 #include "services/sqs/logic.h"
 
 namespace suiro::sqs {
@@ -73,7 +72,7 @@ Task<Result<void>> Logic::create_here(std::string name, Attributes attributes, A
   CO_TRY(Attributes stored, changed_attributes({}, attributes, kind, When::kCreate));
   CO_TRY_VOID(check_tags(tags, name));
   Part& own = part(name);
-  ControlLock lock = co_await ControlLock::take(own);
+  ControlLock lock = co_await ControlLock::take(own.control);
   if (auto found = find(name)) {
     Attributes shown = shown_attributes((*found)->record.attributes, kind);
     for (const auto& [key, value] : attributes) {
@@ -111,7 +110,7 @@ Task<Result<void>> Logic::create_here(std::string name, Attributes attributes, A
 Task<Result<void>> Logic::delete_queue(On on) {
   auto run = [this](QueuePtr queue) -> Task<Result<void>> {
     Part& own = part(queue->name);
-    ControlLock lock = co_await ControlLock::take(own);
+    ControlLock lock = co_await ControlLock::take(own.control);
     if (queue->deleted) co_return no_such_queue();
     queue->deleted = true;
     TimePoint now = kernel_.clock.now();
@@ -236,7 +235,7 @@ Task<Result<Attributes>> Logic::get_attributes(On on, std::vector<std::string> n
 
 Task<Result<void>> Logic::set_attributes(On on, Attributes changes) {
   auto run = [&](QueuePtr queue) -> Task<Result<void>> {
-    ControlLock lock = co_await ControlLock::take(part(queue->name));
+    ControlLock lock = co_await ControlLock::take(part(queue->name).control);
     co_return co_await change_attributes(queue, std::move(changes));
   };
   co_return co_await on_queue(std::move(on), "sqs:SetQueueAttributes", run);
@@ -297,7 +296,7 @@ Task<Result<void>> Logic::check_redrive(std::string source_arn, QueueKind kind, 
 
 Task<Result<void>> Logic::tag(On on, Attributes tags) {
   auto run = [&](QueuePtr queue) -> Task<Result<void>> {
-    ControlLock lock = co_await ControlLock::take(part(queue->name));
+    ControlLock lock = co_await ControlLock::take(part(queue->name).control);
     if (queue->deleted) co_return no_such_queue();
     QueueRecord record = queue->record;
     for (const auto& [key, value] : tags) record.tags[key] = value;
@@ -312,7 +311,7 @@ Task<Result<void>> Logic::untag(On on, std::vector<std::string> keys) {
     co_return fail(kMissingParameter, "The request must contain the parameter TagKeys.");
   }
   auto run = [&](QueuePtr queue) -> Task<Result<void>> {
-    ControlLock lock = co_await ControlLock::take(part(queue->name));
+    ControlLock lock = co_await ControlLock::take(part(queue->name).control);
     if (queue->deleted) co_return no_such_queue();
     QueueRecord record = queue->record;
     for (const std::string& key : keys) record.tags.erase(key);
@@ -332,7 +331,7 @@ Task<Result<void>> Logic::change_policy(QueuePtr queue, std::string document) {
 
 Task<Result<void>> Logic::add_permission(On on, Permission permission) {
   auto run = [&](QueuePtr queue) -> Task<Result<void>> {
-    ControlLock lock = co_await ControlLock::take(part(queue->name));
+    ControlLock lock = co_await ControlLock::take(part(queue->name).control);
     json::array principals, actions;
     for (const std::string& account : permission.accounts) {
       principals.emplace_back(fmt::format("arn:aws:iam::{}:root", account));
@@ -393,7 +392,7 @@ Task<Result<void>> Logic::add_permission(On on, Permission permission) {
 
 Task<Result<void>> Logic::remove_permission(On on, std::string label) {
   auto run = [&](QueuePtr queue) -> Task<Result<void>> {
-    ControlLock lock = co_await ControlLock::take(part(queue->name));
+    ControlLock lock = co_await ControlLock::take(part(queue->name).control);
     auto changed = policy::remove_statement(policy_text(*queue), label);
     if (!changed) co_return bad_value(label, "Label", "can't find label on existing policy.");
     co_return co_await change_policy(queue, *std::move(changed));

@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "base/control_lock.h"
 #include "base/task.h"
 #include "services/sqs/body_cache.h"
 #include "services/sqs/settings.h"
@@ -88,7 +89,7 @@ using QueuePtr = std::shared_ptr<Queue>;
 
 struct Part {
   Part(Executor executor, size_t cache_bytes)
-      : scope(executor), stopping(executor), control_free(executor), cache(cache_bytes) {}
+      : scope(executor), stopping(executor), control(executor), cache(cache_bytes) {}
 
   TaskScope scope;
   Signal stopping;
@@ -96,8 +97,7 @@ struct Part {
   std::map<std::string, QueuePtr, std::less<>> queues;
   std::map<std::string, TimePoint, std::less<>> deleted_at;  // names of queues deleted of late
   // Changes of queues themselves (create, delete, attributes, tags) run one at a time.
-  bool control_busy = false;
-  Signal control_free;
+  Control control;
   BodyCache cache;
 };
 

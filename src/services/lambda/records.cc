@@ -1,128 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/lambda/records.h"
 
-#include <boost/json.hpp>
+#include "base/json_record.h"
 
 namespace suiro::lambda {
-namespace {
-
-namespace json = boost::json;
-
-constexpr char kFormat = 1;
-
-// Writes the members of a record into a JSON object.
-class Writer {
- public:
-  void operator()(std::string_view name, const std::string& value) {
-    if (!value.empty()) object_[name] = value;
-  }
-  void operator()(std::string_view name, uint32_t value) { object_[name] = value; }
-  void operator()(std::string_view name, uint64_t value) { object_[name] = value; }
-  void operator()(std::string_view name, bool value) { object_[name] = value; }
-  void operator()(std::string_view name, const std::optional<uint32_t>& value) {
-    if (value) object_[name] = *value;
-  }
-  void operator()(std::string_view name, TimePoint value) {
-    object_[name] = value.time_since_epoch().count();
-  }
-  void operator()(std::string_view name, AsyncInvocation::State value) {
-    object_[name] = static_cast<uint32_t>(value);
-  }
-  template <class V>
-  void operator()(std::string_view name, const std::map<std::string, V>& value) {
-    json::object map;
-    for (const auto& [key, item] : value) map[key] = item;
-    object_[name] = std::move(map);
-  }
-  void operator()(std::string_view name, const std::vector<std::string>& value) {
-    json::array list;
-    for (const auto& item : value) list.emplace_back(item);
-    object_[name] = std::move(list);
-  }
-  void operator()(std::string_view name, const std::vector<uint64_t>& value) {
-    object_[name] = json::array(value.begin(), value.end());
-  }
-  template <class T>
-    requires requires(T value, Writer& w) { members(value, w); }
-  void operator()(std::string_view name, const T& value) {
-    object_[name] = to_object(value);
-  }
-  template <class T>
-  static json::object to_object(const T& value) {
-    Writer writer;
-    members(const_cast<T&>(value), writer);  // members() serves both ways; a Writer only reads
-    return std::move(writer.object_);
-  }
-
- private:
-  json::object object_;
-};
-
-// Reads the members of a record from a JSON object. Throws boost::system::system_error through the
-// checked accessors of Boost.JSON; decode() turns that into kCorrupt.
-class Reader {
- public:
-  explicit Reader(const json::object& object) : object_(object) {}
-
-  void operator()(std::string_view name, std::string& value) {
-    if (const auto* found = object_.if_contains(name)) value = std::string_view(found->as_string());
-  }
-  void operator()(std::string_view name, uint32_t& value) { number(name, value); }
-  void operator()(std::string_view name, uint64_t& value) { number(name, value); }
-  void operator()(std::string_view name, bool& value) {
-    if (const auto* found = object_.if_contains(name)) value = found->as_bool();
-  }
-  void operator()(std::string_view name, std::optional<uint32_t>& value) {
-    if (!object_.contains(name)) return;
-    uint32_t plain = 0;
-    number(name, plain);
-    value = plain;
-  }
-  void operator()(std::string_view name, TimePoint& value) {
-    int64_t plain = 0;
-    number(name, plain);
-    value = TimePoint(Millis(plain));
-  }
-  void operator()(std::string_view name, AsyncInvocation::State& value) {
-    uint32_t plain = 0;
-    number(name, plain);
-    value = plain == 1 ? AsyncInvocation::State::kWaiting : AsyncInvocation::State::kReady;
-  }
-  template <class V>
-  void operator()(std::string_view name, std::map<std::string, V>& value) {
-    const auto* found = object_.if_contains(name);
-    if (found == nullptr) return;
-    for (const auto& [key, item] : found->as_object()) value[key] = json::value_to<V>(item);
-  }
-  void operator()(std::string_view name, std::vector<std::string>& value) {
-    const auto* found = object_.if_contains(name);
-    if (found == nullptr) return;
-    for (const auto& item : found->as_array()) value.push_back(json::value_to<std::string>(item));
-  }
-  void operator()(std::string_view name, std::vector<uint64_t>& value) {
-    const auto* found = object_.if_contains(name);
-    if (found == nullptr) return;
-    for (const auto& item : found->as_array()) value.push_back(item.to_number<uint64_t>());
-  }
-  template <class T>
-    requires requires(T value, Reader& r) { members(value, r); }
-  void operator()(std::string_view name, T& value) {
-    const auto* found = object_.if_contains(name);
-    if (found == nullptr) return;
-    Reader reader(found->as_object());
-    members(value, reader);
-  }
-
- private:
-  template <class N>
-  void number(std::string_view name, N& value) {
-    if (const auto* found = object_.if_contains(name)) value = found->template to_number<N>();
-  }
-
-  const json::object& object_;
-};
-
-}  // namespace
 
 template <class V>
 void members(Settings& s, V& v) {
@@ -193,71 +74,47 @@ void members(Usage& u, V& v) {
   v("cold_starts", u.cold_starts), v("billed_ms", u.billed_ms), v("megabyte_ms", u.megabyte_ms);
 }
 
-namespace {
-
-template <class T>
-Bytes encode_record(const T& value) {
-  return Bytes(1, kFormat) + json::serialize(Writer::to_object(value));
-}
-
-}  // namespace
-
 Bytes encode(const Function& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const Settings& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const Alias& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const Policy& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const InvokeConfig& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const Mapping& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const LaneProgress& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const AsyncInvocation& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const Usage& value) {
-  return encode_record(value);
+  return encode_json_record(value);
 }
 Bytes encode(const CodeRecord& value) {
-  Bytes bytes(1, kFormat);
+  Bytes bytes(1, kJsonRecordVersion);
   append_be64(bytes, value.size_bytes);
   return bytes + value.blob;
 }
 
 template <class T>
 Result<T> decode(ByteView bytes) {
-  if (bytes.empty() || bytes[0] != kFormat) {
-    return fail(codes::kCorrupt, "a lambda record has an unknown format version");
-  }
-  boost::system::error_code failed;
-  json::value document = json::parse(bytes.substr(1), failed);
-  if (failed || !document.is_object()) {
-    return fail(codes::kCorrupt, "a lambda record is not a JSON object");
-  }
-  T value;
-  try {
-    Reader reader(document.get_object());
-    members(value, reader);
-  } catch (const std::exception& wrong) {
-    return fail(codes::kCorrupt, fmt::format("a lambda record is malformed: {}", wrong.what()));
-  }
-  return value;
+  return decode_json_record<T>(bytes, "lambda");
 }
 
 template <>
 Result<CodeRecord> decode<CodeRecord>(ByteView bytes) {
-  if (bytes.size() < 9 || bytes[0] != kFormat) {
+  if (bytes.size() < 9 || bytes[0] != kJsonRecordVersion) {
     return fail(codes::kCorrupt, "a code record of lambda is malformed");
   }
   return CodeRecord{Bytes(bytes.substr(9)), read_be64(bytes.substr(1))};

@@ -3,118 +3,70 @@
 
 #include <fmt/format.h>
 
+#include "kernel/event/record.h"
+
 namespace suiro::s3 {
 namespace {
 
 constexpr uint8_t kFormat = 1;
 
-class Writer {
+class Writer : public event::RecordWriter {
  public:
-  explicit Writer(size_t reserve) {
-    out_.reserve(reserve);
-    u8(kFormat);
-  }
-  void u8(uint8_t value) { out_.push_back(static_cast<char>(value)); }
-  void u32(uint32_t value) { append_be32(out_, value); }
-  void u64(uint64_t value) { append_be64(out_, value); }
-  void time(TimePoint value) { u64(static_cast<uint64_t>(value.time_since_epoch().count())); }
-  void bytes(ByteView value) {
-    u32(static_cast<uint32_t>(value.size()));
-    out_.append(value);
-  }
+  explicit Writer(size_t reserve) : RecordWriter(kFormat, reserve) {}
   void pairs(const Pairs& pairs) {
     u32(static_cast<uint32_t>(pairs.size()));
-    for (auto& [name, value] : pairs) bytes(name), bytes(value);
+    for (auto& [name, value] : pairs) text(name), text(value);
   }
-  void blob(const std::optional<store::BlobRef>& ref) { ref ? bytes(ref->encode()) : bytes({}); }
+  void blob(const std::optional<store::BlobRef>& ref) { ref ? text(ref->encode()) : text({}); }
   void checksum(const std::optional<StoredChecksum>& value) {
     u8(value ? static_cast<uint8_t>(value->kind) + 1 : 0);
     if (!value) return;
     u8(static_cast<uint8_t>(value->scope));
-    bytes(value->raw);
+    text(value->raw);
   }
   void metadata(const Metadata& value) {
     u32(static_cast<uint32_t>(value.system.size()));
-    for (auto& [header, text] : value.system) u8(static_cast<uint8_t>(header)), bytes(text);
+    for (auto& [header, line] : value.system) u8(static_cast<uint8_t>(header)), text(line);
     pairs(value.user);
   }
-  Bytes take() { return std::move(out_); }
-
- private:
-  Bytes out_;
 };
 
-// Reading past the end sets `failed` and yields zeros.
-class Reader {
+class Reader : public event::RecordReader {
  public:
-  explicit Reader(ByteView bytes) : rest_(bytes) {
-    if (u8() != kFormat) failed_ = true;
-  }
-  uint8_t u8() { return take(1) ? static_cast<uint8_t>(taken_[0]) : 0; }
-  uint32_t u32() { return take(4) ? read_be32(taken_) : 0; }
-  uint64_t u64() { return take(8) ? read_be64(taken_) : 0; }
-  TimePoint time() { return TimePoint(Millis(static_cast<int64_t>(u64()))); }
-  std::string bytes() {
-    uint32_t size = u32();
-    return take(size) ? std::string(taken_) : std::string();
-  }
-  // A count of things of at least `each` bytes: never more than what is there.
-  uint32_t count(size_t each) {
-    uint32_t value = u32();
-    if (value > rest_.size() / each) failed_ = true;
-    return failed_ ? 0 : value;
-  }
+  explicit Reader(ByteView bytes) : RecordReader(bytes) { version(kFormat); }
   Pairs pairs() {
     Pairs out(count(8));
-    for (auto& [name, value] : out) name = bytes(), value = bytes();
+    for (auto& [name, value] : out) name = text(), value = text();
     return out;
   }
   std::optional<store::BlobRef> blob() {
-    std::string text = bytes();
-    if (text.empty()) return std::nullopt;
-    auto ref = store::BlobRef::decode(text);
+    std::string bytes = text();
+    if (bytes.empty()) return std::nullopt;
+    auto ref = store::BlobRef::decode(bytes);
     if (ref) return *std::move(ref);
-    failed_ = true;
+    spoil();
     return std::nullopt;
   }
   std::optional<StoredChecksum> checksum() {
     uint8_t kind = u8();
     if (kind == 0) return std::nullopt;
     StoredChecksum out{static_cast<ChecksumKind>(kind - 1), static_cast<ChecksumScope>(u8()),
-                       bytes()};
-    if (kind - 1 > static_cast<int>(ChecksumKind::kSha256)) failed_ = true;
+                       text()};
+    if (kind - 1 > static_cast<int>(ChecksumKind::kSha256)) spoil();
     return out;
   }
   Metadata metadata() {
     Metadata out;
     out.system.resize(count(5));
-    for (auto& [header, text] : out.system)
-      header = static_cast<SystemHeader>(u8()), text = bytes();
+    for (auto& [header, line] : out.system) header = static_cast<SystemHeader>(u8()), line = text();
     out.user = pairs();
     return out;
   }
   template <class Record>
   Result<Record> done(Record record, const char* what) {
-    if (failed_ || !rest_.empty()) {
-      return fail(codes::kCorrupt, fmt::format("a stored {} is not in a known format", what));
-    }
-    return record;
+    if (complete()) return record;
+    return fail(codes::kCorrupt, fmt::format("a stored {} is not in a known format", what));
   }
-
- private:
-  bool take(size_t size) {
-    if (failed_ || rest_.size() < size) {
-      failed_ = true;
-      return false;
-    }
-    taken_ = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return true;
-  }
-
-  ByteView rest_;
-  ByteView taken_;
-  bool failed_ = false;
 };
 
 constexpr uint8_t kDeleteMarkerFlag = 1;
@@ -150,7 +102,7 @@ const std::string* BucketRecord::document(std::string_view name) const {
 Bytes encode(const BucketRecord& record) {
   Writer out(128);
   out.time(record.created);
-  out.bytes(record.region);
+  out.text(record.region);
   out.u8(static_cast<uint8_t>(record.versioning));
   out.u8(record.deleting ? 1 : 0);
   out.pairs(record.documents);
@@ -162,7 +114,7 @@ Result<BucketRecord> decode(ByteView bytes) {
   Reader in(bytes);
   BucketRecord out;
   out.created = in.time();
-  out.region = in.bytes();
+  out.region = in.text();
   out.versioning = static_cast<Versioning>(in.u8());
   out.deleting = in.u8() != 0;
   out.documents = in.pairs();
@@ -178,10 +130,10 @@ Bytes encode(const ObjectRecord& record) {
   out.u64(record.null_behind.value());
   out.time(record.modified);
   out.u64(record.size_bytes);
-  out.bytes(record.etag);
+  out.text(record.etag);
   out.checksum(record.checksum);
   out.blob(record.blob);
-  out.bytes(record.parts_list);
+  out.text(record.parts_list);
   out.u32(record.parts_count);
   out.metadata(record.metadata);
   out.pairs(record.tags);
@@ -200,10 +152,10 @@ Result<ObjectRecord> decode(ByteView bytes) {
   out.null_behind = Order(in.u64());
   out.modified = in.time();
   out.size_bytes = in.u64();
-  out.etag = in.bytes();
+  out.etag = in.text();
   out.checksum = in.checksum();
   out.blob = in.blob();
-  out.parts_list = in.bytes();
+  out.parts_list = in.text();
   out.parts_count = in.u32();
   out.metadata = in.metadata();
   out.tags = in.pairs();
@@ -237,7 +189,7 @@ Bytes encode(const PartRecord& record) {
   Writer out(128);
   out.time(record.modified);
   out.u64(record.size_bytes);
-  out.bytes(record.md5);
+  out.text(record.md5);
   out.blob(record.blob);
   out.checksum(record.checksum);
   return out.take();
@@ -249,7 +201,7 @@ Result<PartRecord> decode(ByteView bytes) {
   PartRecord out;
   out.modified = in.time();
   out.size_bytes = in.u64();
-  out.md5 = in.bytes();
+  out.md5 = in.text();
   out.blob = in.blob();
   out.checksum = in.checksum();
   return in.done(std::move(out), "part");
@@ -258,9 +210,9 @@ Result<PartRecord> decode(ByteView bytes) {
 Bytes encode(const CompletedRecord& record) {
   Writer out(128);
   out.time(record.completed);
-  out.bytes(record.key);
-  out.bytes(record.etag);
-  out.bytes(record.version);
+  out.text(record.key);
+  out.text(record.etag);
+  out.text(record.version);
   out.checksum(record.checksum);
   out.u32(record.parts_count);
   return out.take();
@@ -271,9 +223,9 @@ Result<CompletedRecord> decode(ByteView bytes) {
   Reader in(bytes);
   CompletedRecord out;
   out.completed = in.time();
-  out.key = in.bytes();
-  out.etag = in.bytes();
-  out.version = in.bytes();
+  out.key = in.text();
+  out.etag = in.text();
+  out.version = in.text();
   out.checksum = in.checksum();
   out.parts_count = in.u32();
   return in.done(std::move(out), "completed upload");

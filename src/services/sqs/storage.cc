@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "kernel/event/record.h"
+
 namespace suiro::sqs::storage {
 namespace {
 
@@ -27,52 +29,17 @@ void put_map(Bytes& out, const std::map<std::string, std::string>& map) {
   }
 }
 
-// Reads fields off the front; once bytes are missing, `bad` stays set and zeros come out.
-class Reader {
+class Reader : public event::RecordReader {
  public:
-  explicit Reader(ByteView bytes) : rest_(bytes) { bad_ = u8() != kVersion; }
-
-  ByteView take(size_t count) {
-    if (bad_ || count > rest_.size()) {
-      bad_ = true;
-      return {};
-    }
-    ByteView out = rest_.substr(0, count);
-    rest_.remove_prefix(count);
-    return out;
-  }
-  uint8_t u8() {
-    ByteView raw = take(1);
-    return raw.empty() ? uint8_t{0} : static_cast<uint8_t>(raw[0]);
-  }
-  uint32_t u32() {
-    ByteView raw = take(4);
-    return raw.empty() ? 0 : read_be32(raw);
-  }
-  uint64_t u64() {
-    ByteView raw = take(8);
-    return raw.empty() ? 0 : read_be64(raw);
-  }
-  TimePoint time() { return TimePoint(Millis(static_cast<int64_t>(u64()))); }
-  Bytes text() {
-    uint32_t length = u32();
-    return Bytes(take(length));
-  }
-  Bytes rest() { return Bytes(take(rest_.size())); }
+  explicit Reader(ByteView bytes) : RecordReader(bytes) { version(kVersion); }
   std::map<std::string, std::string> map() {
     std::map<std::string, std::string> out;
-    for (uint32_t left = u32(); left > 0 && !bad_; --left) {
+    for (uint32_t left = count(8); left > 0; --left) {
       std::string name = text();
       out[std::move(name)] = text();
     }
     return out;
   }
-  bool bad() const { return bad_; }
-  bool complete() const { return !bad_ && rest_.empty(); }
-
- private:
-  ByteView rest_;
-  bool bad_ = false;
 };
 
 std::unexpected<Error> corrupt(std::string_view what) {
@@ -229,9 +196,9 @@ Bytes encode(const Message& message) {
 Result<Message> decode_message(ByteView value) {
   Reader in(value);
   Message message;
-  message.id = in.take(kIdBytes);
+  message.id = in.raw(kIdBytes);
   message.sent_at = in.time();
-  message.body_md5 = in.take(kIdBytes);
+  message.body_md5 = in.raw(kIdBytes);
   message.attributes_md5 = in.text();
   message.sender_id = in.text();
   message.group_id = in.text();
@@ -240,7 +207,7 @@ Result<Message> decode_message(ByteView value) {
   message.dead_letter_source_arn = in.text();
   message.receives_before = in.u32();
   message.first_received_before = in.time();
-  for (uint32_t left = in.u32(); left > 0 && !in.bad(); --left) {
+  for (uint32_t left = in.count(12); left > 0; --left) {
     std::string name = in.text();
     MessageAttribute& attribute = message.attributes[std::move(name)];
     attribute.type = in.text();
@@ -262,7 +229,7 @@ Result<DedupRecord> decode_dedup(ByteView value) {
   Reader in(value);
   DedupRecord record;
   record.sequence = Sequence(in.u64());
-  record.message_id = in.take(kIdBytes);
+  record.message_id = in.raw(kIdBytes);
   if (!in.complete()) return corrupt("deduplication entry");
   return record;
 }

@@ -147,3 +147,41 @@ def test_every_record_counts_once(harness):
     assert got == expected
     users = collections.Counter(row["user"] for row in put)
     assert await_equal(lambda: lake_counts(s3), users) == users
+
+
+def changer(harness):
+    """Changes the code, again and again: another text, and so another program."""
+    client = harness.client("kinesisanalytics")
+
+    def step(rng):
+        time.sleep(rng.random() / 2)
+        try:
+            detail = client.describe_application(ApplicationName=NAME)["ApplicationDetail"]
+            client.update_application(
+                ApplicationName=NAME,
+                CurrentApplicationVersionId=detail["ApplicationVersionId"],
+                ApplicationUpdate={"ApplicationCodeUpdate": CODE + f"-- {rng.random()}\n"})
+        except client.exceptions.ResourceInUseException:
+            return  # the change before is under way
+        except FAILURES as error:
+            if not unknown(error):
+                raise
+
+    return step
+
+
+def test_changes_of_code_lose_no_record(harness):
+    build(harness)
+    writes = Writes()
+    harness.writer(putter(harness, 0, writes))
+    harness.writer(changer(harness))
+    harness.run()
+    kinesis = harness.client("kinesis")
+    expected = collections.Counter(row["id"] for row in records(kinesis, STREAM))
+    assert writes.acknowledged and writes.acknowledged <= set(expected)
+    got = await_equal(
+        lambda: collections.Counter(row["ID"] for row in records(kinesis, OUT)), expected)
+    assert got == expected
+    version = harness.client("kinesisanalytics").describe_application(
+        ApplicationName=NAME)["ApplicationDetail"]["ApplicationVersionId"]
+    assert version > 2

@@ -98,6 +98,7 @@ App::Parts::Parts(const Options& o)
       clock(o.clock),
       identities(o.root, o.settings.account, o.random),
       code_links(o.clock, o.random),
+      operations({registry, o.clock, o.random, o.settings.region, o.settings.account}),
       logs(o.kernel, {}),
       s3(o.kernel, {.encrypted_at_rest = o.settings.encryption}),
       sqs(o.kernel, {}),
@@ -113,6 +114,7 @@ App::Parts::Parts(const Options& o)
       images({.directory = (o.settings.data / "images").string()}, o.shards, o.clock),
       relay(o.kernel, o.settings.relays),
       ecs(o.kernel, ecs_config(o)),
+      scheduler(o.kernel, operations),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
           [this](std::string service, std::string operation, std::string input,
                  shapes::Call& call) {
@@ -191,6 +193,7 @@ void App::Parts::wire() {
   kernel.targets.add_caller("lambda", lambda->caller());
   kernel.targets.add_sink("firehose", firehose.sink());
   kernel.targets.add_target("ecs", ecs.target());
+  kernel.targets.add_target("scheduler", scheduler.target());
   logs.add_operations(registry);
   s3.add_operations(registry);
   sqs.add_operations(registry);
@@ -203,6 +206,7 @@ void App::Parts::wire() {
   images.add_source(ecr.source());
   mount_registry(front_end, ecr.distribution());
   ecs.add_operations(registry);
+  scheduler.add_operations(registry);
   sts::add_operations(registry);
   own.add_operations(registry);
   front_end.set_cors([this](aws::CorsQuestion question) { return cors(std::move(question)); });
@@ -288,6 +292,7 @@ Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await ecr.start());
   CO_TRY_VOID(co_await images.start());
   CO_TRY_VOID(co_await ecs.start());
+  CO_TRY_VOID(co_await scheduler.start());
   co_return co_await relay.start();
 }
 

@@ -12,6 +12,7 @@
 #include "server/app.h"
 #include "server/code_links.h"
 #include "server/identities.h"
+#include "server/operations.h"
 #include "server/own_service.h"
 #include "services/analytics/service.h"
 #include "services/ecr/service.h"
@@ -23,6 +24,7 @@
 #include "services/logs/service.h"
 #include "services/relay/service.h"
 #include "services/s3/service.h"
+#include "services/scheduler/service.h"
 #include "services/sqs/service.h"
 
 namespace suiro::server {
@@ -50,6 +52,7 @@ struct App::Parts {
   Identities identities;
   CodeLinks code_links;
   shapes::Registry registry;
+  Operations operations;
   logs::Service logs;
   s3::Service s3;
   sqs::Service sqs;
@@ -65,6 +68,7 @@ struct App::Parts {
   image::Cache images;
   relay::Service relay;
   ecs::Service ecs;
+  scheduler::Service scheduler;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;

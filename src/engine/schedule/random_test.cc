@@ -205,7 +205,7 @@ void compare(Minutes minutes, const TimeZone& zone, const std::string& text,
 // What is due often is looked at near the changes of the clock only: all of a year takes long.
 void compare_year(Minutes minutes, const TimeZone& zone, const std::string& text,
                   const Matches& matches) {
-  constexpr size_t kDueMax = 10'000;
+  constexpr size_t kDueMax = 2000;
   constexpr ptrdiff_t kNear = 2 * 1440;
   if (static_cast<size_t>(std::ranges::count_if(minutes, matches)) <= kDueMax) {
     return compare(minutes, zone, text, matches);
@@ -258,7 +258,7 @@ TEST(RandomScheduleTest, AgreesWithAMatcherOfMinutes) {
   SCOPED_TRACE(fmt::format("SUIRO_SCHEDULE_SEED={}", seed));
   SeededRandom random(seed);
   Maker maker(random);
-  constexpr int kExpressions = 12;
+  constexpr int kExpressions = 8;
   for (const char* name : {"Australia/Lord_Howe", "America/Santiago", "Africa/Cairo", "Asia/Beirut",
                            "UTC", "Asia/Tokyo", "Europe/Berlin", "America/New_York"}) {
     SCOPED_TRACE(name);

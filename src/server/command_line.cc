@@ -32,6 +32,7 @@ int report(const Result<int>& status) {
 // Options of `suiro up`. A flag that is given wins over the configuration file.
 struct UpOptions {
   Settings flags;
+  std::vector<std::string> switches;  // of SQL
   std::string data;
   std::string config;
   std::string auth;
@@ -89,24 +90,20 @@ struct UpOptions {
     command->add_option("--analytics-checkpoint-seconds", to.checkpoint_seconds,
                         "How often a SQL application's state is written");
     command->add_option("--analytics-state-mb", to.state_mb, "Memory of one SQL application");
-    command->add_option("--analytics-tsdiff", to.tsdiff, "What TSDIFF gives")
-        ->check(CLI::IsMember({"absolute", "end-minus-start", "first-minus-second"}))
-        ->default_str(to.tsdiff);
-    command->add_flag("--analytics-slash-comments", to.slash_comments, "SQL: // begins a comment");
-    command->add_flag("--analytics-metadata-in-star", to.metadata_in_star,
-                      "SQL: SELECT * lists the metadata columns of records");
+    command->add_option("--analytics-switch", switches,
+                        "NAME=VALUE (repeatable): what the documents of SQL leave open; see "
+                        "docs/decisions/136-sql-open-points.md");
   }
 
-  void choose_analytics(AnalyticsSettings& to) const {
+  Result<void> choose_analytics(AnalyticsSettings& to) const {
     auto take = [&](const char* option, auto member) {
       if (given(option)) to.*member = flags.analytics.*member;
     };
     take("--analytics-heartbeat-ms", &AnalyticsSettings::heartbeat_ms);
     take("--analytics-checkpoint-seconds", &AnalyticsSettings::checkpoint_seconds);
     take("--analytics-state-mb", &AnalyticsSettings::state_mb);
-    take("--analytics-tsdiff", &AnalyticsSettings::tsdiff);
-    take("--analytics-slash-comments", &AnalyticsSettings::slash_comments);
-    take("--analytics-metadata-in-star", &AnalyticsSettings::metadata_in_star);
+    for (const std::string& each : switches) TRY_VOID(sql::set_switch(to.switches, each));
+    return ok();
   }
 
   bool given(const char* option) const { return command->count(option) > 0; }
@@ -134,7 +131,7 @@ struct UpOptions {
     choose("--encryption-key-file", &Settings::encryption_key_file, s);
     choose("--sandbox-memory-mb", &Settings::sandbox_memory_mb, s);
     choose("--kinesis-limits", &Settings::kinesis_limits, s);
-    choose_analytics(s.analytics);
+    TRY_VOID(choose_analytics(s.analytics));
     choose("--access-log-bucket", &Settings::access_log_bucket, s);
     choose("--access-log-prefix", &Settings::access_log_prefix, s);
     choose("--access-log-interval", &Settings::access_log_interval, s);

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/command_sql.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdio>
 
+#include "engine/sql/switches.h"
+
 namespace suiro::server {
+namespace {
+
+std::string switches_text() {
+  std::string out;
+  for (const sql::SwitchInfo& each : sql::all_switches()) {
+    out += fmt::format("{}={}\n", each.name, fmt::join(each.values, "|"));
+  }
+  return out;
+}
+
+}  // namespace
 
 void SqlCommand::add_to(CLI::App& app) {
   sql::FileRunOptions& a = options_;
@@ -33,13 +49,9 @@ void SqlCommand::add_to(CLI::App& app) {
   command_->add_option("--restart-every", a.restart_rows,
                        "Checkpoint and restore after so many rows; the output stays the same");
   command_->add_option("--memory-mb", a.memory_mb, "Memory of one operator")->default_str("256");
-  command_->add_option("--tsdiff", a.tsdiff, "What TSDIFF(a, b) is")
-      ->check(CLI::IsMember({"absolute", "end-minus-start", "first-minus-second"}))
-      ->default_str(a.tsdiff);
-  command_->add_option("--group-rowtime", a.group_rowtime, "ROWTIME of a tumbling window's rows")
-      ->check(CLI::IsMember({"end", "start"}))
-      ->default_str(a.group_rowtime);
-  command_->add_flag("--slash-comments", a.slash_comments, "Comments may begin with //");
+  command_->add_option(
+      "--switch", a.switches,
+      "NAME=VALUE (repeatable): what the service's documents leave open.\n" + switches_text());
 }
 
 Result<void> SqlCommand::run() const {

@@ -17,20 +17,12 @@ aws::FrontEndConfig front_end_config(const Settings& settings) {
 }
 
 analytics::Config analytics_config(const AnalyticsSettings& settings) {
-  using Tsdiff = sql::FunctionOptions::Tsdiff;
   analytics::Config config;
   config.heartbeat = Millis(settings.heartbeat_ms);
   config.checkpoint_interval = std::chrono::seconds(settings.checkpoint_seconds);
   config.state_bytes_max = static_cast<size_t>(settings.state_mb) << 20;
   config.operator_bytes_max = config.state_bytes_max / 4;
-  if (settings.tsdiff == "end-minus-start") config.functions.tsdiff = Tsdiff::kEndMinusStart;
-  if (settings.tsdiff == "first-minus-second") config.functions.tsdiff = Tsdiff::kFirstMinusSecond;
-  if (settings.slash_comments) {
-    config.language.slash_comments = sql::LanguageOptions::SlashComments::kAccept;
-  }
-  if (settings.metadata_in_star) {
-    config.language.metadata_in_star = sql::LanguageOptions::MetadataInStar::kShow;
-  }
+  config.switches = settings.switches;
   return config;
 }
 

@@ -130,9 +130,10 @@ Result<void> read_analytics(const std::filesystem::path& file, const toml::table
   TRY_VOID(
       analytics.take<int64_t>("checkpoint_seconds", [&](int64_t n) { s.checkpoint_seconds = n; }));
   TRY_VOID(analytics.take<int64_t>("state_mb", [&](int64_t n) { s.state_mb = n; }));
-  TRY_VOID(analytics.take("tsdiff", s.tsdiff));
-  TRY_VOID(analytics.take("slash_comments", s.slash_comments));
-  TRY_VOID(analytics.take("metadata_in_star", s.metadata_in_star));
+  for (const sql::SwitchInfo& each : sql::all_switches()) {
+    TRY_VOID(analytics.take_choice(each.name, each.values,
+                                   [&](size_t value) { each.set(s.switches, value); }));
+  }
   return analytics.finish();
 }
 
@@ -270,11 +271,6 @@ Result<void> validate(const Settings& s) {
   }
   if (analytics.state_mb < 16 || analytics.state_mb > 1'048'576) {
     return bad("analytics.state_mb must be between 16 and 1048576");
-  }
-  if (analytics.tsdiff != "absolute" && analytics.tsdiff != "end-minus-start" &&
-      analytics.tsdiff != "first-minus-second") {
-    return bad(
-        "analytics.tsdiff must be \"absolute\", \"end-minus-start\" or \"first-minus-second\"");
   }
   if (s.kinesis_limits != "none" && s.kinesis_limits != "aws") {
     return bad("kinesis.limits must be \"none\" or \"aws\"");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "engine/sql/switches.h"
 #include "services/relay/config.h"
 
 namespace suiro::server {
@@ -20,10 +21,8 @@ enum class Sandboxing { kRequired, kBestEffort };
 struct AnalyticsSettings {
   int64_t heartbeat_ms = 1'000;  // how soon silent inputs close windows; 0: never
   int64_t checkpoint_seconds = 10;
-  int64_t state_mb = 1'024;         // of one application's operators together
-  std::string tsdiff = "absolute";  // or "end-minus-start", "first-minus-second"
-  bool slash_comments = false;      // whether "//" begins a comment
-  bool metadata_in_star = false;    // whether SELECT * lists a record's metadata columns
+  int64_t state_mb = 1'024;  // of one application's operators together
+  sql::Switches switches;    // what the service's documents leave open
 };
 
 // [tasks]: container tasks.

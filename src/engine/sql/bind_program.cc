@@ -43,7 +43,7 @@ Result<std::shared_ptr<const Program>> compile(std::string_view text, const Comp
                           fmt::format("at most {}", kProgramBytesMax));
   }
   TRY(std::vector<Token> tokens, lex(text, options));
-  TRY(const std::vector<AstStatement> statements, parse_program(std::move(tokens)));
+  TRY(const std::vector<AstStatement> statements, parse_program(std::move(tokens), options));
   return Binder(input, functions, options).run(statements);
 }
 
@@ -99,6 +99,9 @@ Result<void> Binder::add_stream(const AstStream& ast) {
           column.name.at, fmt::format("the column \"{}\" again", column.name.text), "another name");
     }
     stream.schema.push_back({column.name.text, column.type});
+    if (options_.column_nulls == LanguageOptions::ColumnNulls::kRefuse) {
+      stream.schema.back().type.nullable = false;
+    }
   }
   if (find_table(stream.name)) {
     return found_expected(ast.name.at, fmt::format("\"{}\", a reference table", stream.name),

@@ -52,8 +52,10 @@ Eval binary_to_binary(const Type& to) {
 
 // A number, datetime, interval or truth value as text. Too short a target raises, except where
 // only an interval's trailing fields or the fraction of a second are lost.
-Eval value_to_text(const Type& from, const Type& to) {
-  return [from, to](std::span<const Value> args, EvalContext& context) -> Result<Value> {
+Eval value_to_text(const Type& from, const Type& to,
+                   FunctionOptions::IntervalText intervals = FunctionOptions::IntervalText::kCut) {
+  const bool cuts = intervals == FunctionOptions::IntervalText::kCut;
+  return [from, to, cuts](std::span<const Value> args, EvalContext& context) -> Result<Value> {
     std::string& text = context.arena.scratch();
     append_text(text, from, args[0]);
     if (text.size() > to.length) {
@@ -62,7 +64,7 @@ Eval value_to_text(const Type& from, const Type& to) {
           (from.kind == TypeKind::kTime && to.length >= kTimeSeconds);
       if (seconds) {
         text.resize(text.rfind('.'));
-      } else if (from.is_interval()) {
+      } else if (from.is_interval() && cuts) {
         text.resize(to.length);
       } else {
         return fail(errors::kTooLong, fmt::format("'{}' does not fit into {}", text, to.text()));
@@ -253,11 +255,12 @@ std::string_view advice(const Type& from, const Type& to) {
 
 }  // namespace
 
-Result<BoundFunction> bind_cast(const Type& from, const Type& to) {
+Result<BoundFunction> bind_cast(const Type& from, const Type& to, const FunctionOptions& options) {
   BoundFunction out;
   out.type = to;
   out.type.nullable = from.nullable || from.kind == TypeKind::kNull;
   out.eval = conversion(from, to);
+  if (from.is_interval() && to.is_text()) out.eval = value_to_text(from, to, options.interval_text);
   if (!out.eval) {
     return refuse("cannot CAST {} AS {}{}", from.text(), to.text(), advice(from, to));
   }

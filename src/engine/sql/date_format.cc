@@ -15,7 +15,6 @@ namespace suiro::sql {
 namespace {
 
 constexpr std::string_view kLetters = "GyYMwWDdFEuaHkKhmsSzZX";
-constexpr std::string_view kOnlyPrinted = "YwWF";
 constexpr size_t kPatternBytesMax = 1'024;
 
 constexpr std::array<std::string_view, 12> kMonths = {
@@ -89,30 +88,56 @@ Result<DateFormat> DateFormat::compile(std::string_view pattern) {
   return out;
 }
 
-Result<void> DateFormat::expect_readable() const {
-  for (const auto& piece : pieces_) {
-    if (piece.letter != 0 && kOnlyPrinted.find(piece.letter) != std::string_view::npos) {
-      return fail(codes::kInvalidArgument,
-                  fmt::format("the letter {} of a date and time pattern can be printed, but is not "
-                              "read: use y, M, d or D",
-                              piece.letter));
-    }
+namespace {
+
+// The calendar's fields of a time, as the letters print them.
+struct Moment {
+  explicit Moment(int64_t ms)
+      : days(floor_div(ms, kDayMs)),
+        of_day(floor_mod(ms, kDayMs)),
+        date(date_of(days)),
+        weekday(weekday_of(days)),
+        day_of_year(days - days_of(date.year, 1, 1)) {}
+  int64_t days;
+  int64_t of_day;
+  CivilDate date;
+  int weekday;
+  int64_t day_of_year;  // from 0
+
+  int64_t hour() const { return of_day / kHourMs; }
+  // The year that owns this week: the last days of December may lie in week 1.
+  int64_t week_year() const {
+    const int64_t next = days_of(date.year + 1, 1, 1);
+    return days >= next - weekday_of(next) ? date.year + 1 : date.year;
   }
-  return ok();
-}
+  int64_t week_of_year() const {
+    return week_year() > date.year ? 1 : week_of(day_of_year, weekday);
+  }
+};
+
+}  // namespace
 
 bool DateFormat::uses_now() const {
-  return std::ranges::any_of(
-      pieces_, [](const Piece& piece) { return piece.letter == 'y' && piece.count <= 2; });
+  return std::ranges::any_of(pieces_, [](const Piece& piece) {
+    return (piece.letter == 'y' || piece.letter == 'Y') && piece.count <= 2;
+  });
 }
 
-// What was read; -1: not given.
+// A field of the date, and its place among those that were read: 0: not given. Where several
+// tell the day, the one that was read last does, as in Java's calendar.
+struct DatePart {
+  int64_t value = 0;
+  int at = 0;
+  void set(int64_t to, int place) {
+    value = to;
+    at = place;
+  }
+};
+
+// What was read.
 struct DateFormat::Fields {
-  int64_t year = 1970;
-  int64_t month = 1;
-  int64_t day = 1;
-  int64_t day_of_year = -1;
-  int weekday = -1;
+  DatePart year{1970}, month{1}, day{1}, day_of_year, week_year, week, week_of_month, nth_weekday;
+  DatePart weekday;     // 0: Sunday
   int64_t hour = 0;     // 0..23, or 0..11 beside `half`
   int hours_most = 23;  // what `hour` may be: 11 where it came from h or K
   int half = -1;        // 0: AM, 1: PM
@@ -123,19 +148,70 @@ struct DateFormat::Fields {
   int before_christ = 0;
 
   bool in_range() const {
-    if (month < 1 || month > 12 || day < 1) return false;
-    if (day > days_in_month(calendar_year(), static_cast<int>(month))) return false;
-    if (day_of_year != -1 && (day_of_year < 1 || day_of_year > (is_leap(year) ? 366 : 365))) {
-      return false;
+    for (const DatePart* part : {&day_of_year, &week, &week_of_month, &nth_weekday}) {
+      if (part->at > 0 && part->value > 366) return false;
+    }
+    if (month.value < 1 || month.value > 12 || day.value < 1 || day.value > 31) return false;
+    for (const DatePart* part : {&year, &week_year}) {
+      if (part->value > kYearMax || part->value < -kYearMax) return false;
     }
     return hour >= 0 && hour <= hours_most && minute >= 0 && minute < 60 && second >= 0 &&
-           second < 60 && milli >= 0 && milli < 1'000 && year <= kYearMax && year >= -kYearMax;
+           second < 60 && milli >= 0 && milli < 1'000;
   }
-  int64_t calendar_year() const { return before_christ != 0 ? 1 - year : year; }
+  int64_t calendar_year() const { return before_christ != 0 ? 1 - year.value : year.value; }
+  bool by_week_year() const { return week_year.at > year.at; }
+
+  // The day that the fields tell.
   int64_t days() const {
-    if (day_of_year != -1) return days_of(calendar_year(), 1, 1) + day_of_year - 1;
-    return days_of(calendar_year(), static_cast<int>(month), day);
+    if (by_week_year()) {
+      const int64_t weeks = week.at > 0 ? week.value - 1 : 0;
+      return sunday_before(days_of(week_year.value, 1, 1)) + 7 * weeks + weekday.value;
+    }
+    const auto both = [](const DatePart& a, const DatePart& b) {
+      return a.at == 0 || b.at == 0 ? 0 : std::max(a.at, b.at);
+    };
+    int of_month = both(week_of_month, weekday), nth = both(nth_weekday, weekday);
+    int of_year = both(week, weekday);
+    int best = std::max({day.at, of_month, nth, day_of_year.at, of_year});
+    if (best == 0) {
+      of_month = week_of_month.at;
+      nth = std::max(nth_weekday.at, weekday.at);
+      of_year = week.at;
+      best = std::max({of_month, nth, of_year});
+    }
+    const int64_t first = days_of(calendar_year(), static_cast<int>(month.value), 1);
+    if (best == day.at) return first + day.value - 1;
+    const bool by_month = best == of_month && week_of_month.at >= week.at;
+    const bool by_nth = best == nth && nth_weekday.at >= week.at;
+    if (by_month && (!by_nth || week_of_month.at >= nth_weekday.at)) {
+      return sunday_before(first) + 7 * (week_of_month.value - 1) + weekday.value;
+    }
+    if (by_nth) {
+      const int64_t rest = floor_mod(weekday.value - weekday_of(first), 7);
+      return first + rest + 7 * (nth_weekday.at > 0 ? nth_weekday.value - 1 : 0);
+    }
+    const int64_t new_year = days_of(calendar_year(), 1, 1);
+    if (best == day_of_year.at) return new_year + day_of_year.value - 1;
+    return sunday_before(new_year) + 7 * (week.value - 1) + weekday.value;
   }
+
+  // Whether all that was given is true of the day.
+  bool agree_with(int64_t days) const {
+    const Moment at(days * kDayMs);
+    const auto is = [](const DatePart& part, int64_t value) {
+      return part.at == 0 || part.value == value;
+    };
+    if (!is(weekday, at.weekday) || !is(week, at.week_of_year())) return false;
+    if (by_week_year()) return at.week_year() == week_year.value;
+    return (year.at == 0 || calendar_year() == at.date.year) && is(month, at.date.month) &&
+           is(day, at.date.day) && is(day_of_year, at.day_of_year + 1) &&
+           is(week_of_month, week_of(at.date.day - 1, at.weekday)) &&
+           is(nth_weekday, (at.date.day - 1) / 7 + 1);
+  }
+
+ private:
+  // Or that day itself.
+  static int64_t sunday_before(int64_t days) { return days - weekday_of(days); }
 };
 
 class DateFormat::Reader {
@@ -168,9 +244,12 @@ class DateFormat::Reader {
   bool field(const Piece& piece, size_t digits) {
     switch (piece.letter) {
       case 'y':
-        return year(piece.count, digits);
+        return year(piece.count, digits, fields_.year);
+      case 'Y':
+        return year(piece.count, digits, fields_.week_year);
       case 'M':
-        return piece.count > 2 ? name_of_month() : number(digits, fields_.month);
+        if (piece.count > 2) return name_of_month();
+        return plain_number(piece.letter, digits);
       case 'E':
         return name_of_day();
       case 'a':
@@ -190,15 +269,27 @@ class DateFormat::Reader {
     int64_t value = 0;
     if (!number(digits, value)) return false;
     switch (letter) {
+      case 'M':
+        fields_.month.set(value, ++places_);
+        break;
       case 'd':
-        fields_.day = value;
+        fields_.day.set(value, ++places_);
         break;
       case 'D':
-        fields_.day_of_year = value;
+        fields_.day_of_year.set(value, ++places_);
+        break;
+      case 'w':
+        fields_.week.set(value, ++places_);
+        break;
+      case 'W':
+        fields_.week_of_month.set(value, ++places_);
+        break;
+      case 'F':
+        fields_.nth_weekday.set(value, ++places_);
         break;
       case 'u':
         if (value < 1 || value > 7) return false;
-        fields_.weekday = static_cast<int>(value % 7);
+        fields_.weekday.set(value % 7, ++places_);
         break;
       case 'H':
       case 'k':
@@ -238,30 +329,32 @@ class DateFormat::Reader {
     return count > 0 && (digits == kAnyDigits || count == digits);
   }
 
-  bool year(size_t letters, size_t digits) {
+  bool year(size_t letters, size_t digits, DatePart& to) {
     const bool negative = digits == kAnyDigits && rest().starts_with('-');
     if (negative) ++at_;
-    if (!number(digits, fields_.year)) return false;
-    if (negative) fields_.year = -fields_.year;
+    int64_t value = 0;
+    if (!number(digits, value)) return false;
+    if (negative) value = -value;
     // Blanks before the digits count: ", 10" with the pattern ",y" is the year 10.
     if (letters <= 2 && at_ - start_ == 2 && !negative) {
       const int64_t this_year = date_of(floor_div(now_ms_, kDayMs)).year;
       const int64_t earliest = this_year - 80;
-      fields_.year = earliest + floor_mod(fields_.year - earliest, 100);
+      value = earliest + floor_mod(value - earliest, 100);
     }
+    to.set(value, ++places_);
     return true;
   }
 
   bool name_of_month() {
     const auto match = match_name(kMonths, rest());
     at_ += match.bytes;
-    fields_.month = match.index + 1;
+    fields_.month.set(match.index + 1, ++places_);
     return match.bytes > 0;
   }
   bool name_of_day() {
     const auto match = match_name(kDays, rest());
     at_ += match.bytes;
-    fields_.weekday = match.index;
+    fields_.weekday.set(match.index, ++places_);
     return match.bytes > 0;
   }
   bool one_of(std::string_view zero, std::string_view one, int& to) {
@@ -281,6 +374,7 @@ class DateFormat::Reader {
   int64_t now_ms_;
   size_t at_ = 0;
   size_t start_ = 0;  // of the field, with the blanks before it
+  int places_ = 0;    // of date fields so far
   Fields fields_;
 };
 
@@ -294,7 +388,7 @@ Result<int64_t> DateFormat::parse(std::string_view text, int64_t now_ms) const {
   const auto& fields = reader.fields();
   if (!fields.in_range()) return bad();
   const int64_t days = fields.days();
-  if (fields.weekday != -1 && weekday_of(days) != fields.weekday) return bad();
+  if (!fields.agree_with(days)) return bad();
   int64_t hour = fields.hour;
   if (fields.half == 1 && fields.hours_most == 11) hour += 12;
   return days * kDayMs + hour * kHourMs + fields.minute * kMinuteMs + fields.second * kSecondMs +
@@ -302,31 +396,6 @@ Result<int64_t> DateFormat::parse(std::string_view text, int64_t now_ms) const {
 }
 
 namespace {
-
-// The calendar's fields of a time, as the letters print them.
-struct Moment {
-  explicit Moment(int64_t ms)
-      : days(floor_div(ms, kDayMs)),
-        of_day(floor_mod(ms, kDayMs)),
-        date(date_of(days)),
-        weekday(weekday_of(days)),
-        day_of_year(days - days_of(date.year, 1, 1)) {}
-  int64_t days;
-  int64_t of_day;
-  CivilDate date;
-  int weekday;
-  int64_t day_of_year;  // from 0
-
-  int64_t hour() const { return of_day / kHourMs; }
-  // The year that owns this week: the last days of December may lie in week 1.
-  int64_t week_year() const {
-    const int64_t next = days_of(date.year + 1, 1, 1);
-    return days >= next - weekday_of(next) ? date.year + 1 : date.year;
-  }
-  int64_t week_of_year() const {
-    return week_year() > date.year ? 1 : week_of(day_of_year, weekday);
-  }
-};
 
 int64_t number_of(char letter, const Moment& at) {
   switch (letter) {

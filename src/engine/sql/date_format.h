@@ -24,8 +24,6 @@ class DateFormat {
  public:
   // Errors: codes::kInvalidArgument for a reserved letter or a quote that is not closed.
   static Result<DateFormat> compile(std::string_view pattern);
-  // Errors: codes::kInvalidArgument names a letter that can be printed but not read (Y, w, W, F).
-  Result<void> expect_readable() const;
 
   // Whether parse() looks at `now_ms`: a year of two digits may be read.
   bool uses_now() const;

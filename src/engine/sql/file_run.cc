@@ -11,6 +11,7 @@
 #include "engine/sql/input_coercion.h"
 #include "engine/sql/input_file.h"
 #include "engine/sql/row_codec.h"
+#include "engine/sql/switches.h"
 
 namespace suiro::sql {
 namespace {
@@ -52,6 +53,7 @@ class FileRun {
   void print_rows(const Output& output);
 
   const FileRunOptions& arguments_;
+  Switches switches_;
   const RowPrinter& printer_;
   std::vector<NamedFile> inputs_, tables_;
   std::map<std::string, InputSchema> schemas_;
@@ -95,15 +97,8 @@ Result<void> FileRun::prepare() {
     input.tables.push_back(definition_of(each.name, schemas_[each.name]));
     input.tables.back().origin = StreamDefinition::Origin::kProgram;
   }
-  using Tsdiff = FunctionOptions::Tsdiff;
-  FunctionOptions functions;
-  if (arguments_.tsdiff == "end-minus-start") functions.tsdiff = Tsdiff::kEndMinusStart;
-  if (arguments_.tsdiff == "first-minus-second") functions.tsdiff = Tsdiff::kFirstMinusSecond;
-  LanguageOptions language;
-  if (arguments_.slash_comments) {
-    language.slash_comments = LanguageOptions::SlashComments::kAccept;
-  }
-  auto program = compile(text, input, FunctionLibrary(functions), language);
+  for (const std::string& each : arguments_.switches) TRY_VOID(set_switch(switches_, each));
+  auto program = compile(text, input, FunctionLibrary(switches_.functions), switches_.language);
   if (!program) {
     return fail(codes::kInvalidArgument, arguments_.program + ": " + program.error().message);
   }
@@ -160,9 +155,7 @@ Result<std::unique_ptr<Engine>> FileRun::make_engine() const {
   options.start_ms = start_ms_;
   options.operator_bytes_max = arguments_.memory_mb << 20;
   options.total_bytes_max = arguments_.memory_mb << 22;
-  if (arguments_.group_rowtime == "start") {
-    options.group_rowtime = EngineOptions::GroupRowtime::kWindowStart;
-  }
+  options.group_rowtime = switches_.group_rowtime;
   std::vector<size_t> outputs = outputs_;
   if (std::ranges::find(outputs, error_stream_) == outputs.end()) outputs.push_back(error_stream_);
   TRY(auto engine, Engine::create(program_, options, outputs));
@@ -187,7 +180,7 @@ void FileRun::print_rows(const Output& output) {
       append_value_text(timestamp, time, text);
       text += '\t';
     }
-    format_row(stream.schema, output.rows, i, format, text);
+    format_row(stream.schema, output.rows, i, format, text, switches_.output);
     text += '\n';
   }
   printer_(wanted ? RowKind::kWanted : RowKind::kError, text);

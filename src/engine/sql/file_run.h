@@ -23,8 +23,7 @@ struct FileRunOptions {
   std::string format = "json";  // csv
   std::string rowtime;          // a column; empty: start and pace
   std::string start = "1970-01-01 00:00:00.000";
-  std::string tsdiff = "absolute";    // end-minus-start, first-minus-second
-  std::string group_rowtime = "end";  // start
+  std::vector<std::string> switches;  // NAME=VALUE: switches.h
   int64_t pace_ms = 1'000;
   size_t threads = 1;
   size_t batch_rows = 1'024;
@@ -33,7 +32,6 @@ struct FileRunOptions {
   bool explain = false;
   bool open_end = false;  // windows stay open at the end
   bool show_rowtime = false;
-  bool slash_comments = false;
 };
 
 // Rows of the chosen streams, and those of error_stream where it was not chosen.

@@ -113,7 +113,19 @@ struct BoundTableFunction {
 // Switches for what the documents leave open (docs/decisions/130-*.md).
 struct FunctionOptions {
   // TSDIFF(a, b): the page's text says end - start, programs use both directions as durations.
-  enum class Tsdiff { kEndMinusStart, kFirstMinusSecond, kAbsolute } tsdiff = Tsdiff::kAbsolute;
+  enum class Tsdiff { kAbsolute, kEndMinusStart, kFirstMinusSecond } tsdiff = Tsdiff::kAbsolute;
+  // SUBSTRING that begins past the end: NULL in the comma form and '' in the FROM form, or one of
+  // them in both.
+  enum class PastEnd { kAsPages, kEmpty, kNull } substring_past_end = PastEnd::kAsPages;
+  // CAST of an interval to a text that is too short: cut, as one example shows, or an error.
+  enum class IntervalText { kCut, kRefuse } interval_text = IntervalText::kCut;
+  // TIMESTAMP_TO_CHAR of NULL: the text 'null', as the page says, or NULL.
+  enum class NullToChar { kText, kNull } null_to_char = NullToChar::kText;
+  // The column of HOTSPOTS: the name of the samples, or of the page's heading.
+  enum class HotspotsColumn {
+    kHotspotsResult,
+    kHotspotResults
+  } hotspots_column = HotspotsColumn::kHotspotsResult;
 };
 
 // Names of functions are in upper case. Syntax with key words reaches these as plain calls:

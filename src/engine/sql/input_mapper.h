@@ -100,10 +100,18 @@ class InputMapper {
 };
 
 enum class OutputFormat { kJson, kCsv };
+// What consumers of outputs may want otherwise: nowhere documented.
+struct OutputLayout {
+  // Members of JSON that are NULL.
+  enum class Nulls { kShow, kLeaveOut } nulls = Nulls::kShow;
+  // TIMESTAMP columns: `2020-02-29 01:02:03.000`, or milliseconds since 1970.
+  enum class Timestamps { kText, kEpochMs } timestamps = Timestamps::kText;
+};
 
 // Appends one row: a JSON object keyed by column in the order of the columns, or a CSV line;
 // neither ends with a line break. Layout: docs/decisions.
-void format_row(const Schema& schema, const Rows& rows, size_t row, OutputFormat format, Bytes& to);
+void format_row(const Schema& schema, const Rows& rows, size_t row, OutputFormat format, Bytes& to,
+                const OutputLayout& layout = {});
 
 // A value as outputs write it: as CAST does, times with three digits of a fraction.
 void append_value_text(const Type& type, const Value& value, Bytes& to);

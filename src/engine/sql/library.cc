@@ -75,7 +75,7 @@ Result<BoundFunction> FunctionLibrary::scalar(std::string_view name, Arguments a
 }
 
 Result<BoundFunction> FunctionLibrary::cast(const Type& from, const Type& to) const {
-  return bind_cast(from, to);
+  return bind_cast(from, to, impl_->options);
 }
 
 Result<BoundAggregate> FunctionLibrary::aggregate(const AggregateCall& call) const {
@@ -90,7 +90,7 @@ Result<BoundTableFunction> FunctionLibrary::table(std::string_view name, const S
   const auto& tables = impl_->registry.tables;
   auto found = tables.find(std::string(name));
   if (found == tables.end()) return unknown(name, "table function");
-  return found->second(cursor, args);
+  return found->second(cursor, args, impl_->options);
 }
 
 bool FunctionLibrary::is_aggregate(std::string_view name) const {

@@ -19,7 +19,8 @@ using Arguments = std::span<const ArgumentInfo>;
 struct Registry {
   using Scalar = std::function<Result<BoundFunction>(Arguments, const FunctionOptions&)>;
   using Aggregator = std::function<Result<BoundAggregate>(const AggregateCall&)>;
-  using Table = std::function<Result<BoundTableFunction>(const Schema&, Arguments)>;
+  using Table =
+      std::function<Result<BoundTableFunction>(const Schema&, Arguments, const FunctionOptions&)>;
   std::unordered_map<std::string, Scalar> scalars;
   std::unordered_map<std::string, Aggregator> aggregates;
   std::unordered_map<std::string, Table> tables;
@@ -47,7 +48,8 @@ void add_basic_aggregates(Registry& to);
 
 // SUBSTRING(s, regex).
 Result<BoundFunction> bind_regex_substring(Arguments args, const FunctionOptions& options);
-Result<BoundFunction> bind_cast(const Type& from, const Type& to);
+Result<BoundFunction> bind_cast(const Type& from, const Type& to,
+                                const FunctionOptions& options = {});
 
 // A text as a value of a type that is no text, as CAST reads it.
 Result<Value> parse_value(const Type& to, std::string_view text);

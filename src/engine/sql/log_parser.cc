@@ -119,7 +119,6 @@ Result<void> read_options(Description& in, LogColumn& column) {
     } else if (auto text = in.text()) {
       if (!column.type.is_datetime()) return in.bad("a format only for DATE, TIME and TIMESTAMP");
       TRY(auto format, DateFormat::compile(*text));
-      TRY_VOID(format.expect_readable());
       column.format = std::make_shared<const DateFormat>(std::move(format));
     } else {
       return ok();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows as the bytes of outputs: docs/decisions/143-sql-output-layout.md.
 #include <cmath>
+#include <utility>
 
 #include "base/bytes.h"
 #include "engine/sql/convert.h"
@@ -94,21 +95,33 @@ void append_csv(const Type& type, const Value& value, Bytes& to) {
 
 }  // namespace
 
-void format_row(const Schema& schema, const Rows& rows, size_t row, OutputFormat format,
-                Bytes& to) {
-  if (format == OutputFormat::kJson) to += '{';
+void format_row(const Schema& schema, const Rows& rows, size_t row, OutputFormat format, Bytes& to,
+                const OutputLayout& layout) {
+  static const Type kMilliseconds = [] {
+    Type type;
+    type.kind = TypeKind::kBigint;
+    return type;
+  }();
+  const bool by_epoch = layout.timestamps == OutputLayout::Timestamps::kEpochMs;
+  const bool json = format == OutputFormat::kJson;
+  const bool leave_out = json && layout.nulls == OutputLayout::Nulls::kLeaveOut;
+  if (json) to += '{';
+  bool first = true;
   for (size_t c = 0; c < schema.size(); ++c) {
-    if (c > 0) to += ',';
     const Value value = value_at(rows.columns[c], row);
-    if (format == OutputFormat::kCsv) {
-      append_csv(schema[c].type, value, to);
+    if (leave_out && value.null) continue;
+    if (!std::exchange(first, false)) to += ',';
+    const bool as_number = by_epoch && schema[c].type.kind == TypeKind::kTimestamp;
+    const Type& type = as_number ? kMilliseconds : schema[c].type;
+    if (!json) {
+      append_csv(type, value, to);
       continue;
     }
     append_json_text(schema[c].name, to);
     to += ':';
-    append_json(schema[c].type, value, to);
+    append_json(type, value, to);
   }
-  if (format == OutputFormat::kJson) to += '}';
+  if (json) to += '}';
 }
 
 void append_value_text(const Type& type, const Value& value, Bytes& to) {

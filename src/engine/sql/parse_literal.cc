@@ -9,6 +9,9 @@
 #include "engine/sql/parser.h"
 
 namespace suiro::sql {
+
+constexpr size_t kIntervalDigitsMax = 10;
+
 namespace {
 
 constexpr int64_t kMsOf[] = {0, 0, 86'400'000, 3'600'000, 60'000, 1'000};  // by TimeUnit
@@ -269,6 +272,11 @@ Result<AstPtr> Parser::interval_literal() {
   size_t digits = 0;
   const auto value = read_interval(text, out.type, digits);
   if (!value) return found_expected(token.at, shown(token), form_of(out.type));
+  const bool ignores = options_.interval_precision == LanguageOptions::IntervalPrecision::kIgnore;
+  if (ignores && digits <= kIntervalDigitsMax) {
+    out.type.leading_digits =
+        std::max(out.type.leading_digits, static_cast<decltype(out.type.leading_digits)>(digits));
+  }
   if (digits > out.type.leading_digits) {
     return found_expected(token.at, fmt::format("{} of {} digits", shown(token), digits),
                           fmt::format("at most {}: {}({}) for more", out.type.leading_digits,

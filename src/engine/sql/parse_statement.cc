@@ -6,8 +6,9 @@
 
 namespace suiro::sql {
 
-Result<std::vector<AstStatement>> parse_program(std::vector<Token> tokens) {
-  return Parser(std::move(tokens)).program();
+Result<std::vector<AstStatement>> parse_program(std::vector<Token> tokens,
+                                                const LanguageOptions& options) {
+  return Parser(std::move(tokens), options).program();
 }
 
 bool Parser::at_word(std::string_view word, size_t count) const {

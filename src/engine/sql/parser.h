@@ -25,11 +25,13 @@ inline constexpr size_t kDepthMax = 300;   // of an expression's tree
 inline constexpr size_t kStatementsMax = 1'000;
 inline constexpr size_t kColumnsMax = 1'000;  // of a stream
 
-Result<std::vector<AstStatement>> parse_program(std::vector<Token> tokens);
+Result<std::vector<AstStatement>> parse_program(std::vector<Token> tokens,
+                                                const LanguageOptions& options);
 
 class Parser {
  public:
-  explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+  explicit Parser(std::vector<Token> tokens, const LanguageOptions& options = {})
+      : tokens_(std::move(tokens)), options_(options) {}
   Result<std::vector<AstStatement>> program();
 
  private:
@@ -164,6 +166,7 @@ class Parser {
   static AstPtr text_of(std::string text, Position at);
 
   std::vector<Token> tokens_;
+  LanguageOptions options_;
   size_t pos_ = 0;
   size_t nesting_ = 0;
   std::vector<AstSelect*> selects_;  // the one that is being read is the last

@@ -229,6 +229,10 @@ struct LanguageOptions {
   enum class MetadataInStar { kHide, kShow } metadata_in_star = MetadataInStar::kHide;
   // `0 PRECEDING` in a window of an aggregate: the documents refuse it, programs use it.
   enum class ZeroPreceding { kCurrentRow, kRefuse } zero_preceding = ZeroPreceding::kCurrentRow;
+  // INTERVAL '120' MINUTE: refused, or as if it were MINUTE(3).
+  enum class IntervalPrecision { kCheck, kIgnore } interval_precision = IntervalPrecision::kCheck;
+  // Columns of CREATE STREAM without NOT NULL: one page says that columns cannot be NULL.
+  enum class ColumnNulls { kAllow, kRefuse } column_nulls = ColumnNulls::kAllow;
 };
 
 inline constexpr size_t kProgramBytesMax = 102'400;

@@ -50,16 +50,12 @@ void read_options(const std::string& words, FileRunOptions& to) {
       to.outputs.push_back(text());
     } else if (word == "--format") {
       to.format = text();
-    } else if (word == "--tsdiff") {
-      to.tsdiff = text();
-    } else if (word == "--group-rowtime") {
-      to.group_rowtime = text();
+    } else if (word == "--switch") {
+      to.switches.push_back(text());
     } else if (word == "--show-rowtime") {
       to.show_rowtime = true;
     } else if (word == "--open-end") {
       to.open_end = true;
-    } else if (word == "--slash-comments") {
-      to.slash_comments = true;
     } else {
       ADD_FAILURE() << "options: " << word << " is not known";
     }

@@ -31,7 +31,6 @@ Registry::Scalar char_to(std::string_view name, TypeKind kind) {
   return [name, kind](Arguments args, const FunctionOptions&) -> Result<BoundFunction> {
     TRY_VOID(expect_count(name, args, 2, 2));
     TRY(auto format, constant_format(name, args));
-    if (format) TRY_VOID(format->expect_readable());
     TRY_VOID(expect_text(name, args, 1));
     BoundFunction out;
     out.type = simple_type(kind);
@@ -45,9 +44,6 @@ Registry::Scalar char_to(std::string_view name, TypeKind kind) {
       }
       auto compiled = DateFormat::compile(values[0].text);
       if (!compiled) return as_row_error(compiled.error());
-      if (auto readable = compiled->expect_readable(); !readable) {
-        return as_row_error(readable.error());
-      }
       TRY(ms, compiled->parse(values[1].text, context.query_start_ms));
       return Value::of_integer(cut_to(kind, ms));
     };
@@ -70,7 +66,7 @@ Result<Value> print(const Format& format, TypeKind kind, std::span<const Value> 
 }
 
 Registry::Scalar to_char(std::string_view name, TypeKind kind) {
-  return [name, kind](Arguments args, const FunctionOptions&) -> Result<BoundFunction> {
+  return [name, kind](Arguments args, const FunctionOptions& options) -> Result<BoundFunction> {
     TRY_VOID(expect_count(name, args, 2, 2));
     TRY(auto format, constant_format(name, args));
     const Type& type = args[1].type;
@@ -80,7 +76,8 @@ Registry::Scalar to_char(std::string_view name, TypeKind kind) {
     }
     BoundFunction out;
     out.type = varchar_type(kTextLength);
-    out.null_on_null = kind != TypeKind::kTimestamp;
+    out.null_on_null =
+        kind != TypeKind::kTimestamp || options.null_to_char == FunctionOptions::NullToChar::kNull;
     out.eval = [kind, format](std::span<const Value> values,
                               EvalContext& context) -> Result<Value> {
       if (values[0].null) return Value{};

@@ -119,8 +119,11 @@ Registry::Scalar substring_function(PastEnd past_end) {
     BoundFunction out;
     out.type = type.is_binary() ? type : varchar_type(type.length);
     if (type.is_binary()) out.type.kind = TypeKind::kVarbinary;
-    out.eval = [past_end, binary = type.is_binary()](std::span<const Value> values, EvalContext&) {
-      return substring(values, binary, past_end);
+    using Switch = FunctionOptions::PastEnd;
+    PastEnd end = options.substring_past_end == Switch::kNull ? PastEnd::kNull : past_end;
+    if (options.substring_past_end == Switch::kEmpty) end = PastEnd::kEmpty;
+    out.eval = [end, binary = type.is_binary()](std::span<const Value> values, EvalContext&) {
+      return substring(values, binary, end);
     };
     return out;
   };

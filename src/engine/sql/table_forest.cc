@@ -185,10 +185,12 @@ Result<BoundTableFunction> bind_forest(std::string_view name, const Schema& curs
 }  // namespace
 
 void add_random_cut_forest(Registry& to) {
-  to.tables["RANDOM_CUT_FOREST"] = [](const Schema& cursor, Arguments args) {
+  to.tables["RANDOM_CUT_FOREST"] = [](const Schema& cursor, Arguments args,
+                                      const FunctionOptions&) {
     return bind_forest("RANDOM_CUT_FOREST", cursor, args, Explanation::kNone);
   };
-  to.tables["RANDOM_CUT_FOREST_WITH_EXPLANATION"] = [](const Schema& cursor, Arguments args) {
+  to.tables["RANDOM_CUT_FOREST_WITH_EXPLANATION"] = [](const Schema& cursor, Arguments args,
+                                                       const FunctionOptions&) {
     return bind_forest("RANDOM_CUT_FOREST_WITH_EXPLANATION", cursor, args, Explanation::kScores);
   };
 }

@@ -209,7 +209,8 @@ class Hotspots final : public TableFunction {
   Neighbours neighbours_;
 };
 
-Result<BoundTableFunction> bind_hotspots(const Schema& cursor, Arguments args) {
+Result<BoundTableFunction> bind_hotspots(const Schema& cursor, Arguments args,
+                                         const FunctionOptions& switches) {
   constexpr std::string_view kName = "HOTSPOTS";
   TRY_VOID(expect_count(kName, args, 3, 3));
   HotspotOptions options{.schema = cursor, .columns = {}};
@@ -224,7 +225,9 @@ Result<BoundTableFunction> bind_hotspots(const Schema& cursor, Arguments args) {
   options.window = static_cast<size_t>(window);
   options.radius = real_of(radius.type, *radius.literal);
   options.points_min = static_cast<size_t>(points);
-  options.schema.push_back({"HOTSPOTS_RESULT", varchar_type(kResultLength)});
+  const bool samples = switches.hotspots_column == FunctionOptions::HotspotsColumn::kHotspotsResult;
+  options.schema.push_back(
+      {samples ? "HOTSPOTS_RESULT" : "HOTSPOT_RESULTS", varchar_type(kResultLength)});
   BoundTableFunction out;
   out.schema = options.schema;
   auto shared = std::make_shared<const HotspotOptions>(std::move(options));

@@ -268,7 +268,7 @@ class TumblingItems final : public TableFunction {
   std::string text_;
 };
 
-Result<BoundTableFunction> bind_top(const Schema& cursor, Arguments args) {
+Result<BoundTableFunction> bind_top(const Schema& cursor, Arguments args, const FunctionOptions&) {
   constexpr std::string_view kName = "TOP_K_ITEMS_TUMBLING";
   TRY_VOID(expect_count(kName, args, 3, 3));
   TRY(auto name, literal_text(kName, args, 0));
@@ -285,7 +285,8 @@ Result<BoundTableFunction> bind_top(const Schema& cursor, Arguments args) {
   return out;
 }
 
-Result<BoundTableFunction> bind_distinct(const Schema& cursor, Arguments args) {
+Result<BoundTableFunction> bind_distinct(const Schema& cursor, Arguments args,
+                                         const FunctionOptions&) {
   constexpr std::string_view kName = "COUNT_DISTINCT_ITEMS_TUMBLING";
   TRY_VOID(expect_count(kName, args, 2, 2));
   TRY(auto name, literal_text(kName, args, 0));

@@ -151,7 +151,8 @@ Result<Order> order_of(std::string_view text) {
   return refuse("GROUP_RANK: expected 'asc' or 'desc', not '{}'", text);
 }
 
-Result<BoundTableFunction> bind_group_rank(const Schema& cursor, Arguments args) {
+Result<BoundTableFunction> bind_group_rank(const Schema& cursor, Arguments args,
+                                           const FunctionOptions&) {
   constexpr std::string_view kName = "GROUP_RANK";
   TRY_VOID(expect_count(kName, args, 6, 6));
   RankOptions options;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/sql/engine.h"
+#include "engine/sql/switches.h"
 
 namespace suiro::analytics {
 
@@ -16,8 +17,7 @@ struct Config {
   size_t checkpoint_bytes = size_t{256} << 20;
   size_t state_bytes_max = size_t{1} << 30;  // of one application's operators together
   size_t operator_bytes_max = size_t{256} << 20;
-  sql::LanguageOptions language;
-  sql::FunctionOptions functions;
+  sql::Switches switches;  // docs/decisions/136-sql-open-points.md
 };
 
 }  // namespace suiro::analytics

@@ -42,7 +42,7 @@ Logic::Logic(event::Kernel& kernel, const Config& config)
     : kernel_(kernel),
       config_(config),
       storage_(kernel.store),
-      compiler_(config.language, config.functions),
+      compiler_(config.switches.language, config.switches.functions),
       runners_(std::make_unique<Runners>(kernel, config, compiler_)) {
   for (size_t i = 0; i < kernel.shards.size(); ++i) {
     scopes_.push_back(std::make_unique<TaskScope>(kernel.shards.executor(i)));

@@ -33,7 +33,7 @@ void Outlet::add(const sql::Schema& schema, const sql::Rows& rows) {
   for (size_t row = 0; row < rows.size(); ++row) {
     if (++made_ <= delivered_) continue;
     Bytes text;
-    sql::format_row(schema, rows, row, format_of(output_.format), text);
+    sql::format_row(schema, rows, row, format_of(output_.format), text, context_.layout);
     if (output_.format == Format::kCsv) text += '\n';
     pending_bytes_ += text.size();
     pending_.push_back(std::move(text));

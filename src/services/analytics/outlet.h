@@ -29,6 +29,7 @@ inline constexpr size_t kFunctionBytesWaiting = size_t{1} << 20;
 // What an outlet shares with its runner.
 struct OutletContext {
   event::Kernel& kernel;
+  sql::OutputLayout layout;
   std::string application_arn;
   TraceContext cause;
   std::function<bool()> stopping;

@@ -107,7 +107,7 @@ bool read(RecordReader& in, uint8_t version, RunState& run) {
   run.step = in.u64();
   run.rowtime_ms = static_cast<int64_t>(in.u64());
   run.start_ms = static_cast<int64_t>(in.u64());
-  run.seed = in.u64();
+  (void)in.u64();  // was a seed
   run.engine = in.text();
   if (!enumerator(in, ReferenceState::Kind::kMissing, run.reference.kind)) return false;
   run.reference.blob = in.text();
@@ -141,7 +141,7 @@ Bytes encode(const RunState& run) {
   out.u64(run.step);
   out.u64(static_cast<uint64_t>(run.rowtime_ms));
   out.u64(static_cast<uint64_t>(run.start_ms));
-  out.u64(run.seed);
+  out.u64(0);
   out.text(run.engine);
   out.u8(static_cast<uint8_t>(run.reference.kind));
   out.text(run.reference.blob);

@@ -56,8 +56,7 @@ struct RunState {
   uint64_t step = 0;         // the last one in it
   int64_t rowtime_ms = 0;    // of that step
   int64_t start_ms = 0;      // when the program began: CURRENT_TIMESTAMP
-  uint64_t seed = 0;
-  Bytes engine;  // store::BlobRef::encode(); empty: an engine at its beginning
+  Bytes engine;              // store::BlobRef::encode(); empty: an engine at its beginning
   ReferenceState reference;
   std::vector<ShardState> shards;
   std::vector<OutputState> outputs;

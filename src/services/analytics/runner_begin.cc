@@ -44,7 +44,7 @@ Runner::Runner(event::Kernel& kernel, const Config& config, const Compiler& comp
       arn_(std::move(arn)),
       trace_(TraceContext::begin(kernel.clock.now(), kernel.random)),
       readers_context_{.kernel = kernel},
-      outlets_context_{.kernel = kernel},
+      outlets_context_{.kernel = kernel, .layout = config.switches.output},
       wake_(kernel.shards.owner(application_.name)),
       scope_(kernel.shards.owner(application_.name)) {
   trace_.span_id = new_span_id(kernel.random);
@@ -171,6 +171,7 @@ Result<void> Runner::make_engine() {
   options.heartbeat = config_.heartbeat == Millis(0) ? sql::EngineOptions::Heartbeat::kOff
                                                      : sql::EngineOptions::Heartbeat::kOn;
   options.start_ms = state_.start_ms;
+  options.group_rowtime = config_.switches.group_rowtime;
   std::vector<size_t> streams;
   for (const auto& outlet : outlets_) {
     if (std::ranges::find(streams, outlet->stream()) == streams.end()) {
@@ -185,7 +186,6 @@ Result<void> Runner::make_engine() {
 
 Task<Result<void>> Runner::begin_fresh() {
   state_.start_ms = state_.rowtime_ms = now_ms();
-  state_.seed = kernel_.random.next();
   CO_TRY_VOID(make_engine());
   CO_TRY_VOID(co_await locate_shards(start_of_input()));
   CO_TRY(auto reference, co_await copy_reference_again());

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The farm: a bucket, a queue of chunks, the workers' image and an ECS service that keeps them."""
+import json
+import pathlib
+
+import oci
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUCKET, QUEUE, REPOSITORY, SERVICE = "films", "chunks", "media-worker", "workers"
+IMAGE = f"000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/{REPOSITORY}:latest"
+VISIBILITY_SECONDS = 20
+# Of botocore's models only those that the worker uses.
+SDK = ("boto3", "botocore", "s3transfer", "dateutil", "urllib3", "jmespath", "six.py", "certifi")
+MODELS = ("/data/s3/", "/data/sqs/", "/boto3/data/s3/", "/data/endpoints.json",
+          "/data/partitions.json", "/data/_retry.json", "/data/sdk-default-configuration.json")
+
+
+def sdk_file(name):
+    if not any(f"/dist-packages/{part}" in name for part in SDK):
+        return False
+    return "/data/" not in name or any(part in name for part in MODELS)
+
+
+def image():
+    """Debian's ffmpeg, Python and boto3, as they are installed on this machine."""
+    python = {**oci.program("/usr/bin/python3"), **oci.folder("/usr/lib/python3.11", lambda name: (
+        "/test/" not in name and "/config-" not in name))}
+    for module in pathlib.Path("/usr/lib/python3.11/lib-dynload").glob("*.so"):
+        python.update(oci.program(str(module)))
+    packages = oci.folder("/usr/lib/python3/dist-packages", sdk_file)
+    worker = {"worker.py": (HERE / "worker.py").read_bytes(), "tmp/.keep": b""}
+    return oci.build([oci.busybox(), oci.program("/usr/bin/ffmpeg"), {**python, **packages},
+                      worker])
+
+
+def deploy(supervisor, workers):
+    s3, sqs, ecs = (supervisor.client(name) for name in ("s3", "sqs", "ecs"))
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={
+        "LocationConstraint": "ap-northeast-1"})
+    queue = sqs.create_queue(QueueName=QUEUE, Attributes={
+        "VisibilityTimeout": str(VISIBILITY_SECONDS)})["QueueUrl"]
+    supervisor.client("ecr").create_repository(repositoryName=REPOSITORY)
+    oci.push(supervisor, REPOSITORY, "latest", image())
+    ecs.register_task_definition(family="worker", cpu="256", memory="512", containerDefinitions=[{
+        "name": "worker", "image": IMAGE, "command": ["python3", "/worker.py"],
+        "stopTimeout": 2, "environment": [{"name": "QUEUE_URL", "value": queue},
+                                          {"name": "BUCKET", "value": BUCKET}]}])
+    ecs.create_service(serviceName=SERVICE, taskDefinition="worker", desiredCount=workers)
+    return queue
+
+
+def submit(sqs, queue, frames, size):
+    """Puts the chunks of the film into the queue; how many."""
+    chunks = [{"number": number, "from": first, "to": min(first + size, frames)}
+              for number, first in enumerate(range(0, frames, size))]
+    for i in range(0, len(chunks), 10):
+        answer = sqs.send_message_batch(QueueUrl=queue, Entries=[
+            {"Id": str(chunk["number"]), "MessageBody": json.dumps(chunk)}
+            for chunk in chunks[i:i + 10]])
+        if answer.get("Failed"):
+            raise RuntimeError(answer["Failed"])
+    return len(chunks)

@@ -196,6 +196,7 @@ void App::Parts::wire() {
   analytics.add_operations(registry);
   ecr.add_operations(registry);
   images.add_source(ecr.source());
+  images.add_source(&registries);
   mount_registry(front_end, ecr.distribution());
   ecs.add_operations(registry);
   scheduler.add_operations(registry);

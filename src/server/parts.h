@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/image/cache.h"
+#include "engine/image/remote.h"
 #include "engine/sandbox/sandbox.h"
 #include "kernel/event/sink_target.h"
 #include "protocol/aws/front_end.h"
@@ -65,6 +66,8 @@ struct App::Parts {
   event::SinkTarget firehose_target;
   analytics::Service analytics;
   ecr::Service ecr;
+  http_out::Client registry_client{{}};
+  image::RemoteRegistries registries{registry_client};
   image::Cache images;
   relay::Service relay;
   ecs::Service ecs;

@@ -93,7 +93,7 @@ WireResponse error_response(const Error& error) {
 }
 
 std::optional<Distribution::Route> Distribution::route_of(std::string_view encoded,
-                                                            std::string_view query) {
+                                                          std::string_view query) {
   using Kind = Route::Kind;
   auto decoded = percent_decode(encoded);
   if (!decoded) return std::nullopt;

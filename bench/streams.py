@@ -4,6 +4,7 @@ import gzip
 import json
 import statistics
 import subprocess
+import threading
 import time
 
 from botocore.config import Config
@@ -16,6 +17,7 @@ WINDOW_SECONDS = 5
 CONNECTIONS = 4  # of the way to the lake
 ROLE = "arn:aws:iam::000000000000:role/bench"
 SETTLE_SECONDS_MAX = 120
+DELAY_WINDOWS = 60
 # What the application counts: clicks of suiro-load, joined with the users' segments.
 PROGRAM = f"""
 CREATE STREAM "COUNTS" ("article" VARCHAR(16), "segment" VARCHAR(16), "n" BIGINT, "s" BIGINT,
@@ -67,6 +69,75 @@ def catch_up(bench, records):
         system.stop()
 
 
+def firehose_puts(bench, connections):
+    """PutRecordBatch of 500 records, durable in the delivery stream's buffer."""
+    system = bench.start(rivals.Suiro)
+    try:
+        make_bucket(system.server)
+        make_delivery_stream(system.server)
+        rates, p50, p99, written = [], [], [], []
+        for _ in range(bench.options.runs):
+            before = system.written()
+            result = bench.load(system, "firehose-put", "--queue", "bench", "--body", RECORD_BYTES,
+                                "--connections", connections)
+            rates.append(result["per_second"] * RECORDS_A_PUT)
+            p50.append(result["p50_ms"])
+            p99.append(result["p99_ms"])
+            written.append((system.written() - before) /
+                           (max(result["messages"], 1) * RECORD_BYTES))
+        row(bench, f"Firehose puts of {RECORDS_A_PUT}, {connections} connections",
+            "suiro, records", statistics.median(rates), statistics.median(p50),
+            statistics.median(p99), statistics.median(written))
+    finally:
+        system.stop()
+
+
+def window_delay(bench):
+    """From a window's close to its row in a reader's hands, by the clock of this machine: records
+    come in all the time, windows of a second are counted, the output stream is polled."""
+    system = bench.start(rivals.Suiro)
+    ends, began = [], time.monotonic()
+    stop = threading.Event()
+    try:
+        server = system.server
+        make_windows(server)
+        kinesis = server.client("kinesis")
+
+        def feed():
+            client = server.client("kinesis")
+            while not stop.is_set():
+                client.put_records(StreamName="in", Records=[
+                    {"Data": b'{"k":"k%d"}' % i, "PartitionKey": str(i)} for i in range(10)])
+                time.sleep(0.01)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        iterator = kinesis.get_shard_iterator(
+            StreamName="out", ShardId="shardId-000000000000",
+            ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        seen = set()
+        while len(seen) < DELAY_WINDOWS and time.monotonic() - began < SETTLE_SECONDS_MAX:
+            page = kinesis.get_records(ShardIterator=iterator)
+            now, iterator = time.time(), page["NextShardIterator"]
+            for record in page["Records"]:
+                window = json.loads(record["Data"])["w"]
+                if window in seen:
+                    continue
+                seen.add(window)
+                ends.append((now - (window / 1000 + 1)) * 1000)
+            time.sleep(0.005)
+    finally:
+        stop.set()
+        if "feeder" in locals():
+            feeder.join()
+        system.stop()
+    if len(ends) < DELAY_WINDOWS:
+        raise RuntimeError(f"{len(ends)} windows came out in {SETTLE_SECONDS_MAX} s")
+    ends = sorted(ends[1:])  # the first is the application's start
+    row(bench, "close of a one-second window to its row", "suiro, windows", 1.0,
+        statistics.median(ends), ends[int(len(ends) * 0.99)])
+
+
 def engine(bench):
     program = rivals.ROOT / "build" / "release" / "bench" / "suiro-sql-bench"
     print(subprocess.run([str(program), "1000000", str(bench.options.runs)], check=True,
@@ -79,14 +150,14 @@ def row(bench, comparison, system, per_second, p50=0.0, p99=0.0, disk=0.0):
                        "suiro_ratio": None})
 
 
-def make_system(server):
-    """Stream, application and delivery stream; returns the client of the lake."""
-    s3, region = server.client("s3"), server.env["AWS_DEFAULT_REGION"]
-    s3.create_bucket(Bucket="bench",
-                     CreateBucketConfiguration={"LocationConstraint": region})
-    table = "".join(f"u{user:07},segment-{user % 10}\n" for user in range(10_000))
-    s3.put_object(Bucket="bench", Key="segments.csv", Body=table.encode())
-    server.client("kinesis").create_stream(StreamName="bench", ShardCount=2)
+def make_bucket(server):
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="bench", CreateBucketConfiguration={
+        "LocationConstraint": server.env["AWS_DEFAULT_REGION"]})
+    return s3
+
+
+def make_delivery_stream(server):
     # An interval below 60 s: newer than what Debian's boto3 knows of the service.
     firehose = server.client("firehose", config=Config(parameter_validation=False))
     firehose.create_delivery_stream(
@@ -94,6 +165,48 @@ def make_system(server):
             "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bench", "Prefix": "out/",
             "CompressionFormat": "GZIP",
             "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 1}})
+
+
+def start_application(analytics, name):
+    detail = analytics.describe_application(ApplicationName=name)["ApplicationDetail"]
+    analytics.start_application(ApplicationName=name, InputConfigurations=[{
+        "Id": detail["InputDescriptions"][0]["InputId"],
+        "InputStartingPositionConfiguration": {"InputStartingPosition": "TRIM_HORIZON"}}])
+
+
+def make_windows(server):
+    """Streams `in` and `out`, and an application that counts windows of a second between them."""
+    kinesis, region = server.client("kinesis"), server.env["AWS_DEFAULT_REGION"]
+    for name in ("in", "out"):
+        kinesis.create_stream(StreamName=name, ShardCount=1)
+    analytics = server.client("kinesisanalytics")
+    arn = f"arn:aws:kinesis:{region}:000000000000:stream/{{}}"
+    analytics.create_application(
+        ApplicationName="windows", ApplicationCode="""
+CREATE STREAM "ROWS" ("w" BIGINT, "k" VARCHAR(16), "n" BIGINT);
+CREATE PUMP "P" AS INSERT INTO "ROWS"
+SELECT STREAM UNIX_TIMESTAMP(STEP(c.ROWTIME BY INTERVAL '1' SECOND)), c."k", COUNT(*)
+FROM "IN_001" AS c GROUP BY STEP(c.ROWTIME BY INTERVAL '1' SECOND), c."k";
+""",
+        Inputs=[{"NamePrefix": "IN",
+                 "KinesisStreamsInput": {"ResourceARN": arn.format("in"), "RoleARN": ROLE},
+                 "InputSchema": {"RecordFormat": {
+                     "RecordFormatType": "JSON", "MappingParameters": {
+                         "JSONMappingParameters": {"RecordRowPath": "$"}}},
+                     "RecordColumns": [{"Name": "k", "SqlType": "VARCHAR(16)",
+                                        "Mapping": "$.k"}]}}],
+        Outputs=[{"Name": "ROWS", "DestinationSchema": {"RecordFormatType": "JSON"},
+                  "KinesisStreamsOutput": {"ResourceARN": arn.format("out"), "RoleARN": ROLE}}])
+    start_application(analytics, "windows")
+
+
+def make_system(server):
+    """Stream, application and delivery stream; returns the client of the lake."""
+    s3, region = make_bucket(server), server.env["AWS_DEFAULT_REGION"]
+    table = "".join(f"u{user:07},segment-{user % 10}\n" for user in range(10_000))
+    s3.put_object(Bucket="bench", Key="segments.csv", Body=table.encode())
+    server.client("kinesis").create_stream(StreamName="bench", ShardCount=2)
+    make_delivery_stream(server)
     analytics = server.client("kinesisanalytics")
 
     def columns(*pairs):
@@ -124,10 +237,7 @@ def make_system(server):
                     "RecordRowDelimiter": "\n", "RecordColumnDelimiter": ","}}},
                 "RecordColumns": [{"Name": n, "SqlType": "VARCHAR(16)"}
                                   for n in ("user", "segment")]}})
-    detail = analytics.describe_application(ApplicationName="bench")["ApplicationDetail"]
-    analytics.start_application(ApplicationName="bench", InputConfigurations=[{
-        "Id": detail["InputDescriptions"][0]["InputId"],
-        "InputStartingPositionConfiguration": {"InputStartingPosition": "TRIM_HORIZON"}}])
+    start_application(analytics, "bench")
     return s3
 
 
@@ -186,5 +296,7 @@ def run(bench):
     for connections in (1, 8):
         puts(bench, connections)
     catch_up(bench, 1_000_000)
+    firehose_puts(bench, 8)
     engine(bench)
+    window_delay(bench)
     to_the_lake(bench)

@@ -49,6 +49,8 @@ inline constexpr size_t kPutRecords = 500;
 
 // PutRecords of 500; the keys of a connection go round. QueueLoad::queue: the stream.
 MakeDialogue kinesis_put_dialogue(AwsTarget target, QueueLoad load);
+// PutRecordBatch of as many. QueueLoad::queue: the delivery stream.
+MakeDialogue firehose_put_dialogue(AwsTarget target, QueueLoad load);
 // Reads the first shard from its beginning, again and again: GetRecords as large as they come. A
 // cycle is a reply; the replies' records are counted into `records`.
 MakeDialogue kinesis_get_dialogue(AwsTarget target, QueueLoad load, uint64_t* records);

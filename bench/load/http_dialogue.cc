@@ -299,6 +299,36 @@ std::string put_records(const QueueLoad& load, size_t first_key) {
   return json + "]}";
 }
 
+std::string put_record_batch(const QueueLoad& load, size_t first_key) {
+  std::string json = fmt::format(R"({{"DeliveryStreamName":"{}","Records":[)", load.queue);
+  for (size_t i = 0; i < kPutRecords; ++i) {
+    const std::string body =
+        load.clicks ? click(first_key + i, load.body_bytes) : body_of_size(load.body_bytes);
+    json += fmt::format(R"({}{{"Data":"{}"}})", i == 0 ? "" : ",", base64_encode(body));
+  }
+  return json + "]}";
+}
+
+constexpr size_t kPrepared = 4;  // requests that a connection goes round
+size_t batch_key(size_t connection, size_t number) {
+  return (connection * kPrepared + number) * kPutRecords;
+}
+
+template <class Body>
+std::unique_ptr<Dialogue> put_dialogue(const AwsTarget& target, std::string_view service,
+                                       std::string_view operation, Body body) {
+  SignedRequests requests(target, std::string(service), aws::PathStyle::kTwice);
+  std::vector<std::string> made;
+  for (size_t i = 0; i < kPrepared; ++i) {
+    const std::string json = body(i);
+    made.push_back(requests.request(
+        "POST", "/",
+        {{"content-type", "application/x-amz-json-1.1"}, {"x-amz-target", std::string(operation)}},
+        hex_encode(sha256(json)), json));
+  }
+  return std::make_unique<ObjectDialogue>(std::move(made), std::make_shared<const std::string>());
+}
+
 std::string_view verb_name(ObjectVerb verb) {
   return verb == ObjectVerb::kPut ? "PUT" : "GET";
 }
@@ -370,17 +400,15 @@ MakeDialogue invoke_dialogue(AwsTarget target, std::string function) {
 
 MakeDialogue kinesis_put_dialogue(AwsTarget target, QueueLoad load) {
   return [=](size_t connection) {
-    SignedRequests requests(target, "kinesis", aws::PathStyle::kTwice);
-    constexpr size_t kPrepared = 4;
-    std::vector<std::string> made;
-    for (size_t i = 0; i < kPrepared; ++i) {
-      std::string json = put_records(load, (connection * kPrepared + i) * kPutRecords);
-      made.push_back(requests.request("POST", "/",
-                                      {{"content-type", "application/x-amz-json-1.1"},
-                                       {"x-amz-target", "Kinesis_20131202.PutRecords"}},
-                                      hex_encode(sha256(json)), json));
-    }
-    return std::make_unique<ObjectDialogue>(std::move(made), std::make_shared<const std::string>());
+    return put_dialogue(target, "kinesis", "Kinesis_20131202.PutRecords",
+                        [&](size_t i) { return put_records(load, batch_key(connection, i)); });
+  };
+}
+
+MakeDialogue firehose_put_dialogue(AwsTarget target, QueueLoad load) {
+  return [=](size_t connection) {
+    return put_dialogue(target, "firehose", "Firehose_20150804.PutRecordBatch",
+                        [&](size_t i) { return put_record_batch(load, batch_key(connection, i)); });
   };
 }
 

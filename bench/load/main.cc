@@ -27,6 +27,7 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
   if (system.starts_with("dav-")) return dav_dialogue(host, objects);
   if (system == "invoke") return invoke_dialogue(target, objects.bucket);
   if (system == "kinesis-put") return kinesis_put_dialogue(target, queue);
+  if (system == "firehose-put") return firehose_put_dialogue(target, queue);
   if (system == "kinesis-get") return kinesis_get_dialogue(target, queue, &records_read);
   if (system == "redis-stream") return redis_stream_dialogue(queue);
   if (system == "nats") return nats_dialogue(queue);
@@ -37,7 +38,8 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
 }
 
 size_t messages_a_cycle(const std::string& system, const QueueLoad& queue) {
-  if (system == "kinesis-put" || system == "redis-stream" || system == "nats") return kPutRecords;
+  if (system == "kinesis-put" || system == "firehose-put") return kPutRecords;
+  if (system == "redis-stream" || system == "nats") return kPutRecords;
   if (!queue.send_only) return 1;
   return system == "sqs" ? kSqsBatch : kPipelined;
 }
@@ -55,8 +57,8 @@ int main(int argc, char** argv) {
   app.add_option("system", system)
       ->required()
       ->check(CLI::IsMember({"s3-put", "s3-get", "dav-put", "dav-get", "invoke", "sqs", "redis",
-                             "beanstalkd", "kinesis-put", "kinesis-get", "redis-stream", "nats",
-                             "rabbitmq"}));
+                             "beanstalkd", "kinesis-put", "firehose-put", "kinesis-get",
+                             "redis-stream", "nats", "rabbitmq"}));
   app.add_option("--port", options.port)->required();
   app.add_option("--connections", options.connections);
   app.add_option("--milliseconds", duration_ms);
@@ -66,7 +68,7 @@ int main(int argc, char** argv) {
   app.add_option("--queue", queue.queue, "Queue URL, list, tube or queue name");
   app.add_option("--body", queue.body_bytes, "Bytes of a message");
   app.add_flag("--send-only", queue.send_only, "Fill the queue, in batches");
-  app.add_flag("--clicks", queue.clicks, "Bodies are clicks as JSON (kinesis-put)");
+  app.add_flag("--clicks", queue.clicks, "Bodies are clicks as JSON (kinesis-put, firehose-put)");
   app.add_option("--messages", messages_max, "End when so many are counted; no warm-up then");
   CLI11_PARSE(app, argc, argv);
   options.duration = std::chrono::milliseconds(duration_ms);

@@ -43,6 +43,8 @@ inline constexpr Millis kCommitRetry{500};
 inline constexpr Millis kServiceRetryFirst = std::chrono::seconds(1);
 inline constexpr Millis kServiceRetryLongest = std::chrono::minutes(5);
 inline constexpr Millis kRoleLife = std::chrono::hours(12);
+inline constexpr size_t kRoleKeysMax = 16;  // of one task, over restarts
+inline constexpr Millis kTakeUpWait = std::chrono::seconds(2);
 inline constexpr size_t kScanRows = 500;
 
 }  // namespace suiro::ecs

@@ -94,6 +94,7 @@ class Services {
   // One look: true where something was changed and another look is due.
   Task<Result<void>> settle(Name name);
   Task<Result<void>> settle_draining(Name name, Census census);
+  Task<Result<void>> settle_inactive(Name name);
   Task<void> stop_task(ServiceRecord& record, std::string id, std::string reason);
   Task<void> stop_surplus(ServiceRecord& record, Census& census);
   Task<Result<void>> start_missing(Name name, ServiceRecord& record, const Census& census);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "services/ecs/errors.h"
 #include "services/ecs/services.h"
+#include "services/ecs/storage.h"
 #include "services/ecs/tags.h"
 #include "shapes/json.h"
 
@@ -115,7 +116,8 @@ Task<Result<void>> Services::settle(Name name) {
   co_await context_.turns.take(turn_name);
   Turn turn(context_.turns, turn_name);
   State* state = state_of(name);
-  if (state->record.inactive()) co_return ok();
+  if (state == nullptr) co_return ok();
+  if (state->record.inactive()) co_return co_await settle_inactive(name);
   Census now = census(name);
   if (!state->record.active()) co_return co_await settle_draining(name, std::move(now));
   ServiceRecord next = state->record;
@@ -136,6 +138,20 @@ Task<Result<void>> Services::settle(Name name) {
   co_return co_await put(std::move(name), std::move(next));
 }
 
+// Described for as long as stopped tasks are; then its name is unknown.
+Task<Result<void>> Services::settle_inactive(Name name) {
+  TimePoint due = services_[name].record.inactive_since + context_.config.keep_stopped;
+  if (context_.kernel.clock.now() < due) {
+    wake_later(name, due);
+    co_return ok();
+  }
+  store::Batch batch;
+  batch.erase(storage::service_key(name.first, name.second));
+  CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
+  services_.erase(name);
+  co_return ok();
+}
+
 Task<Result<void>> Services::settle_draining(Name name, Census now) {
   ServiceRecord next = services_[name].record;
   for (const auto& row : now.wanted) {
@@ -147,7 +163,9 @@ Task<Result<void>> Services::settle_draining(Name name, Census now) {
     next.service.deployments.emplace();
     next.inactive_since = context_.kernel.clock.now();
   }
-  co_return co_await put(std::move(name), std::move(next));
+  CO_TRY_VOID(co_await put(name, std::move(next)));
+  if (services_[name].record.inactive()) wake(name);
+  co_return ok();
 }
 
 Task<void> Services::stop_task(ServiceRecord& record, std::string id, std::string reason) {

@@ -50,6 +50,19 @@ Result<T> read_shape(RecordReader& in, std::string_view what) {
   return *std::move(value);
 }
 
+void write_texts(RecordWriter& out, const std::vector<std::string>& texts) {
+  out.u32(static_cast<uint32_t>(texts.size()));
+  for (const auto& text : texts) out.text(text);
+}
+
+Result<std::vector<std::string>> read_texts(RecordReader& in) {
+  uint32_t count = in.u32();
+  if (count > kListMax) return fail(codes::kCorrupt, "tasks service: a list is too long");
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < count; ++i) texts.push_back(in.text());
+  return texts;
+}
+
 void write_tags(RecordWriter& out, const Tags& tags) {
   out.u32(static_cast<uint32_t>(tags.size()));
   for (const auto& tag : tags) {
@@ -225,13 +238,12 @@ Bytes encode(const TaskRecord& record) {
   out.u8(record.nominal ? 1 : 0);
   out.time(record.nominal.value_or(TimePoint{}));
   out.text(record.schedule_arn);
-  out.text(record.access_key_id);
+  write_texts(out, record.access_key_ids);
   out.text(record.cause.trace_id);
   out.text(record.cause.span_id);
   out.text(record.span_id);
   out.text(record.reference_id);
-  out.u32(static_cast<uint32_t>(record.essential.size()));
-  for (const auto& name : record.essential) out.text(name);
+  write_texts(out, record.essential);
   return out.take();
 }
 
@@ -259,14 +271,12 @@ Result<TaskRecord> decode_task(ByteView value) {
   TimePoint nominal = in.time();
   if (has_nominal) record.nominal = nominal;
   record.schedule_arn = in.text();
-  record.access_key_id = in.text();
+  TRY(record.access_key_ids, read_texts(in));
   record.cause.trace_id = in.text();
   record.cause.span_id = in.text();
   record.span_id = in.text();
   record.reference_id = in.text();
-  uint32_t essential = in.u32();
-  if (essential > kListMax) return fail(codes::kCorrupt, "task: too many containers");
-  for (uint32_t i = 0; i < essential; ++i) record.essential.push_back(in.text());
+  TRY(record.essential, read_texts(in));
   TRY_VOID(in.end("task"));
   return record;
 }
@@ -323,8 +333,7 @@ Bytes encode(const TokenRecord& record) {
   RecordWriter out(kVersion);
   out.time(record.made);
   out.text(record.digest);
-  out.u32(static_cast<uint32_t>(record.task_ids.size()));
-  for (const auto& id : record.task_ids) out.text(id);
+  write_texts(out, record.task_ids);
   return out.take();
 }
 
@@ -334,9 +343,7 @@ Result<TokenRecord> decode_token(ByteView value) {
   TokenRecord record;
   record.made = in.time();
   record.digest = in.text();
-  uint32_t count = in.u32();
-  if (count > kListMax) return fail(codes::kCorrupt, "client token: too many tasks");
-  for (uint32_t i = 0; i < count; ++i) record.task_ids.push_back(in.text());
+  TRY(record.task_ids, read_texts(in));
   TRY_VOID(in.end("client token"));
   return record;
 }

@@ -64,8 +64,8 @@ Task<Result<void>> Tasks::start() {
   });
 }
 
-// What was placed before the restart and is unknown to the runner is run; what was to be stopped
-// is stopped.
+// What was placed before the restart and is not reported is unknown to the runner, and is run; what
+// was to be stopped is stopped.
 void Tasks::take_up() {
   if (context_.config.runner == nullptr) return;
   for (const auto& [id, live] : live_) {
@@ -73,7 +73,7 @@ void Tasks::take_up() {
     if (live->record.stop_wanted()) {
       scope_.spawn(stop_in_runner(id));
     } else if (!live->reported) {
-      scope_.spawn(launch(id));
+      scope_.spawn(launch_unless_reported(id));
     }
   }
   std::vector<TaskRecord> replacing;
@@ -82,6 +82,14 @@ void Tasks::take_up() {
   }
   for (const auto& record : replacing) stop_replaced(record);
   pump();
+}
+
+// The runner reports what it found on its own time. Asking it to run such a task would do no harm,
+// but its files and keys would be asked for once more.
+Task<void> Tasks::launch_unless_reported(std::string id) {
+  co_await context_.kernel.clock.sleep_for(kTakeUpWait);
+  LivePtr live = find_live(id);
+  if (live && !live->reported && !scope_.closing()) co_await launch(std::move(id));
 }
 
 Task<void> Tasks::stop() {
@@ -208,8 +216,8 @@ void Tasks::after_change(const LivePtr& live) {
     if (record.placed) release(record);
     queue_.erase(record.queue_number);
     outputs_.drop(record.id);
-    if (!record.access_key_id.empty() && context_.kernel.roles != nullptr) {
-      context_.kernel.roles->revoke(record.access_key_id);
+    for (const auto& key : record.access_key_ids) {
+      if (context_.kernel.roles != nullptr) context_.kernel.roles->revoke(key);
     }
     if (record.placed) scope_.spawn(forget(record.id));
     live_.erase(record.id);

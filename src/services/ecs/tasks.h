@@ -131,6 +131,7 @@ class Tasks final : public container::Observer {
 
   Task<Result<void>> load();
   void take_up();
+  Task<void> launch_unless_reported(std::string id);
   Result<Started> prepare(const NewTasks& start, std::vector<LivePtr>& made);
   TaskRecord record_of(const NewTasks& start, const Capacity& need);
   std::string reason_to_wait(const TaskRecord& record) const;

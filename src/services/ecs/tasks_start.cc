@@ -295,8 +295,12 @@ Task<Result<event::RoleKeys>> Tasks::role_keys(LivePtr live, std::string role_ar
   }
   std::string key_id = keys->access_key_id;
   auto kept = co_await change(live->record.id, [&](TaskRecord& record) {
-    if (!record.access_key_id.empty()) roles->revoke(record.access_key_id);
-    record.access_key_id = key_id;
+    // Where an earlier start is not known to have failed, its key may be in use.
+    if (record.access_key_ids.size() == kRoleKeysMax) {
+      roles->revoke(record.access_key_ids.front());
+      record.access_key_ids.erase(record.access_key_ids.begin());
+    }
+    record.access_key_ids.push_back(key_id);
     return true;
   });
   if (!kept) co_return fail(kept.error());
@@ -346,6 +350,8 @@ Task<void> Tasks::launch(std::string id) {
   live->launching = false;
   if (scope_.closing() || !find_live(id)) co_return;
   if (!done) {
+    // The runner has it: what went wrong here was asked for in vain.
+    if (live->reported) co_return;
     co_await fail_start(std::move(id), done.error().message);
     co_return;
   }

@@ -176,6 +176,7 @@ class EcsTest : public ::testing::Test {
     close();
     sim_.reopen();
     open();
+    sim_.advance(kTakeUpWait + kSecond);
   }
 
   Logic& logic() { return service_->logic(); }

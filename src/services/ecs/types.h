@@ -41,7 +41,7 @@ struct TaskRecord {
   std::string overlap_key;
   std::optional<TimePoint> nominal;
   std::string schedule_arn;
-  std::string access_key_id;  // of its role; revoked at its end
+  std::vector<std::string> access_key_ids;  // of its role; revoked at its end
   TraceContext cause;
   std::string span_id;
   std::string reference_id;

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Container tasks: real containers of busybox, run by the real server."""
+import time
+
+import pytest
+
+from task_images import push_busybox, skip_without_tasks
+
+WAIT = {"Delay": 1, "MaxAttempts": 60}
+WAIT_SECONDS_MAX = 60
+
+
+@pytest.fixture(scope="session")
+def image(suiro):
+    skip_without_tasks(suiro)
+    return push_busybox(suiro, "tasks-busybox")
+
+
+@pytest.fixture()
+def ecs(suiro):
+    return suiro.client("ecs")
+
+
+def register(ecs, name, image, script, memory=32, **more):
+    return ecs.register_task_definition(family=name, networkMode="none", containerDefinitions=[
+        {"name": "main", "image": image[0], "memory": memory, "cpu": 10,
+         "command": ["/bin/sh", "-c", script], **more}])["taskDefinition"]["taskDefinitionArn"]
+
+
+def start(ecs, name, **more):
+    answer = ecs.run_task(taskDefinition=name, **more)
+    assert not answer["failures"], answer["failures"]
+    return answer["tasks"][0]["taskArn"]
+
+
+def finish(ecs, arn):
+    ecs.get_waiter("tasks_stopped").wait(tasks=[arn], WaiterConfig=WAIT)
+    return ecs.describe_tasks(tasks=[arn])["tasks"][0]
+
+
+def lines(server, arn, group="/suiro/tasks", prefix=""):
+    stream = f"{prefix}main/{arn.split('/')[-1]}"
+    client = server.client("logs")
+    try:
+        events = client.get_log_events(logGroupName=group, logStreamName=stream,
+                                       startFromHead=True)["events"]
+    except client.exceptions.ResourceNotFoundException:
+        return []
+    return [event["message"] for event in events]
+
+
+def wait_until(condition):
+    end = time.monotonic() + WAIT_SECONDS_MAX
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true"
+        time.sleep(0.1)
+
+
+def test_a_task_runs_and_tells_its_end(suiro, ecs, image, name):
+    register(ecs, name, image, "echo one; echo two; exit 7")
+    arn = start(ecs, name)
+    task = finish(ecs, arn)
+    container = task["containers"][0]
+    assert container["exitCode"] == 7 and container["imageDigest"] == image[1]
+    assert task["stopCode"] == "EssentialContainerExited"
+    assert task["stoppedReason"] == "Essential container in task exited"
+    order = ["createdAt", "pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt",
+             "executionStoppedAt", "stoppedAt"]
+    assert [task[key] for key in order] == sorted(task[key] for key in order)
+    assert lines(suiro, arn) == ["one", "two"]
+    assert arn in ecs.list_tasks(desiredStatus="STOPPED", family=name)["taskArns"]
+
+
+def test_environment_from_the_lake_and_overrides(suiro, ecs, image, name):
+    s3 = suiro.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={
+        "LocationConstraint": suiro.env["AWS_DEFAULT_REGION"]})
+    s3.put_object(Bucket=name, Key="a.env", Body=b"# c\nFILE=1\nBOTH=file\n")
+    s3.put_object(Bucket=name, Key="secret", Body=b"pass word")
+    register(ecs, name, image, 'echo "$FILE $BOTH $SECRET $MORE $AWS_REGION"',
+             environment=[{"name": "BOTH", "value": "definition"}],
+             environmentFiles=[{"type": "s3", "value": f"arn:aws:s3:::{name}/a.env"}],
+             secrets=[{"name": "SECRET", "valueFrom": f"arn:aws:s3:::{name}/secret"}])
+    arn = start(ecs, name, overrides={"containerOverrides": [
+        {"name": "main", "environment": [{"name": "MORE", "value": "override"}]}]})
+    finish(ecs, arn)
+    region = suiro.env["AWS_DEFAULT_REGION"]
+    assert lines(suiro, arn) == [f"1 definition pass word override {region}"]
+    s3.delete_object(Bucket=name, Key="secret")
+    failed = finish(ecs, start(ecs, name))
+    assert failed["stopCode"] == "TaskFailedToStart"
+    assert failed["stoppedReason"].startswith("ResourceInitializationError: unable to retrieve")
+
+
+def test_stop_and_its_reason(ecs, image, name):
+    register(ecs, name, image, "trap 'exit 5' TERM; while :; do sleep 0.1; done")
+    arn = start(ecs, name)
+    ecs.get_waiter("tasks_running").wait(tasks=[arn], WaiterConfig=WAIT)
+    assert ecs.stop_task(task=arn, reason="enough")["task"]["desiredStatus"] == "STOPPED"
+    task = finish(ecs, arn)
+    assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "enough")
+    assert task["containers"][0]["exitCode"] == 5
+
+
+def test_an_image_that_is_not_there(ecs, image, name):
+    register(ecs, name, (image[0].replace(":latest", ":none"),), "true")
+    task = finish(ecs, start(ecs, name))
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert "CannotPullContainerError" in str(task)
+
+
+def test_awslogs_joins_lines(suiro, ecs, image, name):
+    register(ecs, name, image, "echo '2026-01-01 a'; echo ' b'; echo '2026-01-02 c'",
+             logConfiguration={"logDriver": "awslogs", "options": {
+                 "awslogs-group": name, "awslogs-region": "ap-northeast-1",
+                 "awslogs-create-group": "true", "awslogs-stream-prefix": "p",
+                 "awslogs-datetime-format": "%Y-%m-%d"}})
+    arn = start(ecs, name)
+    finish(ecs, arn)
+    assert lines(suiro, arn, name, "p/") == ["2026-01-01 a\n b", "2026-01-02 c"]
+
+
+def test_tasks_wait_for_room(ecs, image, name):
+    ecs.create_cluster()
+    instance = ecs.list_container_instances()["containerInstanceArns"]
+    found = ecs.describe_container_instances(containerInstances=instance)["containerInstances"][0]
+    memory = next(r["integerValue"] for r in found["registeredResources"]
+                  if r["name"] == "MEMORY")
+    register(ecs, name, image, "sleep 1", memory=memory * 2 // 3)
+    first, second = start(ecs, name), start(ecs, name)
+    waiting = ecs.describe_tasks(tasks=[second])["tasks"][0]
+    assert waiting["lastStatus"] == "PROVISIONING"
+    assert waiting["attributes"][0]["name"] == "suiro.pending-reason"
+    assert "RESOURCE:MEMORY" in waiting["containers"][0]["reason"]
+    finish(ecs, first)
+    assert finish(ecs, second)["containers"][0]["exitCode"] == 0
+
+
+def test_a_service_keeps_its_tasks(ecs, image, name):
+    register(ecs, name, image, "while :; do sleep 1; done")
+    ecs.create_service(serviceName=name, taskDefinition=name, desiredCount=2)
+    ecs.get_waiter("services_stable").wait(cluster="default", services=[name], WaiterConfig=WAIT)
+    tasks = ecs.list_tasks(serviceName=name)["taskArns"]
+    assert len(tasks) == 2
+    ecs.stop_task(task=tasks[0])
+    finish(ecs, tasks[0])
+    wait_until(lambda: len(set(ecs.list_tasks(serviceName=name)["taskArns"]) - {tasks[0]}) == 2)
+    register(ecs, name, image, "while :; do sleep 2; done")
+    ecs.update_service(service=name, taskDefinition=name)
+    ecs.get_waiter("services_stable").wait(cluster="default", services=[name], WaiterConfig=WAIT)
+    service = ecs.describe_services(services=[name])["services"][0]
+    assert service["deployments"][0]["taskDefinition"].endswith(":2")
+    ecs.delete_service(service=name, force=True)
+    ecs.get_waiter("services_inactive").wait(cluster="default", services=[name],
+                                             WaiterConfig=WAIT)
+
+
+def test_a_task_survives_kill_9_of_suiro(own_suiro, name):
+    own_suiro.start()
+    skip_without_tasks(own_suiro)
+    image = push_busybox(own_suiro, "busybox")
+    ecs = own_suiro.client("ecs")
+    register(ecs, name, image, "for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done; exit 3")
+    arn = start(ecs, name)
+    ecs.get_waiter("tasks_running").wait(tasks=[arn], WaiterConfig=WAIT)
+    own_suiro.kill9()
+    own_suiro.stop()
+    time.sleep(4)  # the task ends meanwhile
+    own_suiro.start()
+    task = finish(own_suiro.client("ecs"), arn)
+    assert task["containers"][0]["exitCode"] == 3
+    assert lines(own_suiro, arn) == ["1", "2", "3", "4", "5", "6"]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Container tasks over kill -9: one run for each request token and each planned time, every exit code,
+every line that a container had written, once."""
+import collections
+import time
+
+import pytest
+from harness import FAILURES, Harness, unknown
+from task_images import push_busybox, skip_without_tasks
+
+DRAIN_SECONDS_MAX = 180
+LINES = 5
+
+
+@pytest.fixture()
+def harness(tmp_path):
+    made = Harness(tmp_path)
+    yield made
+    made.stop()
+
+
+class Runs:
+    """Tokens and the exit codes that their tasks shall have."""
+
+    def __init__(self):
+        self.exit_codes, self.acknowledged = {}, {}
+
+
+def starter(harness, number, runs):
+    """Starts one task a token; what has no answer is asked again with the same token."""
+    counter = iter(range(1 << 30))
+
+    def step(rng):
+        token = f"run-{number}-{next(counter)}"
+        code = rng.randint(0, 100)
+        runs.exit_codes[token] = code
+        while not harness.stopping.is_set():
+            try:
+                answer = harness.client("ecs").run_task(
+                    taskDefinition="job", clientToken=token, startedBy=token,
+                    overrides={"containerOverrides": [{"name": "main", "environment": [
+                        {"name": "TOKEN", "value": token},
+                        {"name": "CODE", "value": str(code)}]}]})
+            except FAILURES as error:
+                if not unknown(error):
+                    raise
+                time.sleep(0.1)
+                continue
+            assert not answer["failures"], answer["failures"]
+            runs.acknowledged[token] = answer["tasks"][0]["taskArn"]
+            break
+        time.sleep(rng.uniform(0, 0.5))
+
+    return step
+
+
+def stopped_tasks(ecs):
+    """Everything that ended, by startedBy; and how many still live."""
+    found = collections.defaultdict(list)
+    for page in ecs.get_paginator("list_tasks").paginate(desiredStatus="STOPPED"):
+        for begin in range(0, len(page["taskArns"]), 100):
+            arns = page["taskArns"][begin:begin + 100]
+            for task in ecs.describe_tasks(tasks=arns)["tasks"]:
+                found[task["startedBy"]].append(task)
+    live = ecs.list_tasks(desiredStatus="RUNNING")["taskArns"]
+    unfinished = [t for tasks in found.values() for t in tasks if t["lastStatus"] != "STOPPED"]
+    return found, len(live) + len(unfinished)
+
+
+def lines_of(logs, task):
+    stream = f"main/{task['taskArn'].split('/')[-1]}"
+    events = logs.get_log_events(logGroupName="/suiro/tasks", logStreamName=stream,
+                                 startFromHead=True)["events"]
+    return [event["message"] for event in events]
+
+
+def test_tasks_over_kill_9(harness):
+    skip_without_tasks(harness.server)
+    image, _ = push_busybox(harness.server, "busybox")
+    script = f"i=0; while [ $i -lt {LINES} ]; do echo $TOKEN $i; i=$((i+1)); sleep 0.2; done; " \
+             "exit $CODE"
+    harness.client("ecs").register_task_definition(
+        family="job", networkMode="none", containerDefinitions=[
+            {"name": "main", "image": image, "memory": 16, "cpu": 10,
+             "command": ["/bin/sh", "-c", script]}])
+    runs = Runs()
+    for number in range(2):
+        harness.writer(starter(harness, number, runs))
+    harness.run()
+    ecs, logs = harness.client("ecs"), harness.client("logs")
+    end = time.monotonic() + DRAIN_SECONDS_MAX
+    found, live = stopped_tasks(ecs)
+    while live:
+        assert time.monotonic() < end, f"{live} tasks do not end"
+        time.sleep(0.5)
+        found, live = stopped_tasks(ecs)
+    assert len(runs.acknowledged) > 5
+    for token, arn in runs.acknowledged.items():
+        assert [task["taskArn"] for task in found[token]] == [arn], token
+    for token, tasks in found.items():
+        assert len(tasks) == 1, f"{token} was started {len(tasks)} times"
+        assert tasks[0]["containers"][0].get("exitCode") == runs.exit_codes[token], tasks[0]
+        assert lines_of(logs, tasks[0]) == [f"{token} {i}" for i in range(LINES)]

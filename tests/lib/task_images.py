@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images for container tasks, pushed with the API of the registry, and whether tasks run here."""
+import hashlib
+
+import pytest
+
+from oci_image import busybox_image
+
+MACHINE_MB_MIN = 128
+
+
+def push_busybox(server, repository, command=("/bin/sh",)):
+    """A repository with an image of busybox; returns (reference, digest)."""
+    ecr = server.client("ecr")
+    uri = ecr.create_repository(repositoryName=repository)["repository"]["repositoryUri"]
+    image = busybox_image(command)
+    for digest, blob in image.blobs.items():
+        upload = ecr.initiate_layer_upload(repositoryName=repository)["uploadId"]
+        ecr.upload_layer_part(repositoryName=repository, uploadId=upload, partFirstByte=0,
+                              partLastByte=len(blob) - 1, layerPartBlob=blob)
+        ecr.complete_layer_upload(repositoryName=repository, uploadId=upload,
+                                  layerDigests=[digest])
+    manifest = image.manifest.decode()
+    ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag="latest",
+                  imageManifestMediaType=image.media_type)
+    return f"{uri}:latest", "sha256:" + hashlib.sha256(image.manifest).hexdigest()
+
+
+def skip_without_tasks(server):
+    """Skips the test, with the reason, where this machine can run no tasks."""
+    ecs = server.client("ecs")
+    ecs.create_cluster()
+    ecs.register_task_definition(family="probe", containerDefinitions=[
+        {"name": "main", "image": "none", "memory": 1 << 24}])
+    failure = ecs.run_task(taskDefinition="probe")["failures"][0]
+    if failure["reason"] == "AGENT":
+        pytest.skip(f"no tasks on this machine: {failure['detail']}")

@@ -105,6 +105,7 @@ App::Parts::Parts(const Options& o)
       ecr(o.kernel, ecr_config(o.settings)),
       images({.directory = (o.settings.data / "images").string()}, o.shards, o.clock),
       relay(o.kernel, o.settings.relays),
+      runner(make_runner(o)),
       ecs(o.kernel, ecs_config(o)),
       scheduler(o.kernel, operations),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
@@ -151,8 +152,33 @@ std::unique_ptr<lambda::Service> App::Parts::make_lambda(const Options& o) {
   return std::make_unique<lambda::Service>(o.kernel, std::move(config));
 }
 
+std::unique_ptr<container::TaskRunner> App::Parts::make_runner(const Options& o) {
+  container::RuncConfig config;
+  const TasksSettings& tasks = o.settings.tasks;
+  config.run_directory = (o.settings.data / "tasks").string();
+  config.instance = instance_name(o.settings.data);
+  if (o.settings.sandboxing != Sandboxing::kRequired) {
+    config.unprotected = container::Unprotected::kAllow;
+  }
+  using container::Allowed;
+  config.allowances = {tasks.host_volumes, tasks.allow_privileged ? Allowed::kYes : Allowed::kNo,
+                       tasks.allow_host_network ? Allowed::kYes : Allowed::kNo};
+  config.disk_mb = static_cast<uint32_t>(tasks.disk_mb);
+  config.endpoint_port = o.port;
+  config.serve_task = [this](int listener, const std::string& task_arn) {
+    std::string tag = fmt::format("{}#{}", task_arn, ++task_endpoints_made);
+    auto adopted = http.adopt(listener, {.tag = tag});
+    if (!adopted) log::error("endpoint of {}: {}", task_arn, adopted.error().message);
+    return std::move_only_function<void()>([this, tag] {
+      asio::post(scope.executor(), [this, tag] { scope.spawn(http.remove(tag)); });
+    });
+  };
+  return container::make_runc_runner(std::move(config), images, o.clock);
+}
+
 ecs::Config App::Parts::ecs_config(const Options& o) {
   ecs::Config config;
+  config.runner = runner.get();
   config.cpu_units = static_cast<uint32_t>(o.settings.tasks.cpu_units);
   config.memory_mb = static_cast<uint32_t>(o.settings.tasks.memory_mb);
   config.full = o.settings.tasks.strict ? ecs::Full::kFail : ecs::Full::kWait;

@@ -3,6 +3,7 @@
 // order of construction; the wiring is in parts.cc alone.
 #pragma once
 
+#include "engine/container/runc_runner.h"
 #include "engine/image/cache.h"
 #include "engine/image/remote.h"
 #include "engine/sandbox/sandbox.h"
@@ -70,18 +71,21 @@ struct App::Parts {
   image::RemoteRegistries registries{registry_client};
   image::Cache images;
   relay::Service relay;
+  std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;
   AccessLog access_log;
-  TaskScope scope;  // on shard 0: listeners of ended sandboxes are taken away there
-  uint64_t endpoints_made = 0;
+  TaskScope scope;              // on shard 0: listeners of ended sandboxes are taken away there
+  uint64_t endpoints_made = 0;  // by the sandboxes' thread
+  uint64_t task_endpoints_made = 0;  // by the tasks' shard
 
  private:
   std::unique_ptr<sandbox::Host> make_sandboxes(const Options& options);
   std::unique_ptr<lambda::Service> make_lambda(const Options& options);
+  std::unique_ptr<container::TaskRunner> make_runner(const Options& options);
   ecs::Config ecs_config(const Options& options);
   AccessLog::Config access_log_config(const Options& options) const;
   Task<Result<void>> put_log_file(std::string bucket, std::string key, Bytes body);

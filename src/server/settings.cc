@@ -69,6 +69,22 @@ class TableReader {
     return ok();
   }
 
+  // A list of texts.
+  Result<void> take_texts(std::string_view key, std::vector<std::string>& out) {
+    known_.emplace_back(key);
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return ok();
+    const toml::array* list = node->as_array();
+    if (list == nullptr) return wrong(*node, key, "a list of texts in quotes");
+    out.clear();
+    for (const auto& one : *list) {
+      auto text = one.value_exact<std::string>();
+      if (!text) return wrong(one, key, "a list of texts in quotes");
+      out.push_back(*std::move(text));
+    }
+    return ok();
+  }
+
   const toml::table* section(std::string_view key) {
     known_.emplace_back(key);
     return table_.get_as<toml::table>(key);
@@ -145,6 +161,10 @@ Result<void> read_tasks(const std::filesystem::path& file, const toml::table& ta
   TRY_VOID(tasks.take("strict", s.strict));
   TRY_VOID(tasks.take<int64_t>("keep_stopped_hours", [&](int64_t n) { s.keep_stopped_hours = n; }));
   TRY_VOID(tasks.take("log_group", s.log_group));
+  TRY_VOID(tasks.take_texts("host_volumes", s.host_volumes));
+  TRY_VOID(tasks.take("allow_privileged", s.allow_privileged));
+  TRY_VOID(tasks.take("allow_host_network", s.allow_host_network));
+  TRY_VOID(tasks.take<int64_t>("disk_mb", [&](int64_t n) { s.disk_mb = n; }));
   return tasks.finish();
 }
 
@@ -161,6 +181,14 @@ Result<void> check_tasks(const TasksSettings& s) {
     return bad("tasks.keep_stopped_hours must be between 1 and 8760");
   }
   if (s.log_group.empty()) return bad("tasks.log_group must not be empty");
+  if (s.disk_mb < 64 || s.disk_mb > 1'048'576) {
+    return bad("tasks.disk_mb must be between 64 and 1048576");
+  }
+  for (const auto& folder : s.host_volumes) {
+    if (!folder.starts_with('/')) {
+      return bad(fmt::format("tasks.host_volumes: '{}' must be an absolute path", folder));
+    }
+  }
   return ok();
 }
 

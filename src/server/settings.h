@@ -32,6 +32,10 @@ struct TasksSettings {
   bool strict = false;              // whether a task that does not fit now is refused, as by AWS
   int64_t keep_stopped_hours = 24;  // how long a stopped task can be described
   std::string log_group = "/suiro/tasks";  // of containers without a logConfiguration
+  std::vector<std::string> host_volumes;   // folders that volumes of tasks may be in
+  bool allow_privileged = false;
+  bool allow_host_network = false;
+  int64_t disk_mb = 4096;  // of a task
 };
 
 struct Settings {

@@ -43,6 +43,9 @@ inline constexpr Millis kCommitRetry{500};
 inline constexpr Millis kServiceRetryFirst = std::chrono::seconds(1);
 inline constexpr Millis kServiceRetryLongest = std::chrono::minutes(5);
 inline constexpr Millis kRoleLife = std::chrono::hours(12);
+// What tasks leave of the machine's memory where the configuration says nothing.
+inline constexpr uint32_t kReservePart = 8;
+inline constexpr uint32_t kReserveMbMin = 256;
 inline constexpr size_t kRoleKeysMax = 16;  // of one task, over restarts
 inline constexpr Millis kTakeUpWait = std::chrono::seconds(2);
 inline constexpr size_t kScanRows = 500;

@@ -53,7 +53,10 @@ Task<Result<void>> Tasks::start() {
       CO_TRY_VOID(co_await context_.config.runner->start(this));
       const auto& probe = context_.config.runner->probe();
       if (total_.cpu_units == 0) total_.cpu_units = probe.cpu_units;
-      if (total_.memory_mb == 0) total_.memory_mb = probe.memory_mb;
+      if (total_.memory_mb == 0) {
+        uint32_t reserve = std::max(kReserveMbMin, probe.memory_mb / kReservePart);
+        total_.memory_mb = probe.memory_mb - std::min(probe.memory_mb, reserve);
+      }
       std::vector<std::string> ids;
       for (const auto& [id, live] : live_) ids.push_back(id);
       co_await context_.config.runner->keep_only(std::move(ids));

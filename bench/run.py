@@ -207,6 +207,18 @@ class Bench:
         print(subprocess.run([str(program), str(cold), str(warm)], check=True,
                              capture_output=True, text=True).stdout, flush=True)
 
+    def schedules(self):
+        """Decisions of 1,000 schedules over a month of virtual time, and the delay of real runs."""
+        program = ROOT / "build" / "release" / "bench" / "suiro-schedule-bench"
+        out = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
+        print(out, flush=True)
+        rate = re.search(r"([\d]+) a second", out)
+        delay = re.search(r"p50 (\d+) ms, p99 (\d+) ms", out)
+        self.rows.append({
+            "comparison": "1,000 schedules: decisions, delay", "system": "suiro",
+            "per_second": float(rate[1]), "p50_ms": float(delay[1]), "p99_ms": float(delay[2]),
+            "disk_bytes_per_payload_byte": 0, "suiro_ratio": None})
+
     def invocations(self):
         """Invoke over the wire, signed: nothing is subtracted; the function's own time, of its
         REPORT lines, stands beside it."""
@@ -289,7 +301,7 @@ def arguments():
     parser.add_argument("--depths", default="0,10000,1000000")
     parser.add_argument("--fill-seconds-max", type=int, default=240)
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
-    parser.add_argument("--parts", default="start,objects,store,lambda,streams,queues")
+    parser.add_argument("--parts", default="start,objects,store,lambda,streams,schedules,queues")
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
     if options.only:
@@ -315,6 +327,8 @@ def main():
             bench.invocations()
         if "streams" in parts:
             streams.run(bench)
+        if "schedules" in parts:
+            bench.schedules()
         if "queues" in parts:
             for depth in map(int, options.depths.split(",")):
                 bench.queues(depth)

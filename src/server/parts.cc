@@ -107,7 +107,7 @@ App::Parts::Parts(const Options& o)
       relay(o.kernel, o.settings.relays),
       runner(make_runner(o)),
       ecs(o.kernel, ecs_config(o)),
-      scheduler(o.kernel, operations),
+      scheduler(o.kernel, operations, schedule_policy(o.settings.schedules).value()),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
           [this](std::string service, std::string operation, std::string input,
                  shapes::Call& call) {

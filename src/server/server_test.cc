@@ -41,6 +41,16 @@ TEST_F(ServerTest, SettingsAreReadAndMistakesHaveAPlace) {
   EXPECT_EQ(settings.access_log_interval, std::chrono::minutes(1));
   EXPECT_TRUE(validate(settings));
 
+  ASSERT_TRUE(
+      load_settings(write("[schedules]\ncatchup = \"all\"\nmax_delay = \"2h\"\n"), settings));
+  EXPECT_EQ(schedule_policy(settings.schedules)->catchup, scheduler::Catchup::kAll);
+  EXPECT_EQ(schedule_policy(settings.schedules)->max_delay, std::chrono::hours(2));
+  settings.schedules.jitter = "some";
+  auto jitter = validate(settings);
+  ASSERT_FALSE(jitter);
+  EXPECT_TRUE(jitter.error().message.starts_with("schedules: jitter = \"some\": expected"));
+  settings.schedules = {};
+
   ASSERT_TRUE(load_settings(write("[kinesis]\nlimits = \"aws\"\n"), settings));
   EXPECT_EQ(settings.kinesis_limits, "aws");
   EXPECT_TRUE(validate(settings));

@@ -168,6 +168,15 @@ Result<void> read_tasks(const std::filesystem::path& file, const toml::table& ta
   return tasks.finish();
 }
 
+Result<void> read_schedules(const std::filesystem::path& file, const toml::table& table,
+                            ScheduleSettings& s) {
+  TableReader schedules(file, table, "schedules.");
+  TRY_VOID(schedules.take("catchup", s.catchup));
+  TRY_VOID(schedules.take("max_delay", s.max_delay));
+  TRY_VOID(schedules.take("jitter", s.jitter));
+  return schedules.finish();
+}
+
 Result<void> check_tasks(const TasksSettings& s) {
   auto bad = [](std::string text) { return fail(codes::kInvalidArgument, std::move(text)); };
   constexpr int64_t kCpuUnitsMax = 1024 * 1024, kMemoryMbMax = 16 * 1024 * 1024;
@@ -233,6 +242,9 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
   }
   if (const auto* table = top.section("tasks")) {
     TRY_VOID(read_tasks(file, *table, s.tasks));
+  }
+  if (const auto* table = top.section("schedules")) {
+    TRY_VOID(read_schedules(file, *table, s.schedules));
   }
   if (const auto* table = top.section("access_log")) {
     TableReader log(file, *table, "access_log.");
@@ -304,6 +316,7 @@ Result<void> validate(const Settings& s) {
     return bad("kinesis.limits must be \"none\" or \"aws\"");
   }
   TRY_VOID(check_tasks(s.tasks));
+  TRY_VOID(schedule_policy(s.schedules));
   std::set<std::string> names;
   for (const auto& relay : s.relays) {
     TRY_VOID(relay::check(relay));
@@ -315,6 +328,19 @@ Result<void> validate(const Settings& s) {
     return bad("encryption.key_file is set, but encryption.enabled is not true");
   }
   return ok();
+}
+
+Result<scheduler::Policy> schedule_policy(const ScheduleSettings& s) {
+  scheduler::Policy out;
+  const std::pair<const char*, const std::string*> kAll[] = {
+      {"catchup", &s.catchup}, {"max-delay", &s.max_delay}, {"jitter", &s.jitter}};
+  for (const auto& [name, value] : kAll) {
+    if (auto set = out.set(name, *value); !set) {
+      return fail(codes::kInvalidArgument,
+                  fmt::format("schedules: {} = \"{}\": {}", name, *value, set.error().message));
+    }
+  }
+  return out;
 }
 
 Result<Address> parse_address(std::string_view text) {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "engine/sql/switches.h"
 #include "services/relay/config.h"
+#include "services/scheduler/policy.h"
 
 namespace suiro::server {
 
@@ -38,6 +39,14 @@ struct TasksSettings {
   int64_t disk_mb = 4096;  // of a task
 };
 
+// [schedules]: what holds where a schedule's group says nothing else;
+// src/services/scheduler/README.md.
+struct ScheduleSettings {
+  std::string catchup = "last";
+  std::string max_delay = "24h";
+  std::string jitter = "0s";
+};
+
 struct Settings {
   std::filesystem::path data;  // the data directory; created with mode 0700 where it is missing
   std::string listen = "127.0.0.1:4566";  // port 0: the system chooses; the ready line tells
@@ -55,6 +64,7 @@ struct Settings {
   std::string kinesis_limits = "none";  // or "aws": the throughput of a shard
   AnalyticsSettings analytics;
   TasksSettings tasks;
+  ScheduleSettings schedules;
   std::string access_log_bucket;  // empty: the log stays in the data directory
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};
@@ -73,6 +83,9 @@ Result<void> load_settings(const std::filesystem::path& file, Settings& settings
 
 // What no single value can tell: both TLS files or none, a port, a 12-digit account, ...
 Result<void> validate(const Settings& settings);
+
+// Errors: kInvalidArgument naming the setting.
+Result<scheduler::Policy> schedule_policy(const ScheduleSettings& settings);
 
 struct Address {
   std::string host;

@@ -214,6 +214,34 @@ def test_event_bus(suiro, scheduler, sqs, queue, name):
     assert (got["source"], got["detail-type"], got["detail"]) == ("own", "t", {"a": 1})
 
 
+def test_a_task_is_started(suiro, scheduler, name):
+    ecs = suiro.client("ecs")
+    cluster = ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"]
+    definition = ecs.register_task_definition(
+        family=name, containerDefinitions=[{"name": "a", "image": "no/such:image", "memory": 16}])
+    arn = definition["taskDefinition"]["taskDefinitionArn"]
+    failures = ecs.run_task(cluster=cluster, taskDefinition=name)["failures"]
+    if any(failure["reason"] == "AGENT" for failure in failures):
+        pytest.skip("this machine runs no tasks")
+    expression, _ = soon()
+    scheduler.create_schedule(
+        Name=name, ScheduleExpression=expression, FlexibleTimeWindow=OFF,
+        Target=target(cluster, EcsParameters={"TaskDefinitionArn": arn.rpartition(":")[0],
+                                              "TaskCount": 2},
+                      Input='{"containerOverrides": [{"name": "a", "command": ["x"]}]}'))
+    deadline = time.monotonic() + SECONDS_MAX
+    found = []
+    while len(found) < 2 and time.monotonic() < deadline:
+        found = [arn for status in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(
+            cluster=cluster, startedBy=f"chronos-schedule/{name}",
+            desiredStatus=status)["taskArns"]]
+        time.sleep(0.2)
+    assert len(found) == 2, found
+    for task in ecs.describe_tasks(cluster=cluster, tasks=found)["tasks"]:
+        assert task["taskDefinitionArn"] == arn
+        assert task["overrides"]["containerOverrides"][0]["command"] == ["x"]
+
+
 def test_groups_and_tags(scheduler, queue, name):
     arn = scheduler.create_schedule_group(
         Name=name, Tags=[{"Key": "team", "Value": "data"}])["ScheduleGroupArn"]

@@ -99,6 +99,7 @@ App::Parts::Parts(const Options& o)
       lambda(make_lambda(o)),
       firehose(o.kernel),
       events(o.kernel),
+      logs_target(logs.sink()),
       kinesis_target(kinesis.sink()),
       firehose_target(firehose.sink()),
       analytics(o.kernel, analytics_config(o.settings.analytics)),
@@ -206,6 +207,7 @@ void App::Parts::wire() {
   kernel.targets.add_stream("kinesis", kinesis.source());
   kernel.targets.add_sink("kinesis", kinesis.sink());
   kernel.targets.add_target("events", events.target());
+  kernel.targets.add_target("logs", &logs_target);
   kernel.targets.add_target("kinesis", &kinesis_target);
   kernel.targets.add_target("firehose", &firehose_target);
   kernel.targets.add_caller("lambda", lambda->caller());

@@ -7,6 +7,7 @@
 #include "engine/image/cache.h"
 #include "engine/image/remote.h"
 #include "engine/sandbox/sandbox.h"
+#include "kernel/event/log_target.h"
 #include "kernel/event/sink_target.h"
 #include "protocol/aws/front_end.h"
 #include "protocol/http/server.h"
@@ -63,6 +64,7 @@ struct App::Parts {
   std::unique_ptr<lambda::Service> lambda;
   firehose::Service firehose;
   events::Service events;
+  event::LogTarget logs_target;
   event::SinkTarget kinesis_target;
   event::SinkTarget firehose_target;
   analytics::Service analytics;

@@ -305,6 +305,21 @@ def test_events_reach_streams(suiro, events, name):
     assert [(r["PartitionKey"], json.loads(r["Data"])) for r in records] == [("k1", {"key": "k1"})]
 
 
+def test_events_reach_log_groups(suiro, events, name):
+    logs = suiro.client("logs")
+    group = "/aws/events/" + name
+    logs.create_log_group(logGroupName=group)
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    events.put_targets(Rule=name, Targets=[{
+        "Id": "1", "Arn": f"arn:aws:logs:{region(suiro)}:{ACCOUNT}:log-group:{group}"}])
+    ids = put(events, {"Source": name, "Detail": "{}"})
+    deadline = time.monotonic() + SECONDS_MAX
+    found = []
+    while not found and time.monotonic() < deadline:
+        found = logs.filter_log_events(logGroupName=group)["events"]
+    assert [json.loads(line["message"])["id"] for line in found] == ids
+
+
 def test_upload_event_rule_function(suiro, events, sqs, name):
     """An upload's way to a function, and the trace that shows it."""
     s3, functions = suiro.client("s3"), suiro.client("lambda")

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernel/event/log_target.h"
 #include "kernel/event/testing.h"
 
 namespace suiro::event {
@@ -105,6 +106,14 @@ TEST_F(SinkTargetTest, AcceptsWhatTheSinkHas) {
   wire();
   EXPECT_TRUE(sim.run(target->accepts(kStream, {})));
   EXPECT_EQ(sim.run(target->accepts(kStream + "2", {})).error().code, codes::kNotFound);
+}
+
+TEST(LogTargetTest, KnowsTheGroupOfAnArn) {
+  const std::string arn = "arn:aws:logs:ap-northeast-1:000000000000:log-group:/aws/events/x";
+  EXPECT_EQ(*log_group_of(arn), "/aws/events/x");
+  EXPECT_EQ(*log_group_of(arn + ":*"), "/aws/events/x");
+  EXPECT_FALSE(log_group_of("arn:aws:logs:ap-northeast-1:000000000000:log-group:"));
+  EXPECT_FALSE(log_group_of("arn:aws:logs:ap-northeast-1:000000000000:destination:x"));
 }
 
 }  // namespace

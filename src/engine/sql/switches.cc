@@ -32,8 +32,21 @@ void set(Switches& to, size_t value) {
   member = static_cast<std::remove_reference_t<decltype(member)>>(value);
 }
 
+template <auto Part, auto Member>
+size_t get(const Switches& from) {
+  return static_cast<size_t>((from.*Part).*Member);
+}
+
 void set_group_rowtime(Switches& to, size_t value) {
   to.group_rowtime = static_cast<EngineOptions::GroupRowtime>(value);
+}
+size_t get_group_rowtime(const Switches& from) {
+  return static_cast<size_t>(from.group_rowtime);
+}
+
+template <auto Part, auto Member>
+constexpr SwitchInfo one(std::string_view name, Texts values) {
+  return {name, values, set<Part, Member>, get<Part, Member>};
 }
 
 constexpr auto kLanguage = &Switches::language;
@@ -41,19 +54,19 @@ constexpr auto kFunctions = &Switches::functions;
 constexpr auto kOutput = &Switches::output;
 
 const SwitchInfo kSwitches[] = {
-    {"slash_comments", kSlash, set<kLanguage, &LanguageOptions::slash_comments>},
-    {"metadata_in_star", kStar, set<kLanguage, &LanguageOptions::metadata_in_star>},
-    {"zero_preceding", kZero, set<kLanguage, &LanguageOptions::zero_preceding>},
-    {"interval_precision", kPrecision, set<kLanguage, &LanguageOptions::interval_precision>},
-    {"column_nulls", kColumnNulls, set<kLanguage, &LanguageOptions::column_nulls>},
-    {"tsdiff", kTsdiff, set<kFunctions, &FunctionOptions::tsdiff>},
-    {"substring_past_end", kPastEnd, set<kFunctions, &FunctionOptions::substring_past_end>},
-    {"interval_to_short_text", kIntervalText, set<kFunctions, &FunctionOptions::interval_text>},
-    {"null_to_char", kNullToChar, set<kFunctions, &FunctionOptions::null_to_char>},
-    {"hotspots_column", kHotspots, set<kFunctions, &FunctionOptions::hotspots_column>},
-    {"group_rowtime", kGroupRowtime, set_group_rowtime},
-    {"output_nulls", kOutputNulls, set<kOutput, &OutputLayout::nulls>},
-    {"output_timestamps", kOutputTimes, set<kOutput, &OutputLayout::timestamps>},
+    one<kLanguage, &LanguageOptions::slash_comments>("slash_comments", kSlash),
+    one<kLanguage, &LanguageOptions::metadata_in_star>("metadata_in_star", kStar),
+    one<kLanguage, &LanguageOptions::zero_preceding>("zero_preceding", kZero),
+    one<kLanguage, &LanguageOptions::interval_precision>("interval_precision", kPrecision),
+    one<kLanguage, &LanguageOptions::column_nulls>("column_nulls", kColumnNulls),
+    one<kFunctions, &FunctionOptions::tsdiff>("tsdiff", kTsdiff),
+    one<kFunctions, &FunctionOptions::substring_past_end>("substring_past_end", kPastEnd),
+    one<kFunctions, &FunctionOptions::interval_text>("interval_to_short_text", kIntervalText),
+    one<kFunctions, &FunctionOptions::null_to_char>("null_to_char", kNullToChar),
+    one<kFunctions, &FunctionOptions::hotspots_column>("hotspots_column", kHotspots),
+    {"group_rowtime", kGroupRowtime, set_group_rowtime, get_group_rowtime},
+    one<kOutput, &OutputLayout::nulls>("output_nulls", kOutputNulls),
+    one<kOutput, &OutputLayout::timestamps>("output_timestamps", kOutputTimes),
 };
 
 }  // namespace
@@ -85,6 +98,15 @@ Result<void> set_switch(Switches& to, std::string_view setting) {
     return fail(codes::kInvalidArgument, fmt::format("'{}' is no NAME=VALUE", setting));
   }
   return set_switch(to, setting.substr(0, at), setting.substr(at + 1));
+}
+
+std::string settings_text(const Switches& switches) {
+  std::string out;
+  for (const SwitchInfo& each : kSwitches) {
+    const size_t value = each.get(switches);
+    if (value != 0) out += fmt::format("{}={} ", each.name, each.values[value]);
+  }
+  return out;
 }
 
 }  // namespace suiro::sql

@@ -26,11 +26,15 @@ struct SwitchInfo {
   std::string_view name;
   std::span<const std::string_view> values;  // the first is the default
   void (*set)(Switches& to, size_t value);
+  size_t (*get)(const Switches& from);
 };
 
 std::span<const SwitchInfo> all_switches();
 Result<void> set_switch(Switches& to, std::string_view name, std::string_view value);
 // NAME=VALUE.
 Result<void> set_switch(Switches& to, std::string_view setting);
+
+// NAME=VALUE of those that do not have their default, a blank behind each: what results depend on.
+std::string settings_text(const Switches& switches);
 
 }  // namespace suiro::sql

@@ -182,5 +182,21 @@ TEST(Switches, DefaultsStandFirst) {
   EXPECT_EQ(first.output.timestamps, fresh.output.timestamps);
 }
 
+TEST(Switches, TellWhatDiffersFromTheDefaults) {
+  Switches switches;
+  EXPECT_EQ(settings_text(switches), "");
+  for (const SwitchInfo& each : all_switches()) {
+    for (size_t value = 0; value < each.values.size(); ++value) {
+      Switches one;
+      each.set(one, value);
+      EXPECT_EQ(each.get(one), value) << each.name;
+      EXPECT_EQ(settings_text(one).empty(), value == 0) << each.name;
+    }
+  }
+  ASSERT_TRUE(set_switch(switches, "tsdiff=end-minus-start"));
+  ASSERT_TRUE(set_switch(switches, "group_rowtime=start"));
+  EXPECT_EQ(settings_text(switches), "tsdiff=end-minus-start group_rowtime=start ");
+}
+
 }  // namespace
 }  // namespace suiro::sql

@@ -161,6 +161,10 @@ uint64_t Runner::fingerprint() const {
     add_text(text, reference.table);
     add_schema(text, reference.schema);
   }
+  // With other switches a replay would give other rows.
+  if (const auto settings = sql::settings_text(config_.switches); !settings.empty()) {
+    add_text(text, settings);
+  }
   return stable_hash(text);
 }
 

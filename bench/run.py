@@ -219,6 +219,16 @@ class Bench:
             "per_second": float(rate[1]), "p50_ms": float(delay[1]), "p99_ms": float(delay[2]),
             "disk_bytes_per_payload_byte": 0, "suiro_ratio": None})
 
+    def tasks(self):
+        """Starts of container tasks from an image that is there, beside `runc run`."""
+        program = ROOT / "build" / "release" / "bench" / "tasks_bench"
+        out = subprocess.run([str(program), str(6 * self.options.runs)], capture_output=True,
+                             text=True)
+        if out.returncode != 0:  # it needs root, runc and busybox
+            self.say(f"left out: tasks: {out.stderr.strip()}")
+            return
+        print("task starts:", out.stdout, flush=True)
+
     def invocations(self):
         """Invoke over the wire, signed: nothing is subtracted; the function's own time, of its
         REPORT lines, stands beside it."""
@@ -301,7 +311,7 @@ def arguments():
     parser.add_argument("--depths", default="0,10000,1000000")
     parser.add_argument("--fill-seconds-max", type=int, default=240)
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
-    parser.add_argument("--parts", default="start,objects,store,lambda,streams,schedules,queues")
+    parser.add_argument("--parts", default="start,objects,store,lambda,tasks,streams,schedules,queues")
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
     if options.only:
@@ -325,6 +335,8 @@ def main():
         if "lambda" in parts:
             bench.sandboxes()
             bench.invocations()
+        if "tasks" in parts:
+            bench.tasks()
         if "streams" in parts:
             streams.run(bench)
         if "schedules" in parts:

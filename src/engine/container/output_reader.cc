@@ -36,6 +36,7 @@ FrameEnd take_frame(std::string_view& rest, Frame& frame) {
   if (rest.size() < kFrameHeadBytes + length) return FrameEnd::kIncomplete;
   frame.time = TimePoint(Millis(static_cast<int64_t>(read_le<uint64_t>(rest.substr(8)))));
   frame.position = read_le<uint64_t>(rest.substr(16));
+  if (frame.position > UINT64_MAX - length) return FrameEnd::kDamaged;
   frame.bytes = rest.substr(kFrameHeadBytes, length);
   rest.remove_prefix(kFrameHeadBytes + length);
   return FrameEnd::kWhole;

@@ -5,9 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 
-#include "engine/container/testing/bed.h"
+#include "engine/container/testing/world.h"
 
 namespace suiro::container {
 namespace {
@@ -18,86 +17,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using StopCode = TaskReport::StopCode;
-
-std::string make_root() {
-  char pattern[] = "/tmp/suiro-container-test-XXXXXX";
-  CHECK(::mkdtemp(pattern) != nullptr);
-  return pattern;
-}
-
-// One runner for the whole program: it probes the machine once.
-std::unique_ptr<Bed> bed;
-std::string refusal;
-
-class World : public testing::Environment {
- public:
-  void SetUp() override {
-    bed = std::make_unique<Bed>(make_root(), [](RuncConfig& config) {
-      config.allowances.host_volumes = {config.run_directory + "/../allowed"};
-    });
-    bed->images.make("busybox");
-    std::filesystem::create_directories(bed->root() + "/data/allowed/shared");
-    auto started = bed->start();
-    refusal = started ? bed->runner->probe().refusal : started.error().message;
-    for (const auto& line : bed->runner->probe().lines) {
-      std::printf("probe: %s: %s%s\n", line.protection.c_str(), line.present ? "" : "MISSING ",
-                  line.detail.c_str());
-    }
-  }
-  void TearDown() override {
-    std::string root = bed->root();
-    bed->wait_void(bed->runner->keep_only({}));
-    bed.reset();
-    std::filesystem::remove_all(root);
-  }
-};
-const auto* const kWorld = testing::AddGlobalTestEnvironment(new World);
-unsigned next_number = 1;
-
-class RuncRunnerTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!refusal.empty()) GTEST_SKIP() << refusal;
-  }
-  TaskSpec task(std::string script) { return shell_task(next_number++, std::move(script)); }
-  std::string key(const TaskSpec& spec) { return spec.id + ".main"; }
-  void begin(const TaskSpec& spec) {
-    auto run = bed->wait(bed->runner->run(spec));
-    ASSERT_TRUE(run) << run.error().message;
-  }
-  TaskReport finish(const TaskSpec& spec) {
-    EXPECT_TRUE(bed->collector.wait(spec.id, [](const auto& report) { return report.ended(); }))
-        << bed->collector.text(key(spec));
-    return bed->collector.report(spec.id);
-  }
-  TaskReport run(const TaskSpec& spec) {
-    begin(spec);
-    return finish(spec);
-  }
-  bool wait_running(const TaskSpec& spec) {
-    return bed->collector.wait(spec.id, [](const auto& report) {
-      return report.containers[0].state == ContainerState::kRunning;
-    });
-  }
-  std::string output(const TaskSpec& spec) { return bed->collector.text(key(spec)); }
-  // Command lines of processes that name the task.
-  static std::vector<std::string> processes_with(const std::string& id) {
-    std::vector<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      std::ifstream in(entry.path() / "cmdline");
-      std::string line{std::istreambuf_iterator<char>(in), {}};
-      if (line.contains(id)) found.push_back(line);
-    }
-    return found;
-  }
-  static bool gone(const std::string& id) {
-    for (int i = 0; i < 1000; ++i) {
-      if (!std::filesystem::exists(bed->root() + "/data/run/tasks/" + id)) return true;
-      ::usleep(10'000);
-    }
-    return false;
-  }
-};
 
 // --- how a container ends
 
@@ -184,6 +103,7 @@ TEST_F(RuncRunnerTest, NothingOutlivesItsStop) {
   bed->wait_void(bed->runner->forget(spec.id));
   EXPECT_TRUE(gone(spec.id));
   EXPECT_THAT(processes_with(spec.id), IsEmpty());
+  EXPECT_THAT(loops_with(spec.id), IsEmpty());
 }
 
 TEST_F(RuncRunnerTest, ContainersStopInReverseOrder) {

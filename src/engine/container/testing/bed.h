@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/use_future.hpp>
 #include <condition_variable>
 #include <filesystem>
@@ -102,6 +103,7 @@ class Collector final : public Observer {
  public:
   // Lines and positions are committed to this folder, together, where it is given.
   std::string folder;
+  std::atomic<bool> refuses = false;  // lines
 
   Task<Result<void>> changed(TaskReport report) override {
     std::lock_guard lock(mutex_);
@@ -111,6 +113,7 @@ class Collector final : public Observer {
   }
   Task<Result<void>> write(Output output) override {
     std::lock_guard lock(mutex_);
+    if (refuses) co_return fail(codes::kUnavailable, "not now");
     std::string key = output.task_id + "." + output.container;
     if (!folder.empty()) {
       std::string text;

@@ -143,7 +143,6 @@ def test_notification_refused(suiro, s3, bucket, queue):
         "Unable to validate the following destination configurations"
     fails("InvalidArgument", 400, put, every, {**every, "Events": ["s3:ObjectCreated:Put"]})
     fails("InvalidArgument", 400, put, {**every, "Events": ["s3:Nothing"]})
-    fails("NotImplemented", 501, put, EventBridgeConfiguration={})
     closed = suiro.client("sqs")
     url = closed.create_queue(QueueName=bucket + "-closed")["QueueUrl"]
     assert url

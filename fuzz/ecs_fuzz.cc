@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts and records of the tasks service. The first byte chooses: environment files, time formats of
-// logs, sizes, names, and the records of the store.
+// Texts and records of the tasks service. The first byte chooses: environment files, time formats
+// of logs, sizes and names, or one of the records of the store.
 #include "base/check.h"
 #include "services/ecs/context.h"
 #include "services/ecs/environment.h"

@@ -177,11 +177,23 @@ std::unique_ptr<container::TaskRunner> App::Parts::make_runner(const Options& o)
   return container::make_runc_runner(std::move(config), images, o.clock);
 }
 
+// How many tasks have room for their disks: the runner gives none that could leave the server
+// without space. A quarter of what is free is left to the store meanwhile.
+static uint32_t disks_max(const Settings& settings) {
+  std::error_code error;
+  auto space = std::filesystem::space(settings.data, error);
+  if (error) return 1;
+  uint64_t mebibytes = (space.available >> 20) * 3 / 4;
+  uint64_t disks = mebibytes / static_cast<uint64_t>(settings.tasks.disk_mb);
+  return static_cast<uint32_t>(std::clamp<uint64_t>(disks, 1, ecs::Config().placed_max));
+}
+
 ecs::Config App::Parts::ecs_config(const Options& o) {
   ecs::Config config;
   config.runner = runner.get();
   config.cpu_units = static_cast<uint32_t>(o.settings.tasks.cpu_units);
   config.memory_mb = static_cast<uint32_t>(o.settings.tasks.memory_mb);
+  config.placed_max = disks_max(o.settings);
   config.full = o.settings.tasks.strict ? ecs::Full::kFail : ecs::Full::kWait;
   config.keep_stopped = std::chrono::hours(o.settings.tasks.keep_stopped_hours);
   config.log_group = o.settings.tasks.log_group;

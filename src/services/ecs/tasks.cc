@@ -251,7 +251,7 @@ void Tasks::finish(TaskRecord& record, std::string code, std::string reason) con
 // --- the machine
 
 bool Tasks::fits(const Capacity& need) const {
-  return need.cpu_units <= total_.cpu_units &&
+  return placed_ < context_.config.placed_max && need.cpu_units <= total_.cpu_units &&
          used_.cpu_units <= total_.cpu_units - need.cpu_units &&
          need.memory_mb <= total_.memory_mb && used_.memory_mb <= total_.memory_mb - need.memory_mb;
 }
@@ -259,12 +259,14 @@ bool Tasks::fits(const Capacity& need) const {
 void Tasks::reserve(const TaskRecord& record) {
   used_.cpu_units += record.cpu_units;
   used_.memory_mb += record.memory_mb;
+  ++placed_;
 }
 
 void Tasks::release(const TaskRecord& record) {
   CHECK(used_.cpu_units >= record.cpu_units && used_.memory_mb >= record.memory_mb);
   used_.cpu_units -= record.cpu_units;
   used_.memory_mb -= record.memory_mb;
+  --placed_;
 }
 
 bool Tasks::is_blocked(const TaskRecord& record) const {

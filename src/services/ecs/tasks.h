@@ -175,6 +175,7 @@ class Tasks final : public container::Observer {
   std::map<uint64_t, std::string> queue_;  // by queue number
   Capacity total_;
   Capacity used_;
+  uint32_t placed_ = 0;  // tasks that have their share
   uint64_t next_number_ = 1;
   bool ready_ = false;  // load() is done: reports can be matched
   std::unique_ptr<Clock::Alarm> sweeper_;

@@ -148,6 +148,10 @@ std::string Tasks::reason_to_wait(const TaskRecord& record) const {
   }
   Capacity need{record.cpu_units, record.memory_mb};
   if (queue_.empty() && fits(need)) return "";
+  if (queue_.empty() && placed_ >= context_.config.placed_max) {
+    return fmt::format("RESOURCE:DISK: waits for room: there are disks for {} tasks at once",
+                       context_.config.placed_max);
+  }
   bool lacks_memory = used_.memory_mb + need.memory_mb > total_.memory_mb;
   return fmt::format(
       "RESOURCE:{}: waits for room: {} CPU units and {} MiB are needed, {} and {} are free, {} "

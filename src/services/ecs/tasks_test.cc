@@ -96,6 +96,20 @@ TEST_F(StrictTest, WhatDoesNotFitFailsAsWithAws) {
   EXPECT_EQ(answer->failures->front().reason, "RESOURCE:MEMORY");
 }
 
+class DiskTest : public EcsTest {
+ protected:
+  DiskTest() : EcsTest({.placed_max = 1}) {}
+};
+
+TEST_F(DiskTest, TasksWaitForDisksToo) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  std::string first = run_one("job"), second = run_one("job");
+  EXPECT_TRUE(describe(second).containers->front().reason->starts_with("RESOURCE:DISK"));
+  begin(first);
+  end(first);
+  EXPECT_EQ(describe(second).last_status, "PENDING");
+}
+
 TEST_F(EcsTest, AMachineThatCannotRunTasksSaysSo) {
   ASSERT_TRUE(register_definition(definition("job")));
   runner_.probe_.refusal = "runc is not installed";

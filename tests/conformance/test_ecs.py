@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Amazon ECS with boto3 and `aws ecs`, authentication on: what needs no container."""
 import json
-import subprocess
 
 import pytest
 from botocore.exceptions import ClientError
@@ -187,10 +186,8 @@ def test_services(ecs, cluster, name):
 
 def test_the_command_line(suiro, name):
     def aws(*arguments):
-        done = subprocess.run(["aws", "ecs", *arguments, "--output", "json"], env=suiro.env,
-                              capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return json.loads(suiro.aws("ecs", *arguments, "--output", "json").stdout)
+
     aws("register-task-definition", "--family", name, "--container-definitions",
         json.dumps([container()]))
     found = aws("describe-task-definition", "--task-definition", name)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Container tasks over kill -9: one run for each request token and each planned time, every exit code,
-every line that a container had written, once."""
+"""Container tasks over kill -9: one task for each request token, every exit code, and every line
+that a container had written, once."""
 import collections
 import json
 import time

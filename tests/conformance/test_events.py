@@ -320,6 +320,30 @@ def test_events_reach_log_groups(suiro, events, name):
     assert [json.loads(line["message"])["id"] for line in found] == ids
 
 
+def test_events_start_tasks(suiro, events, name):
+    ecs = suiro.client("ecs")
+    cluster = ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"]
+    ecs.register_task_definition(
+        family=name, containerDefinitions=[{"name": "a", "image": "no/such:image", "memory": 16}])
+    failures = ecs.run_task(cluster=cluster, taskDefinition=name)["failures"]
+    if any(failure["reason"] == "AGENT" for failure in failures):
+        pytest.skip("this machine runs no tasks")
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    events.put_targets(Rule=name, Targets=[{
+        "Id": "1", "Arn": cluster, "RoleArn": ROLE, "InputPath": "$.detail",
+        "EcsParameters": {"TaskDefinitionArn": name, "TaskCount": 2}}])
+    put(events, {"Source": name, "Detail": json.dumps(
+        {"containerOverrides": [{"name": "a", "command": ["from", "the", "event"]}]})})
+    deadline = time.monotonic() + SECONDS_MAX
+    tasks = []
+    while len(tasks) < 2 and time.monotonic() < deadline:
+        arns = [arn for status in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(
+            cluster=cluster, desiredStatus=status, startedBy="events-rule/" + name)["taskArns"]]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    assert [task["overrides"]["containerOverrides"][0]["command"] for task in tasks] == [
+        ["from", "the", "event"]] * 2
+
+
 def test_upload_event_rule_function(suiro, events, sqs, name):
     """An upload's way to a function, and the trace that shows it."""
     s3, functions = suiro.client("s3"), suiro.client("lambda")

@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the JSON document to statements. Strict: see invariant 1 of policy.h.
 #include <boost/json.hpp>
+#include <set>
 
 #include "base/arn.h"
 #include "base/bytes.h"
-#include "engine/policy/policy.h"
+#include "engine/policy/document.h"
+#include "engine/policy/keys.h"
 
 namespace suiro::policy {
 namespace {
 
 namespace json = boost::json;
 
-std::unexpected<Error> malformed(std::string message) {
-  return fail(kMalformedPolicy, std::move(message));
-}
-
 bool is_account(std::string_view text) {
   return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// A string or a list of strings; booleans of Bool and Null conditions become text.
+// A string or a list of strings; booleans and numbers of conditions become text.
 Result<std::vector<std::string>> strings(const json::value& value, std::string_view where) {
   std::vector<std::string> out;
   auto take = [&](const json::value& item) {
@@ -27,6 +25,8 @@ Result<std::vector<std::string>> strings(const json::value& value, std::string_v
       out.emplace_back(item.get_string());
     } else if (item.is_bool()) {
       out.emplace_back(item.get_bool() ? "true" : "false");
+    } else if (item.is_number()) {
+      out.emplace_back(json::serialize(item));
     } else {
       return false;
     }
@@ -44,6 +44,15 @@ Result<std::vector<std::string>> strings(const json::value& value, std::string_v
   return out;
 }
 
+// "s3:Get*", "*": a service and a name.
+bool is_action(std::string_view text) {
+  if (text == "*") return true;
+  size_t colon = text.find(':');
+  return colon != std::string_view::npos && colon > 0 && colon + 1 < text.size();
+}
+
+}  // namespace
+
 Result<json::object> parse_object(std::string_view document) {
   if (document.size() > kDocumentBytesMax) {
     return malformed(fmt::format("The policy is longer than {} bytes", kDocumentBytesMax));
@@ -54,21 +63,12 @@ Result<json::object> parse_object(std::string_view document) {
   return std::move(parsed.get_object());
 }
 
-// Condition keys whose values Suiro knows of a request.
-bool is_known_key(const std::string& key) {
-  static const std::set<std::string, std::less<>> kKeys = {
-      "aws:sourcearn",        "aws:sourceaccount",         "aws:sourceip",  "aws:principalarn",
-      "aws:principalaccount", "aws:principalisawsservice", "aws:useragent", "aws:securetransport"};
-  return kKeys.contains(key);
-}
-
-}  // namespace
-
 struct Policy::Parser {
-  // Policy variables ("${aws:username}") exist since version 2012-10-17 and are not expanded here.
-  enum class Variables : uint8_t { kRefused, kLiteral };
+  Form form = Form::kResource;
+  // Policy variables ("${aws:username}") exist since version 2012-10-17.
+  Text::Variables variables = Text::Variables::kLiteral;
 
-  static Result<void> principals(const json::value& value, Statement& out) {
+  Result<void> principals(const json::value& value, Statement& out) const {
     if (value.is_string() && value.get_string() == "*") {
       out.anyone = true;
       return ok();
@@ -83,11 +83,14 @@ struct Policy::Parser {
     return ok();
   }
 
-  static Result<void> principal(std::string_view kind, std::string name, Statement& out) {
+  Result<void> principal(std::string_view kind, std::string name, Statement& out) const {
     if (kind == "Service") {
       out.services.push_back(std::move(name));
       return ok();
     }
+    // Nobody comes here through a federation: a trust policy may name one, and lets in nobody by
+    // it.
+    if (kind == "Federated" && form == Form::kTrust) return ok();
     if (kind != "AWS") {
       return malformed(fmt::format("Principal of kind '{}' is not supported", kind));
     }
@@ -111,121 +114,140 @@ struct Policy::Parser {
     return ok();
   }
 
-  static Result<void> conditions(const json::value& value, Variables variables, Statement& out) {
+  Result<void> conditions(const json::value& value, Statement& out) const {
     if (!value.is_object()) return malformed("Condition must be an object");
     for (const auto& [name, tests] : value.get_object()) {
-      TRY(Condition condition, condition_operator(name));
       if (!tests.is_object()) return malformed(fmt::format("'{}' must be an object", name));
       for (const auto& [key, values] : tests.get_object()) {
-        condition.key = to_lower(key);
-        if (!is_known_key(condition.key)) {
+        TRY(auto texts, strings(values, std::string(key)));
+        TRY(Condition condition,
+            Condition::parse(name, to_lower(key), std::move(texts), variables));
+        if (!is_known_key(condition.key(), form)) {
           return malformed(fmt::format("Condition key '{}' is not supported", std::string(key)));
         }
-        TRY(condition.values, strings(values, std::string(key)));
-        TRY_VOID(no_variables(condition.values, variables));
-        out.conditions.push_back(condition);
+        for (const Text& text : condition.values()) TRY_VOID(known_variables(text));
+        out.conditions.push_back(std::move(condition));
       }
     }
     return ok();
   }
 
-  static Result<Condition> condition_operator(std::string_view name) {
-    struct Known {
-      Operator op;
-      bool negated;
-    };
-    static const std::map<std::string, Known, std::less<>> kOperators = {
-        {"StringEquals", {Operator::kEquals, false}},
-        {"StringNotEquals", {Operator::kEquals, true}},
-        {"StringEqualsIgnoreCase", {Operator::kEqualsIgnoreCase, false}},
-        {"StringNotEqualsIgnoreCase", {Operator::kEqualsIgnoreCase, true}},
-        {"StringLike", {Operator::kLike, false}},
-        {"StringNotLike", {Operator::kLike, true}},
-        {"ArnEquals", {Operator::kArn, false}},
-        {"ArnNotEquals", {Operator::kArn, true}},
-        {"ArnLike", {Operator::kArn, false}},
-        {"ArnNotLike", {Operator::kArn, true}},
-        {"Bool", {Operator::kBool, false}},
-        {"Null", {Operator::kNull, false}}};
-    std::string_view base = name;
-    Condition condition;
-    if (base.ends_with("IfExists")) {
-      condition.if_exists = true;
-      base.remove_suffix(std::string_view("IfExists").size());
-    }
-    auto found = kOperators.find(base);
-    if (found == kOperators.end() || (condition.if_exists && base == "Null")) {
-      return malformed(fmt::format("Condition operator '{}' is not supported", name));
-    }
-    condition.op = found->second.op;
-    condition.negated = found->second.negated;
-    return condition;
-  }
-
-  static Result<void> no_variables(const std::vector<std::string>& texts, Variables variables) {
-    if (variables == Variables::kLiteral) return ok();
-    for (const std::string& text : texts) {
-      if (text.find("${") != std::string::npos) {
-        return malformed(fmt::format("Policy variables are not supported: '{}'", text));
-      }
+  Result<void> known_variables(const Text& text) const {
+    for (const std::string& key : text.variables()) {
+      if (is_known_key(key, form)) continue;
+      return malformed(fmt::format("The policy variable '${{{}}}' is not supported", key));
     }
     return ok();
   }
 
-  static Result<void> matcher(std::string_view name, const json::value& value, Matcher& out) {
+  Result<void> matcher(std::string_view name, const json::value& value, Matcher& out) const {
     if (!out.patterns.empty()) {
       return malformed(fmt::format("A statement has both {} and its opposite", name));
     }
-    TRY(out.patterns, strings(value, name));
+    TRY(auto list, strings(value, name));
+    bool actions = name.ends_with("Action");
+    for (const std::string& one : list) {
+      if (actions && !is_action(one)) {
+        return malformed(fmt::format("'{}' is not an action: a service, a colon, a name", one));
+      }
+      if (!actions && form == Form::kIdentity && one != "*" && !one.starts_with("arn:")) {
+        return malformed(fmt::format("Resource {} must be in ARN format or \"*\".", one));
+      }
+      TRY(Text text,
+          Text::parse(one, actions ? Text::Variables::kLiteral : variables, Text::Wildcards::kYes));
+      TRY_VOID(known_variables(text));
+      out.patterns.push_back(std::move(text));
+    }
     out.negated = name.starts_with("Not");
     return ok();
   }
 
-  static Result<Statement> statement(const json::value& value, Variables variables) {
+  Result<void> element(std::string_view key, const json::value& value, Statement& out) const {
+    if (key == "Sid") {
+      return value.is_string() ? Result<void>(ok()) : malformed("Sid must be a string");
+    }
+    if (key == "Effect") {
+      bool good =
+          value.is_string() && (value.get_string() == "Allow" || value.get_string() == "Deny");
+      if (!good) return malformed("Effect must be Allow or Deny");
+      out.effect = value.get_string() == "Allow" ? Decision::kAllow : Decision::kDeny;
+      return ok();
+    }
+    if (key == "Principal" || key == "NotPrincipal") {
+      if (form == Form::kIdentity) {
+        return malformed("Policy document should not specify a principal.");
+      }
+      out.not_principal = key == "NotPrincipal";
+      return principals(value, out);
+    }
+    if (key == "Action" || key == "NotAction") return matcher(key, value, out.actions);
+    if (key == "Resource" || key == "NotResource") {
+      if (form == Form::kTrust) return malformed("Has prohibited field Resource");
+      return matcher(key, value, out.resources);
+    }
+    if (key == "Condition") return conditions(value, out);
+    return malformed(fmt::format("Element '{}' is not supported", key));
+  }
+
+  Result<Statement> statement(const json::value& value) const {
     if (!value.is_object()) return malformed("A statement must be an object");
     Statement out;
-    bool has_effect = false, has_principal = false;
-    for (const auto& [key, member] : value.get_object()) {
-      if (key == "Sid") {
-        if (!member.is_string()) return malformed("Sid must be a string");
-      } else if (key == "Effect") {
-        has_effect =
-            member.is_string() && (member.get_string() == "Allow" || member.get_string() == "Deny");
-        if (!has_effect) return malformed("Effect must be Allow or Deny");
-        out.effect = member.get_string() == "Allow" ? Decision::kAllow : Decision::kDeny;
-      } else if (key == "Principal") {
-        has_principal = true;
-        TRY_VOID(principals(member, out));
-      } else if (key == "Action" || key == "NotAction") {
-        TRY_VOID(matcher(key, member, out.actions));
-      } else if (key == "Resource" || key == "NotResource") {
-        TRY_VOID(matcher(key, member, out.resources));
-        TRY_VOID(no_variables(out.resources.patterns, variables));
-      } else if (key == "Condition") {
-        TRY_VOID(conditions(member, variables, out));
-      } else {
-        return malformed(fmt::format("Element '{}' is not supported", std::string(key)));
+    const json::object& object = value.get_object();
+    for (const auto& [key, member] : object) TRY_VOID(element(key, member, out));
+    bool named = object.contains("Principal") || object.contains("NotPrincipal");
+    if (object.contains("Principal") && object.contains("NotPrincipal")) {
+      return malformed("A statement has both Principal and its opposite");
+    }
+    if (out.not_principal && (out.effect != Decision::kDeny || form == Form::kTrust)) {
+      return malformed("Element 'NotPrincipal' is for Deny statements of resource policies");
+    }
+    bool complete = object.contains("Effect") && !out.actions.patterns.empty() &&
+                    (form == Form::kIdentity || named) &&
+                    (form == Form::kTrust || !out.resources.patterns.empty());
+    if (complete) return out;
+    return malformed(form == Form::kResource
+                         ? "A statement needs Effect, Principal, Action and Resource"
+                     : form == Form::kTrust ? "A statement needs Effect, Principal and Action"
+                                            : "A statement needs Effect, Action and Resource");
+  }
+
+  // Also unique Sids: resource policies have kept others since they exist.
+  Result<void> statements(const json::value& value, std::vector<Statement>& out) const {
+    if (!value.is_array()) {
+      TRY(Statement only, statement(value));
+      out.push_back(std::move(only));
+      return ok();
+    }
+    const json::array& list = value.get_array();
+    if (list.empty() || list.size() > kStatementsMax) {
+      return malformed(fmt::format("A policy has 1 to {} statements", kStatementsMax));
+    }
+    std::set<std::string, std::less<>> sids;
+    for (const json::value& item : list) {
+      TRY(Statement next, statement(item));
+      out.push_back(std::move(next));
+      const json::value* sid = item.get_object().if_contains("Sid");
+      if (form == Form::kResource || sid == nullptr || sid->get_string().empty()) continue;
+      if (!sids.emplace(sid->get_string()).second) {
+        return malformed("Statement IDs (SID) in a single policy must be unique.");
       }
     }
-    if (!has_effect || !has_principal || out.actions.patterns.empty() ||
-        out.resources.patterns.empty()) {
-      return malformed("A statement needs Effect, Principal, Action and Resource");
-    }
-    return out;
+    return ok();
   }
 };
 
-Result<Policy> Policy::parse(std::string_view document) {
+Result<Policy> Policy::parse(std::string_view document, Form form) {
   TRY(json::object root, parse_object(document));
   Policy policy;
-  auto variables = Parser::Variables::kLiteral;
+  policy.form_ = form;
+  Parser parser{.form = form};
   const json::value* statements = nullptr;
   for (const auto& [key, value] : root) {
     if (key == "Version") {
       if (value != "2012-10-17" && value != "2008-10-17") {
         return malformed("Version must be 2012-10-17 or 2008-10-17");
       }
-      if (value == "2012-10-17") variables = Parser::Variables::kRefused;
+      if (value == "2012-10-17") parser.variables = Text::Variables::kExpand;
     } else if (key == "Id") {
       if (!value.is_string()) return malformed("Id must be a string");
     } else if (key == "Statement") {
@@ -235,72 +257,8 @@ Result<Policy> Policy::parse(std::string_view document) {
     }
   }
   if (statements == nullptr) return malformed("The policy has no Statement");
-  if (!statements->is_array()) {
-    TRY(Statement only, Parser::statement(*statements, variables));
-    policy.statements_.push_back(std::move(only));
-    return policy;
-  }
-  if (statements->get_array().empty() || statements->get_array().size() > kStatementsMax) {
-    return malformed(fmt::format("A policy has 1 to {} statements", kStatementsMax));
-  }
-  for (const json::value& value : statements->get_array()) {
-    TRY(Statement next, Parser::statement(value, variables));
-    policy.statements_.push_back(std::move(next));
-  }
+  TRY_VOID(parser.statements(*statements, policy.statements_));
   return policy;
-}
-
-Result<std::string> add_statement(std::string_view document, json::object header,
-                                  json::object statement) {
-  json::object root = std::move(header);
-  if (!document.empty()) {
-    TRY(root, parse_object(document));
-  }
-  json::array list;
-  if (json::value* present = root.if_contains("Statement")) {
-    if (present->is_array()) {
-      list = std::move(present->get_array());
-    } else {
-      list.push_back(std::move(*present));
-    }
-  }
-  const json::value* sid = statement.if_contains("Sid");
-  if (sid == nullptr) return malformed("The statement has no Sid");
-  for (const json::value& item : list) {
-    if (!item.is_object()) return malformed("A statement must be an object");
-    const json::value* other = item.get_object().if_contains("Sid");
-    if (other != nullptr && *other == *sid) {
-      return fail(codes::kConditionFailed, "A statement of this Sid exists");
-    }
-  }
-  list.push_back(std::move(statement));
-  root["Statement"] = std::move(list);
-  return json::serialize(root);
-}
-
-Result<std::string> remove_statement(std::string_view document, std::string_view sid) {
-  TRY(json::object root, parse_object(document));
-  json::array kept;
-  bool found = false;
-  auto sift = [&](const json::value& item) {
-    const json::object* statement = item.if_object();
-    const json::value* own = statement == nullptr ? nullptr : statement->if_contains("Sid");
-    bool is_it = own != nullptr && own->is_string() &&
-                 std::string_view(own->get_string().data(), own->get_string().size()) == sid;
-    found = found || is_it;
-    if (!is_it) kept.push_back(item);
-  };
-  if (const json::value* present = root.if_contains("Statement")) {
-    if (present->is_array()) {
-      for (const json::value& item : present->get_array()) sift(item);
-    } else {
-      sift(*present);
-    }
-  }
-  if (!found) return fail(codes::kNotFound, fmt::format("No statement has the Sid '{}'", sid));
-  if (kept.empty()) return std::string();
-  root["Statement"] = std::move(kept);
-  return json::serialize(root);
 }
 
 }  // namespace suiro::policy

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy: a parsed resource policy document and the decision that it makes about one request. Used
-// by the services whose resources carry a policy (queues, functions, buckets).
+// Policy: a parsed policy document and the decision that it makes about one request. Resource
+// policies (queues, functions), identity policies (users, roles, groups, boundaries, sessions) and
+// trust policies of roles.
 //
 // Invariants:
-//  1. What the evaluator does not understand does not parse: an unknown element, principal kind,
-//     condition operator or condition key is an error that names it. A service refuses to store
-//     such a document, and treats a stored one that no longer parses as a denial.
+//  1. What the evaluator does not understand does not parse: an unknown element, principal kind or
+//     condition operator, and a condition key whose value Suiro does not know, is an error that
+//     names it (keys.h tells which keys are known). A service refuses to store such a document, and
+//     treats a stored one that no longer parses as a denial.
 //  2. An explicit Deny wins over every Allow; without a matching Allow the decision is kNone.
-//  3. Matching takes time linear in pattern times text; documents are bounded by kDocumentBytesMax.
+//  3. What cannot be known of a request (a variable without value, the tags of a resource that the
+//     caller of decide() does not have) lets no Allow apply and no Deny fall.
+//  4. Matching takes time linear in pattern times text; documents are bounded by kDocumentBytesMax.
 //
 // Thread: a Policy is immutable; any thread. Failure: Result, code kMalformedPolicy.
 // Source of the rules: IAM User Guide, "IAM JSON policy elements reference" and "Policy evaluation
@@ -21,6 +25,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/policy/condition.h"
+#include "engine/policy/pattern.h"
 
 namespace suiro::policy {
 
@@ -31,9 +37,13 @@ inline constexpr std::string_view kMalformedPolicy = "MalformedPolicy";
 
 struct Caller {
   enum class Kind : uint8_t { kAccount, kService, kAnonymous } kind = Kind::kAccount;
-  std::string account;  // kAccount: twelve digits
-  std::string arn;      // kAccount: "arn:aws:iam::000000000000:root"
-  std::string service;  // kService: "s3.amazonaws.com"
+  std::string account;   // kAccount: twelve digits
+  std::string arn;       // kAccount: "arn:aws:iam::000000000000:root"
+  std::string service;   // kService: "s3.amazonaws.com"
+  std::string role_arn;  // of an assumed role's session: the role's
+  // kSelf: a policy that names the account does not name this caller, because the account's own
+  // policies do not allow the request either.
+  enum class Trust : uint8_t { kAccount, kSelf } trust = Trust::kAccount;
 };
 
 struct Request {
@@ -44,36 +54,39 @@ struct Request {
   // principal (aws:PrincipalArn, aws:PrincipalAccount, aws:PrincipalIsAWSService) come from
   // `caller`.
   std::map<std::string, std::string> context = {};
+  // Keys of several values: "aws:tagkeys".
+  std::map<std::string, std::vector<std::string>> lists = {};
+  // Prefixes of keys that the request may have, and of which nothing is known here.
+  std::vector<std::string_view> unknown = {};
+
+  // The value of a key with one value; nullopt where it is absent.
+  std::optional<std::string> value(const std::string& key) const;
+  bool is_unknown(std::string_view key) const;
 };
 
 enum class Decision : uint8_t { kAllow, kDeny, kNone };
 
-// Whether `text` matches `pattern`, where '*' stands for any characters and '?' for one.
-enum class Case : uint8_t { kExact, kIgnore };
-bool wildcard_match(std::string_view pattern, std::string_view text, Case letters = Case::kExact);
+// kResource: Principal and Resource. kIdentity: Resource alone. kTrust: Principal alone.
+enum class Form : uint8_t { kResource, kIdentity, kTrust };
 
 class Policy {
  public:
   // Errors: kMalformedPolicy with what is wrong and where.
-  static Result<Policy> parse(std::string_view document);
+  static Result<Policy> parse(std::string_view document, Form form = Form::kResource);
   Decision decide(const Request& request) const;
+  // The own ARNs of users and roles that its Principal elements name.
+  std::vector<std::string> principal_arns() const;
 
  private:
-  enum class Operator : uint8_t { kEquals, kEqualsIgnoreCase, kLike, kArn, kBool, kNull };
-  struct Condition {
-    Operator op = Operator::kEquals;
-    bool negated = false;
-    bool if_exists = false;
-    std::string key;  // lower case
-    std::vector<std::string> values;
-  };
   struct Matcher {
-    std::vector<std::string> patterns;
+    std::vector<Text> patterns;
     bool negated = false;  // NotAction, NotResource
+    Truth matches(const Request& request, std::string_view text, Case letters) const;
   };
   struct Statement {
     Decision effect = Decision::kDeny;
     bool anyone = false;
+    bool not_principal = false;
     std::vector<std::string> accounts;  // "arn:aws:iam::<account>:root" is kept as the account
     std::vector<std::string> arns;
     std::vector<std::string> services;
@@ -83,11 +96,10 @@ class Policy {
   };
   struct Parser;
 
-  static bool applies(const Statement& statement, const Request& request);
+  bool applies(const Statement& statement, const Request& request) const;
   static bool names_caller(const Statement& statement, const Caller& caller);
-  static bool holds(const Condition& condition, const Request& request);
-  static bool value_matches(const Condition& condition, const std::string& actual);
 
+  Form form_ = Form::kResource;
   std::vector<Statement> statements_;
 };
 

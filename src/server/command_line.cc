@@ -53,6 +53,11 @@ struct UpOptions {
     command->add_option("--auth", auth, "on: every request is signed; off: none is checked")
         ->check(CLI::IsMember({"on", "off"}))
         ->default_str("on");
+    command
+        ->add_option("--iam", flags.iam,
+                     "strict: functions and tasks need a role that IAM keeps; lenient: not")
+        ->check(CLI::IsMember({"lenient", "strict"}))
+        ->default_str(flags.iam);
     command->add_option("--shards", flags.shards, "Event loops (default: one for each core)");
     command->add_option("--tls-certificate", flags.tls_certificate, "PEM file; with --tls-key");
     command->add_option("--tls-key", flags.tls_key, "PEM file; with --tls-certificate");
@@ -130,6 +135,7 @@ struct UpOptions {
     choose("--encryption", &Settings::encryption, s);
     choose("--encryption-key-file", &Settings::encryption_key_file, s);
     choose("--sandbox-memory-mb", &Settings::sandbox_memory_mb, s);
+    choose("--iam", &Settings::iam, s);
     choose("--kinesis-limits", &Settings::kinesis_limits, s);
     TRY_VOID(choose_analytics(s.analytics));
     choose("--access-log-bucket", &Settings::access_log_bucket, s);

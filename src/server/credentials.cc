@@ -104,9 +104,8 @@ void KeyRing::update(Change change) {
   } while (!temporary_.compare_exchange_weak(current, next));
 }
 
-TemporaryKey KeyRing::issue(std::string function_arn, Random& random) {
-  TemporaryKey key{make_pair("ASIA", random), base64_encode(random.bytes(96)),
-                   std::move(function_arn)};
+TemporaryKey KeyRing::issue(SessionClaims claims, Random& random) {
+  TemporaryKey key{make_pair("ASIA", random), base64_encode(random.bytes(96)), std::move(claims)};
   auto shared = std::make_shared<const TemporaryKey>(key);
   update([&](Map& map) { map[key.pair.access_key_id] = shared; });
   return key;

@@ -18,6 +18,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "server/session_tokens.h"
 
 namespace suiro::server {
 
@@ -39,15 +40,15 @@ Result<void> write_private_file(const std::filesystem::path& file, std::string_v
 struct TemporaryKey {
   KeyPair pair;
   std::string session_token;
-  std::string function_arn;
+  SessionClaims claims;
 };
 
 class KeyRing {
  public:
   explicit KeyRing(KeyPair root) : root_(std::move(root)) {}
   const KeyPair& root() const { return root_; }
-  // A fresh temporary key that acts as the function.
-  TemporaryKey issue(std::string function_arn, Random& random);
+  // A fresh temporary key of the session.
+  TemporaryKey issue(SessionClaims claims, Random& random);
   void revoke(const std::string& access_key_id);
   // Nullptr when unknown.
   std::shared_ptr<const TemporaryKey> temporary(const std::string& access_key_id) const;

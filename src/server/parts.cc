@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "server/registry_mount.h"
-#include "services/sts/service.h"
 
 namespace suiro::server {
 namespace {
@@ -88,7 +87,14 @@ App::Parts::Parts(const Options& o)
     : settings(o.settings),
       kernel(o.kernel),
       clock(o.clock),
-      identities(o.root, o.settings.account, o.random),
+      iam(o.kernel),
+      identities({.root = o.root,
+                  .account = o.settings.account,
+                  .mode = o.settings.iam == "strict" ? IamMode::kStrict : IamMode::kLenient,
+                  .clock = o.clock,
+                  .random = o.random,
+                  .iam = iam}),
+      enforcer(o.kernel, iam),
       code_links(o.clock, o.random),
       operations({registry, o.clock, o.random, o.settings.region, o.settings.account}),
       logs(o.kernel, {}),
@@ -147,7 +153,6 @@ std::unique_ptr<lambda::Service> App::Parts::make_lambda(const Options& o) {
   lambda::Config config;
   config.code_directory = (o.settings.data / "functions").string();
   config.host = sandboxes.get();
-  config.credentials = &identities;
   config.sandbox_memory_mb = o.settings.sandbox_memory_mb;
   config.code_url = [this](std::string arn) { return code_links.url(kernel.endpoint, arn); };
   return std::make_unique<lambda::Service>(o.kernel, std::move(config));
@@ -213,6 +218,8 @@ AccessLog::Config App::Parts::access_log_config(const Options& o) const {
 
 void App::Parts::wire() {
   kernel.logs = logs.sink();
+  kernel.roles = &identities;
+  front_end.set_gatekeeper(enforcer);
   kernel.targets.add_target("sqs", sqs.target());
   kernel.targets.add_source("sqs", sqs.source());
   kernel.targets.add_target("lambda", lambda->target());
@@ -240,7 +247,8 @@ void App::Parts::wire() {
   mount_registry(front_end, ecr.distribution());
   ecs.add_operations(registry);
   scheduler.add_operations(registry);
-  sts::add_operations(registry);
+  iam.add_operations(registry);
+  sts::add_operations(registry, identities);
   own.add_operations(registry);
   front_end.set_cors([this](aws::CorsQuestion question) { return cors(std::move(question)); });
   front_end.mount("/_suiro/health", [this](http::Request) { return health(); });
@@ -312,6 +320,7 @@ std::vector<shapes::suiro::Relay> App::Parts::relays() const {
 }
 
 Task<Result<void>> App::Parts::start() {
+  CO_TRY_VOID(co_await iam.start());
   CO_TRY_VOID(co_await logs.start());
   CO_TRY_VOID(co_await s3.start());
   CO_TRY_VOID(co_await sqs.start());
@@ -357,6 +366,7 @@ Task<void> App::Parts::stop_services() {
   co_await sqs.stop();
   co_await s3.stop();
   co_await logs.stop();
+  co_await iam.stop();
 }
 
 Task<void> App::Parts::stop_sandboxes() {

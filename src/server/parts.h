@@ -14,6 +14,7 @@
 #include "server/access_log.h"
 #include "server/app.h"
 #include "server/code_links.h"
+#include "server/enforcer.h"
 #include "server/identities.h"
 #include "server/operations.h"
 #include "server/own_service.h"
@@ -22,6 +23,7 @@
 #include "services/ecs/service.h"
 #include "services/events/service.h"
 #include "services/firehose/service.h"
+#include "services/iam/service.h"
 #include "services/kinesis/service.h"
 #include "services/lambda/service.h"
 #include "services/logs/service.h"
@@ -52,7 +54,9 @@ struct App::Parts {
   const Settings& settings;
   event::Kernel& kernel;
   Clock& clock;
+  iam::Service iam;
   Identities identities;
+  Enforcer enforcer;
   CodeLinks code_links;
   shapes::Registry registry;
   Operations operations;

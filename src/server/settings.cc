@@ -209,6 +209,7 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
   TRY_VOID(top.take("account", s.account));
   TRY_VOID(top.take("domain", s.domain));
   TRY_VOID(top.take<bool>("auth", [&](bool on) { s.auth = on ? Auth::kOn : Auth::kOff; }));
+  TRY_VOID(top.take("iam", s.iam));
   TRY_VOID(top.take<int64_t>("shards", [&](int64_t n) { s.shards = static_cast<size_t>(n); }));
   TRY_VOID(top.take("log_level", s.log_level));
   if (const auto* table = top.section("tls")) {
@@ -311,6 +312,9 @@ Result<void> validate(const Settings& s) {
   }
   if (analytics.state_mb < 16 || analytics.state_mb > 1'048'576) {
     return bad("analytics.state_mb must be between 16 and 1048576");
+  }
+  if (s.iam != "lenient" && s.iam != "strict") {
+    return bad("iam must be \"lenient\" or \"strict\"");
   }
   if (s.kinesis_limits != "none" && s.kinesis_limits != "aws") {
     return bad("kinesis.limits must be \"none\" or \"aws\"");

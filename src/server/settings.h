@@ -54,6 +54,7 @@ struct Settings {
   std::string account = "000000000000";
   std::string domain = "localhost";  // virtual-host style: <bucket>.<domain>, <bucket>.s3.<domain>
   Auth auth = Auth::kOn;
+  std::string iam = "lenient";  // or "strict": roles that IAM does not keep are refused
   size_t shards = 0;            // 0: one for each core
   std::string tls_certificate;  // PEM files; both or none
   std::string tls_key;

@@ -33,11 +33,27 @@ Body body_of(Bytes bytes);
 // Reads to the end. Errors: kTooLarge beyond `bytes_max`.
 Task<Result<Bytes>> read_all(ByteSource& source, size_t bytes_max);
 
+// A session of temporary credentials: what was asked for when it began.
+struct Session {
+  std::string role_arn;  // empty: a session of the caller's own (GetSessionToken)
+  std::string role_id;   // empty: there was no such role (a function of one that is not kept)
+  std::string name;
+  std::string policy;                    // JSON; empty: none
+  std::vector<std::string> policy_arns;  // managed session policies
+  std::vector<std::pair<std::string, std::string>> tags;
+  std::string source_identity;
+  TimePoint issued_at{};
+  TimePoint expires_at{};
+};
+
 struct Principal {
-  enum class Kind { kRoot, kFunction, kService, kAnonymous } kind = Kind::kRoot;
+  // kFunction: a function whose role is not kept by IAM. kRole: a session of a role.
+  enum class Kind { kRoot, kFunction, kService, kAnonymous, kUser, kRole } kind = Kind::kRoot;
   std::string account;
   std::string arn;            // "arn:aws:iam::000000000000:root"
   std::string access_key_id;  // empty for services and anonymous callers
+  std::string user_id = {};   // "AIDA...", "AROA...:session"; of root the account
+  std::shared_ptr<const Session> session = {};  // null: long-term credentials
 };
 
 // What is told of a streamed body apart from its bytes. An aws-chunked body announces its checksum
@@ -64,6 +80,9 @@ struct Call {
   // handler that waits long, as a long poll, ends then. Null: the caller waits to the end.
   std::shared_ptr<Cancellation> cancellation;
   std::shared_ptr<const BodyFacts> body_facts;  // null: the body is not aws-chunked
+  // Not empty: the caller's own policies do not allow the operation, the resource's policy must,
+  // naming the caller; this is the text of the denial. Only where the service evaluates one.
+  std::string denial;
   // Lower-case header names of the request, for the rare handler that needs one outside its model.
   std::vector<std::pair<std::string, std::string>> request_headers;
 

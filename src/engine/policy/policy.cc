@@ -98,6 +98,13 @@ bool Policy::names_caller(const Statement& statement, const Caller& caller) {
   return false;
 }
 
+bool Policy::names_service(const std::string& service) const {
+  return std::ranges::any_of(statements_, [&](const Statement& statement) {
+    return statement.effect == Decision::kAllow &&
+           (statement.anyone || contains(statement.services, service));
+  });
+}
+
 std::vector<std::string> Policy::principal_arns() const {
   std::vector<std::string> out;
   for (const Statement& statement : statements_) {

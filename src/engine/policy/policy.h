@@ -76,6 +76,8 @@ class Policy {
   Decision decide(const Request& request) const;
   // The own ARNs of users and roles that its Principal elements name.
   std::vector<std::string> principal_arns() const;
+  // Whether an Allow names the service, whatever it asks besides.
+  bool names_service(const std::string& service) const;
 
  private:
   struct Matcher {

@@ -22,7 +22,7 @@ namespace suiro::event {
 
 struct RoleSession {
   std::string role_arn;      // "arn:aws:iam::000000000000:role/batch/nightly"
-  std::string session_name;  // function name or task id: 2 to 64 of [A-Za-z0-9_+=,.@-]
+  std::string session_name;  // function name or task id: 1 to 64 of [A-Za-z0-9_+=,.@-]
   std::string service;       // who assumes it: "ecs-tasks.amazonaws.com"; asked of the trust policy
   std::string holder_arn;    // the function or task, for the log
   enum class Life : uint8_t { kProcess, kDurable } life = Life::kDurable;
@@ -45,12 +45,12 @@ class RoleCredentials {
  public:
   virtual ~RoleCredentials() = default;
   // Whether issue() would give keys: to be asked when a function or task definition names the role.
-  // Errors: kInvalidArgument (no role's ARN, another account's); kNotFound (strict, and there is no
+  // Errors: kInvalidArgument (no role's ARN); kNotFound (strict, and there is no
   // such role); kRoleNotAssumable (the role's trust policy does not let `service` assume it).
   virtual Result<void> check(const std::string& role_arn, const std::string& service) const = 0;
   // Errors: as check(), and kInvalidArgument for a session name or lifetime out of bounds.
   virtual Result<RoleKeys> issue(RoleSession session) = 0;
-  // The key is refused from now on. Unknown keys are ignored.
+  // The key is refused, of kDurable ones after the next commit. Unknown keys are ignored.
   virtual void revoke(std::string access_key_id) = 0;
 };
 

@@ -50,7 +50,8 @@ std::unexpected<Refusal> refuse(Refusal reason) {
 
 std::optional<Refusal> check_scope(const Demand& demand, const Authorization& proof) {
   // Clients sign the global services for us-east-1 whatever their region is.
-  bool global = demand.service == "sts" && proof.scope.region == "us-east-1";
+  bool global = (demand.service == "sts" || demand.service == "iam") &&
+                proof.scope.region == "us-east-1";
   if (proof.scope.region != demand.region && !global) {
     if (demand.family != Family::kS3)
       return refusal(demand.family, kSignatureNaming,

@@ -93,6 +93,9 @@ void FrontEnd::observe(Observer observer) {
 void FrontEnd::set_cors(CorsPolicy policy) {
   cors_ = std::move(policy);
 }
+void FrontEnd::set_gatekeeper(Gatekeeper& gatekeeper) {
+  gatekeeper_ = &gatekeeper;
+}
 
 Task<http::Response> FrontEnd::handle(http::Request request) {
   for (const auto& [prefix, mount] : mounts_)
@@ -313,11 +316,26 @@ Task<FrontEnd::Step<Response>> FrontEnd::call(Work& work, const Route& route) {
   auto input = read_request(route, work.request);
   if (!input) co_return std::unexpected(to_refusal(std::move(input).error()));
   work.call.request_headers = std::move(work.request.headers);
+  if (auto permitted = permit(work, *input); !permitted)
+    co_return std::unexpected(std::move(permitted).error());
   work.called = clock_.steady();
   auto output = co_await handler->invoke(work.call, std::move(*input));
   work.returned = clock_.steady();
   if (!output) co_return std::unexpected(to_refusal(std::move(output).error()));
   co_return write_response(route, *output, work.call);
+}
+
+FrontEnd::Step<> FrontEnd::permit(Work& work, const shapes::Value& input) {
+  if (gatekeeper_ == nullptr || work.call.principal.kind == shapes::Principal::Kind::kRoot)
+    return {};
+  auto denial = gatekeeper_->deny(work.call, *work.operation, input);
+  if (!denial) return {};
+  // Queues keep the query protocol's code in JSON too.
+  bool plain = work.family() == Family::kS3 || work.family() == Family::kQuery ||
+               work.service->id == "sqs";
+  Refusal refusal{!plain && work.family() == Family::kJson ? 400 : 403,
+                  {plain ? "AccessDenied" : "AccessDeniedException", std::move(*denial)}};
+  return std::unexpected(std::move(refusal));
 }
 
 Response FrontEnd::explain(Work& work, const Refusal& refusal) {

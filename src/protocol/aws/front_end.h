@@ -25,6 +25,7 @@
 #include "base/random.h"
 #include "base/shard.h"
 #include "protocol/aws/authenticator.h"
+#include "protocol/aws/gatekeeper.h"
 #include "protocol/aws/payload.h"
 #include "protocol/aws/router.h"
 #include "protocol/http/message.h"
@@ -99,6 +100,8 @@ class FrontEnd final : public http::Handler {
   void mount_where(Claim claim, Mount mount);
   void observe(Observer observer);
   void set_cors(CorsPolicy policy);
+  // Borrowed. Without one, every proven caller may do all.
+  void set_gatekeeper(Gatekeeper& gatekeeper);
 
   Task<http::Response> handle(http::Request request) override;
   void on_refusal(const http::Refusal& refusal) override;
@@ -117,6 +120,7 @@ class FrontEnd final : public http::Handler {
   shapes::Body decoded(Work& work);
   Task<Step<Response>> serve(Work& work);
   Task<Step<Response>> call(Work& work, const Route& route);
+  Step<> permit(Work& work, const shapes::Value& input);
   Task<Step<Response>> preflight(Work& work);
   Task<void> add_cors(Work& work, Pairs& headers);
   Response explain(Work& work, const Refusal& refusal);
@@ -133,6 +137,7 @@ class FrontEnd final : public http::Handler {
   std::vector<std::pair<Claim, Mount>> claims_;
   std::vector<Observer> observers_;
   CorsPolicy cors_;
+  Gatekeeper* gatekeeper_ = nullptr;
   std::vector<SigningKeys> keys_;  // one a shard
 };
 

@@ -12,15 +12,6 @@
 
 namespace suiro::lambda {
 
-// Gives each sandbox its own credentials. Any thread.
-class CredentialIssuer {
- public:
-  virtual ~CredentialIssuer() = default;
-  // Credentials of the function, valid until they are revoked or the process ends.
-  virtual sandbox::Credentials issue(std::string function_arn) = 0;
-  virtual void revoke(std::string access_key_id) = 0;
-};
-
 // Whether code is unpacked on kCodeThreads threads, or, under a virtual clock, by the caller.
 enum class CodeThreads : uint8_t { kOwn, kNone };
 
@@ -29,7 +20,6 @@ struct Config {
   std::string code_directory;
   CodeThreads code_threads = CodeThreads::kOwn;
   sandbox::Host* host = nullptr;            // started before this service, stopped after it
-  CredentialIssuer* credentials = nullptr;  // null: sandboxes get none
   // Memory of all sandboxes, running and warm; 0: three quarters of the machine's.
   uint64_t sandbox_memory_mb = 0;
   uint32_t account_concurrency = kAccountConcurrency;

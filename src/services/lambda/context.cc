@@ -61,8 +61,8 @@ FunctionState& Context::state(std::string_view name) {
   auto found = home.functions.find(name);
   if (found != home.functions.end()) return *found->second;
   Pool::Deps deps{capacity, kernel.clock, home.closing, [this](const Warm& warm) {
-                    if (config.credentials != nullptr && !warm.access_key_id.empty()) {
-                      config.credentials->revoke(warm.access_key_id);
+                    if (kernel.roles != nullptr && !warm.access_key_id.empty()) {
+                      kernel.roles->revoke(warm.access_key_id);
                     }
                   }};
   auto made = std::make_unique<FunctionState>(std::string(name), home.work.executor(), deps);

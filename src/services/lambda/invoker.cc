@@ -176,6 +176,7 @@ Task<Result<std::shared_ptr<Warm>>> Invoker::start(FunctionState* function,
   CO_TRY(std::string directory,
          co_await context_.code.directory_of(settings->code_sha256, code->second.blob));
   sandbox::Spec spec = spec_of(*function, *settings);
+  CO_TRY(spec.credentials, credentials_of(*function, *settings));
   spec.code_directory = std::move(directory);
   auto warm = std::make_shared<Warm>();
   warm->generation = generation_of(*settings);
@@ -184,9 +185,7 @@ Task<Result<std::shared_ptr<Warm>>> Invoker::start(FunctionState* function,
   Result<std::unique_ptr<sandbox::Sandbox>> made =
       co_await context_.config.host->create(std::move(spec));
   if (!made) {
-    if (context_.config.credentials != nullptr) {
-      context_.config.credentials->revoke(warm->access_key_id);
-    }
+    if (context_.kernel.roles != nullptr) context_.kernel.roles->revoke(warm->access_key_id);
     if (made.error().code == codes::kThrottled) {
       co_return throttled("ConcurrentInvocationLimitExceeded");
     }
@@ -194,6 +193,22 @@ Task<Result<std::shared_ptr<Warm>>> Invoker::start(FunctionState* function,
   }
   warm->sandbox = *std::move(made);
   co_return warm;
+}
+
+// AWS Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
+Result<sandbox::Credentials> Invoker::credentials_of(const FunctionState& function,
+                                                     const Settings& settings) const {
+  event::RoleCredentials* roles = context_.kernel.roles;
+  if (roles == nullptr) return sandbox::Credentials{};
+  auto keys = roles->issue({.role_arn = settings.role,
+                            .session_name = function.name,
+                            .service = "lambda.amazonaws.com",
+                            .holder_arn = context_.arn(function.name),
+                            .life = event::RoleSession::Life::kProcess});
+  if (keys)
+    return sandbox::Credentials{keys->access_key_id, keys->secret_access_key, keys->session_token};
+  return fail(kAccessDenied, "The role defined for the function cannot be assumed by Lambda: " +
+                                 keys.error().message);
 }
 
 sandbox::Spec Invoker::spec_of(const FunctionState& function, const Settings& settings) const {
@@ -215,9 +230,6 @@ sandbox::Spec Invoker::spec_of(const FunctionState& function, const Settings& se
   std::ranges::replace(day, '-', '/');
   spec.log_stream =
       fmt::format("{}/[{}]{}", day, settings.version, hex_encode(kernel.random.bytes(16)));
-  if (context_.config.credentials != nullptr) {
-    spec.credentials = context_.config.credentials->issue(spec.function_arn);
-  }
   if (kernel.logs != nullptr) {
     spec.logs = [sink = kernel.logs, group = spec.log_group,
                  stream = spec.log_stream](std::vector<sandbox::LogLine> lines) {

@@ -46,6 +46,9 @@ class Invoker {
   Task<Result<std::shared_ptr<Warm>>> start(FunctionState* function,
                                             std::shared_ptr<const Settings> settings);
   sandbox::Spec spec_of(const FunctionState& function, const Settings& settings) const;
+  // Errors: AccessDeniedException: the role is not there or does not trust Lambda.
+  Result<sandbox::Credentials> credentials_of(const FunctionState& function,
+                                              const Settings& settings) const;
   void record(const Run& run, const std::string& span_id, TimePoint begun,
               const Result<sandbox::Outcome>& outcome);
   void count(FunctionState& function, const Settings& settings,

@@ -21,6 +21,12 @@ Result<void> check_revision(const std::optional<std::string>& wanted, const Sett
   return ok();
 }
 
+// AWS Lambda API Reference, "CreateFunction": the role must be there and trust Lambda.
+Result<void> check_assumable(const event::Kernel& kernel, const std::string& role) {
+  if (kernel.roles == nullptr || kernel.roles->check(role, "lambda.amazonaws.com")) return ok();
+  return fail(kInvalidParameter, "The role defined for the function cannot be assumed by Lambda.");
+}
+
 }  // namespace
 
 Result<FunctionState*> Logic::existing(const FunctionName& name) {
@@ -135,6 +141,7 @@ Task<Result<View>> Logic::create_function(CreateFunction request) {
                    "created with deployment packages.");
   }
   CO_TRY(Settings settings, with_change(Settings{}, request.settings));
+  CO_TRY_VOID(check_assumable(context_.kernel, settings.role));
   CO_TRY_VOID(check_tags(request.tags));
   if (auto why = context_.config.host->refusal(settings.runtime)) {
     co_return fail(kInvalidParameter, *why);
@@ -217,6 +224,10 @@ Task<Result<View>> Logic::update_settings(FunctionName name, SettingsChange chan
   if (change.dead_letter_arn && !change.dead_letter_arn->empty()) {
     CO_TRY_VOID(with_change(Settings{}, change));  // its form, before it is looked for
     CO_TRY_VOID(co_await check_destination(*change.dead_letter_arn, "dead letter"));
+  }
+  if (change.role) {
+    CO_TRY_VOID(with_change(Settings{}, change));
+    CO_TRY_VOID(check_assumable(context_.kernel, *change.role));
   }
   auto update = [this, name, change, revision_id]() -> Task<Result<View>> {
     FunctionState& function = context_.state(name.name);

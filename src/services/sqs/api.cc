@@ -286,6 +286,8 @@ Access Api::access_of(const Call& call) const {
   switch (call.principal.kind) {
     case shapes::Principal::Kind::kRoot:
     case shapes::Principal::Kind::kFunction:
+    case shapes::Principal::Kind::kUser:
+    case shapes::Principal::Kind::kRole:
       access.caller.kind = Kind::kAccount;
       break;
     case shapes::Principal::Kind::kService:
@@ -301,6 +303,11 @@ Access Api::access_of(const Call& call) const {
   access.source_ip = call.source_ip;
   access.user_agent = call.user_agent;
   access.secure = call.secure;
+  access.denial = call.denial;
+  if (!access.denial.empty()) access.caller.trust = policy::Caller::Trust::kSelf;
+  if (call.principal.kind == shapes::Principal::Kind::kRole) {
+    access.caller.role_arn = call.principal.session->role_arn;
+  }
   return access;
 }
 

@@ -29,6 +29,7 @@ bool is_reserved_to_owner(std::string_view action) {
 
 std::unexpected<Error> access_denied(const Access& access, std::string_view action,
                                      std::string_view resource) {
+  if (!access.denial.empty()) return fail(kAccessDenied, access.denial);
   return fail(
       kAccessDenied,
       fmt::format("User: {} is not authorized to perform: {} on resource: {}",
@@ -94,7 +95,7 @@ Result<void> Logic::authorize(const Queue& queue, std::string_view action,
 
 bool Logic::is_owner(const Access& access) const {
   return access.caller.kind == policy::Caller::Kind::kAccount &&
-         access.caller.account == kernel_.account;
+         access.caller.account == kernel_.account && access.denial.empty();
 }
 
 Result<void> Logic::authorize_owner(std::string_view action, const Access& access) const {

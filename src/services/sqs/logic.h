@@ -65,6 +65,8 @@ struct Access {
   std::string source_ip;
   std::string user_agent;
   bool secure = false;
+  // Not empty: the caller's own policies do not allow this; the queue's must, naming the caller.
+  std::string denial = {};
 };
 
 struct On {

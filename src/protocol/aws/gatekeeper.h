@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gatekeeper: whether a proven caller may call an operation. The server's; the front end asks it
+// for every caller but root, after the input was parsed and before the operation is called.
+#pragma once
+
+#include <optional>
+
+#include "shapes/call.h"
+#include "shapes/value.h"
+
+namespace suiro::aws {
+
+class Gatekeeper {
+ public:
+  virtual ~Gatekeeper() = default;
+  // The text of the denial; nullopt: go on. May set call.denial. On the request's shard; does not
+  // block.
+  virtual std::optional<std::string> deny(shapes::Call& call, const shapes::Operation& operation,
+                                          const shapes::Value& input) = 0;
+};
+
+}  // namespace suiro::aws

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/enforcer.h"
+
+#include "base/log.h"
+#include "server/request_context.h"
+
+namespace suiro::server {
+
+struct Enforcer::Asked {
+  shapes::Call& call;
+  const iam::Directory& directory;
+  policy::Request request;
+  policy::Grants grants;
+};
+
+std::optional<std::string> Enforcer::deny(shapes::Call& call, const shapes::Operation& operation,
+                                          const shapes::Value& input) {
+  using Kind = shapes::Principal::Kind;
+  const shapes::Principal& caller = call.principal;
+  if (caller.kind != Kind::kUser && caller.kind != Kind::kRole) return std::nullopt;
+  std::string_view service = operation.service->id;
+  if (caller.kind == Kind::kUser && caller.session == nullptr) {
+    iam_.note_use(caller.access_key_id, service);
+  }
+  const std::vector<Check>* checks = find_checks(service, operation.name);
+  if (checks == nullptr) {
+    std::string text = fmt::format("User: {} is not authorized to perform: {}:{}", caller.arn,
+                                   service, operation.name);
+    report(call, "*", text);
+    return text;
+  }
+  if (checks->empty()) return std::nullopt;
+  auto directory = iam_.directory();
+  Asked asked{call, *directory, request_of(call, *directory), grants_of(caller, *directory)};
+  add_input_keys(asked.request, operation, input);
+  Subject subject{input, *directory, call.region};
+  if (caller.kind == Kind::kUser) {
+    subject.caller = caller.arn.substr(caller.arn.find(":user/") + 6);
+  }
+  for (const Check& check : *checks) {
+    for (const Need& need : needs_of(check, subject)) {
+      auto text = deny_one(asked, check, need);
+      if (!text) continue;
+      report(call, need.resource, *text);
+      return text;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Enforcer::deny_one(Asked& asked, const Check& check, const Need& need) {
+  policy::Request& request = asked.request;
+  request.action = need.action;
+  request.resource = need.resource;
+  set_resource_tags(request, asked.directory, need.resource);
+  policy::Verdict verdict = policy::evaluate(asked.grants, request);
+  if (verdict.allowed()) return std::nullopt;
+  // S3 quotes the resource, the others do not.
+  std::string_view quote = check.action_service == "s3" ? "\"" : "";
+  std::string text = fmt::format("User: {} is not authorized to perform: {} on resource: {}{}{} {}",
+                                 asked.call.principal.arn, need.action, quote, need.resource, quote,
+                                 policy::reason_of(verdict, need.action));
+  bool ask_resource = check.resource_policy && verdict.decision == policy::Decision::kNone &&
+                      verdict.layer == policy::Layer::kIdentity && !asked.grants.boundary &&
+                      !asked.grants.session;
+  if (!ask_resource) return text;
+  asked.call.denial = std::move(text);
+  return std::nullopt;
+}
+
+void Enforcer::report(const shapes::Call& call, const std::string& resource,
+                      const std::string& text) {
+  TimePoint now = kernel_.clock.now();
+  kernel_.journal.count("iam:Deny", call.principal.arn, event::Span::Status::kError, Micros(0));
+  Reported& reported = reported_[kernel_.shards.current()];
+  int64_t second = now.time_since_epoch().count() / 1000;
+  if (reported.second != second) reported = {second, 0};
+  if (++reported.count > kDenialsPerSecond) return;
+  log::info("denied ({}): {}", call.request_id, text);
+  event::Span span{call.trace.trace_id,
+                   new_span_id(now, kernel_.random),
+                   call.trace.span_id,
+                   "iam:Deny",
+                   resource,
+                   call.request_id,
+                   now};
+  span.status = event::Span::Status::kError;
+  span.detail = text;
+  kernel_.journal.record(span);
+}
+
+}  // namespace suiro::server

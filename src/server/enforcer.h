@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Enforcer: evaluates the policies of every caller but root before an operation is called.
+//
+//   operation -> actions and resources (permissions.h) -> verdict -> go on | denial with its reason
+//
+// Invariants:
+//  1. An operation without an entry in the table is denied.
+//  2. Functions whose role IAM does not keep are let through (docs/decisions/170-roles-of-functions
+//     .md); Suiro's own operations ask for root themselves.
+//  3. A denial leaves a line in the log and a span in the journal; beyond kDenialsPerSecond of a
+//     shard it is only counted.
+// Thread: any shard; a shard's counters belong to it. Source of the texts: IAM User Guide,
+// "Troubleshoot access denied error messages".
+#pragma once
+
+#include "kernel/event/kernel.h"
+#include "protocol/aws/gatekeeper.h"
+#include "server/permissions.h"
+#include "services/iam/service.h"
+
+namespace suiro::server {
+
+inline constexpr int kDenialsPerSecond = 20;
+
+class Enforcer final : public aws::Gatekeeper {
+ public:
+  Enforcer(event::Kernel& kernel, iam::Service& iam)
+      : kernel_(kernel), iam_(iam), reported_(kernel.shards.size()) {}
+
+  std::optional<std::string> deny(shapes::Call& call, const shapes::Operation& operation,
+                                  const shapes::Value& input) override;
+
+ private:
+  struct Reported {
+    int64_t second = 0;
+    int count = 0;
+  };
+  struct Asked;
+
+  std::optional<std::string> deny_one(Asked& asked, const Check& check, const Need& need);
+  void report(const shapes::Call& call, const std::string& resource, const std::string& text);
+
+  event::Kernel& kernel_;
+  iam::Service& iam_;
+  std::vector<Reported> reported_;  // by shard
+};
+
+}  // namespace suiro::server

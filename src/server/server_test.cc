@@ -92,7 +92,7 @@ TEST_F(ServerTest, RootCredentialsAreMadeOnceAndArePrivate) {
 TEST_F(ServerTest, TemporaryKeysEndWhenRevoked) {
   SystemRandom random;
   KeyRing ring({"AKIA", "secret"});
-  auto key = ring.issue("arn:aws:lambda:r:a:function:f", random);
+  auto key = ring.issue({.holder_arn = "arn:aws:lambda:r:a:function:f"}, random);
   ASSERT_NE(ring.temporary(key.pair.access_key_id), nullptr);
   EXPECT_EQ(ring.temporary(key.pair.access_key_id)->session_token, key.session_token);
   ring.revoke(key.pair.access_key_id);

@@ -384,7 +384,8 @@ def test_session_tokens(suiro, iam, user):
 def test_simulation(iam, user, name):
     grant(iam, user, allow("s3:Get*", f"arn:aws:s3:::{name}/*"), deny("s3:GetObjectAcl"))
     found = iam.simulate_principal_policy(
-        PolicySourceArn=user["arn"], ActionNames=["s3:GetObject", "s3:GetObjectAcl", "s3:PutObject"],
+        PolicySourceArn=user["arn"],
+        ActionNames=["s3:GetObject", "s3:GetObjectAcl", "s3:PutObject"],
         ResourceArns=[f"arn:aws:s3:::{name}/k"])["EvaluationResults"]
     assert [r["EvalDecision"] for r in found] == ["allowed", "explicitDeny", "implicitDeny"]
     custom = iam.simulate_custom_policy(

@@ -159,7 +159,8 @@ TEST(AwsPolicies, AreFoundByTheirArn) {
   Directory directory;
   for (const char* name :
        {"AdministratorAccess", "service-role/AWSLambdaBasicExecutionRole",
-        "service-role/AWSLambdaSQSQueueExecutionRole", "service-role/AmazonECSTaskExecutionRolePolicy",
+        "service-role/AWSLambdaSQSQueueExecutionRole",
+        "service-role/AmazonECSTaskExecutionRolePolicy",
         "service-role/AmazonEC2ContainerServiceEventsRole", "AmazonS3ReadOnlyAccess"}) {
     EXPECT_NE(directory.policy(fmt::format("arn:aws:iam::aws:policy/{}", name)), nullptr) << name;
   }

@@ -69,7 +69,8 @@ class Terraform:
         if mirror:
             configuration = folder / "cli.tfrc"
             configuration.write_text(
-                f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
+                "provider_installation {\n  filesystem_mirror {\n"
+                f'    path = "{mirror}"\n  }}\n}}\n')
             self.env["TF_CLI_CONFIG_FILE"] = str(configuration)
         (folder / "provider.tf").write_text(PROVIDER.format(
             region=server.env["AWS_DEFAULT_REGION"], key=server.env["AWS_ACCESS_KEY_ID"],

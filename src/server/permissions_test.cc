@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/permissions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "server/request_context.h"
+#include "server/session_tokens.h"
+#include "shapes/gen/all.h"
+#include "shapes/gen/iam.h"
+#include "shapes/gen/kinesis.h"
+#include "shapes/gen/lambda.h"
+#include "shapes/gen/s3.h"
+#include "shapes/gen/sqs.h"
+
+namespace suiro::server {
+namespace {
+
+using testing::ElementsAre;
+
+// Every need of an operation, as "action resource".
+template <class Op>
+std::vector<std::string> needs(typename Op::Input input, iam::Directory directory = {}) {
+  directory.account = "000000000000";
+  auto value = shapes::Value::of(std::move(input));
+  const auto* checks = find_checks(Op::operation().service->id, Op::operation().name);
+  std::vector<std::string> out;
+  if (checks == nullptr) return {"absent"};
+  for (const Check& check : *checks) {
+    for (const Need& need : needs_of(check, {value, directory, "eu-west-1"})) {
+      out.push_back(need.action + " " + need.resource);
+    }
+  }
+  return out;
+}
+
+TEST(Permissions, EveryOperationHasAnEntry) {
+  for (const shapes::ServiceModel* service : shapes::all_services()) {
+    if (service->id == "suiro") continue;  // root's alone
+    for (const shapes::Operation* operation : service->operations) {
+      EXPECT_NE(find_checks(service->id, operation->name), nullptr)
+          << service->id << ":" << operation->name << " is missing in permissions_*.cc";
+    }
+  }
+  EXPECT_EQ(find_checks("suiro", "GetStatus"), nullptr);
+}
+
+TEST(Permissions, MembersThatARowNamesExist) {
+  // A row whose members an operation does not have asks for "*": only the rows that mean it may.
+  shapes::s3::GetObjectRequest get;
+  get.bucket = "b";
+  get.key = "in/a";
+  EXPECT_THAT(needs<shapes::s3::op::GetObject>(std::move(get)),
+              ElementsAre("s3:GetObject arn:aws:s3:::b/in/a"));
+  shapes::s3::GetObjectRequest version;
+  version.bucket = "b";
+  version.key = "a";
+  version.version_id = "1";
+  EXPECT_THAT(needs<shapes::s3::op::GetObject>(std::move(version)),
+              ElementsAre("s3:GetObjectVersion arn:aws:s3:::b/a"));
+  shapes::s3::CopyObjectRequest copy;
+  copy.bucket = "b";
+  copy.key = "a";
+  copy.copy_source = "/c/x%20y?versionId=3";
+  EXPECT_THAT(needs<shapes::s3::op::CopyObject>(std::move(copy)),
+              ElementsAre("s3:PutObject arn:aws:s3:::b/a", "s3:GetObject arn:aws:s3:::c/x y"));
+  shapes::s3::DeleteObjectsRequest both;
+  both.bucket = "b";
+  both.delete_.objects.resize(2);
+  both.delete_.objects[0].key = "x";
+  both.delete_.objects[1].key = "y";
+  EXPECT_THAT(needs<shapes::s3::op::DeleteObjects>(std::move(both)),
+              ElementsAre("s3:DeleteObject arn:aws:s3:::b/x", "s3:DeleteObject arn:aws:s3:::b/y"));
+}
+
+TEST(Permissions, QueuesStreamsAndFunctions) {
+  shapes::sqs::SendMessageBatchRequest send;
+  send.queue_url = "http://127.0.0.1:4566/000000000000/q";
+  EXPECT_THAT(needs<shapes::sqs::op::SendMessageBatch>(std::move(send)),
+              ElementsAre("sqs:SendMessage arn:aws:sqs:eu-west-1:000000000000:q"));
+  shapes::kinesis::PutRecordInput put;
+  put.stream_name = "s";
+  EXPECT_THAT(needs<shapes::kinesis::op::PutRecord>(std::move(put)),
+              ElementsAre("kinesis:PutRecord arn:aws:kinesis:eu-west-1:000000000000:stream/s"));
+  shapes::lambda::InvocationRequest invoke;
+  invoke.function_name = "arn:aws:lambda:eu-west-1:000000000000:function:f:live";
+  EXPECT_THAT(
+      needs<shapes::lambda::op::Invoke>(std::move(invoke)),
+      ElementsAre("lambda:InvokeFunction arn:aws:lambda:eu-west-1:000000000000:function:f"));
+  shapes::lambda::CreateFunctionRequest create;
+  create.function_name = "f";
+  create.role = "arn:aws:iam::000000000000:role/r";
+  EXPECT_THAT(needs<shapes::lambda::op::CreateFunction>(std::move(create)),
+              ElementsAre("lambda:CreateFunction arn:aws:lambda:eu-west-1:000000000000:function:f",
+                          "iam:PassRole arn:aws:iam::000000000000:role/r"));
+}
+
+TEST(Permissions, IdentitiesAreNamedWithTheirPath) {
+  iam::Directory directory;
+  directory.account = "000000000000";
+  iam::Role role;
+  role.name = "Night";
+  role.path = "/batch/";
+  directory.roles["night"] = std::make_shared<const iam::Role>(role);
+  shapes::iam::GetRoleRequest get;
+  get.role_name = "Night";
+  EXPECT_THAT(needs<shapes::iam::op::GetRole>(get, directory),
+              ElementsAre("iam:GetRole arn:aws:iam::000000000000:role/batch/Night"));
+  shapes::iam::CreateRoleRequest create;
+  create.role_name = "r";
+  create.path = "/x/";
+  EXPECT_THAT(needs<shapes::iam::op::CreateRole>(create),
+              ElementsAre("iam:CreateRole arn:aws:iam::000000000000:role/x/r"));
+}
+
+TEST(RequestContext, TagsOfTheInputBecomeKeys) {
+  shapes::iam::CreateRoleRequest create;
+  create.tags.emplace().resize(1);
+  create.tags->front().key = "Team";
+  create.tags->front().value = "b";
+  policy::Request request;
+  add_input_keys(request, shapes::iam::op::CreateRole::operation(),
+                 shapes::Value::of(std::move(create)));
+  EXPECT_EQ(request.context["aws:requesttag/team"], "b");
+  EXPECT_THAT(request.lists["aws:tagkeys"], ElementsAre("Team"));
+  shapes::sqs::CreateQueueRequest queue;
+  queue.tags.emplace()["cost"] = "1";
+  policy::Request other;
+  add_input_keys(other, shapes::sqs::op::CreateQueue::operation(),
+                 shapes::Value::of(std::move(queue)));
+  EXPECT_EQ(other.context["aws:requesttag/cost"], "1");
+}
+
+TEST(SessionTokens, OpenWholeAndForTheirKeyOnly) {
+  SeededRandom random(7);
+  SessionTokens tokens("root secret"), others("another");
+  SessionClaims claims;
+  claims.holder_arn = "arn:task";
+  claims.session.role_arn = "arn:aws:iam::000000000000:role/r";
+  claims.session.role_id = "AROA1";
+  claims.session.name = "s";
+  claims.session.policy_arns = {"arn:p"};
+  claims.session.tags = {{"k", "v"}};
+  claims.session.expires_at = TimePoint(std::chrono::seconds(5));
+  auto keys = tokens.seal(claims, random);
+  EXPECT_EQ(keys.secret_access_key.size(), 40u);
+  auto opened = tokens.open(keys.access_key_id, keys.session_token);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->session.role_id, "AROA1");
+  EXPECT_EQ(opened->session.tags.at(0).second, "v");
+  EXPECT_EQ(opened->session.expires_at, claims.session.expires_at);
+  EXPECT_FALSE(tokens.open("ASIAOTHER", keys.session_token));
+  EXPECT_FALSE(others.open(keys.access_key_id, keys.session_token));
+  EXPECT_NE(others.secret_of(keys.access_key_id), keys.secret_access_key);
+  for (size_t i = 0; i < keys.session_token.size(); i += 7) {
+    std::string broken = keys.session_token;
+    broken[i] = broken[i] == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(tokens.open(keys.access_key_id, broken)) << i;
+  }
+  EXPECT_FALSE(tokens.open(keys.access_key_id, ""));
+  EXPECT_FALSE(tokens.open(keys.access_key_id, keys.session_token.substr(0, 40)));
+}
+
+}  // namespace
+}  // namespace suiro::server

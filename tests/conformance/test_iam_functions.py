@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose permissions a function has: those of its role, where IAM keeps it."""
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from test_iam import ACCOUNT, LAMBDA_TRUST, allow, policy, refused
+from test_lambda import call, zipped
+
+SOURCE = """
+import boto3
+from botocore.exceptions import ClientError
+def handler(event, context):
+    arn = boto3.client("sts").get_caller_identity()["Arn"]
+    out = {"arn": arn}
+    for service, operation in (("sqs", "list_queues"), ("kinesis", "list_streams")):
+        try:
+            getattr(boto3.client(service), operation)()
+            out[service] = "ok"
+        except ClientError as error:
+            out[service] = error.response["Error"]["Message"]
+    return out
+"""
+EC2_TRUST = LAMBDA_TRUST.replace("lambda", "ec2")
+
+
+def make(functions, name, role):
+    return functions.create_function(
+        FunctionName=name, Runtime="python3.11", Role=f"arn:aws:iam::{ACCOUNT}:role/{role}",
+        Handler="main.handler", Timeout=60, Code={"ZipFile": zipped({"main.py": SOURCE})})
+
+
+def test_a_function_acts_as_its_role(suiro, name):
+    iam, functions = suiro.client("iam"), suiro.client("lambda")
+    make(functions, name, name)
+    _, before = call(functions, name)
+    assert before["arn"].endswith(f":function:{name}")
+    assert (before["sqs"], before["kinesis"]) == ("ok", "ok")
+    # The role binds the sandbox that runs already.
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=LAMBDA_TRUST)
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(allow("sqs:*")))
+    _, bound = call(functions, name)
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{name}"
+    assert bound["arn"] == session
+    assert bound["sqs"] == "ok"
+    assert bound["kinesis"].startswith(
+        f"User: {session} is not authorized to perform: kinesis:ListStreams")
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(allow("kinesis:*")))
+    _, after = call(functions, name)
+    assert after["kinesis"] == "ok" and "sqs:ListQueues" in after["sqs"]
+
+
+def test_a_role_must_trust_lambda(suiro, name):
+    iam, functions = suiro.client("iam"), suiro.client("lambda")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=EC2_TRUST)
+    with pytest.raises(ClientError) as error:
+        make(functions, name, name)
+    assert error.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    assert "cannot be assumed by Lambda" in error.value.response["Error"]["Message"]
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=LAMBDA_TRUST)
+    make(functions, name, name)
+    iam.create_role(RoleName=name + "2", AssumeRolePolicyDocument=EC2_TRUST)
+    refused(functions.update_function_configuration, "InvalidParameterValueException",
+            FunctionName=name, Role=f"arn:aws:iam::{ACCOUNT}:role/{name}2")
+
+
+def test_strict(own_suiro, name):
+    own_suiro.start("--iam", "strict")
+    iam, functions = own_suiro.client("iam"), own_suiro.client("lambda")
+    with pytest.raises(ClientError) as error:
+        make(functions, name, name)
+    assert "cannot be assumed by Lambda" in error.value.response["Error"]["Message"]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=LAMBDA_TRUST)
+    make(functions, name, name)
+    _, body = call(functions, name)
+    assert body["arn"].endswith(f"assumed-role/{name}/{name}")
+    iam.delete_role(RoleName=name)
+    _, body = call(functions, name)
+    assert "not authorized" in json.dumps(body["sqs"])
+
+
+def test_passing_a_role_needs_a_permission(suiro, name):
+    from test_iam import client
+    iam = suiro.client("iam")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=LAMBDA_TRUST)
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(allow("lambda:*")))
+    functions = client(suiro, "lambda", key)
+    with pytest.raises(ClientError) as error:
+        make(functions, name, name)
+    assert f"iam:PassRole on resource: arn:aws:iam::{ACCOUNT}:role/{name}" in str(error.value)
+    iam.put_user_policy(UserName=name, PolicyName="q", PolicyDocument=policy(allow(
+        "iam:PassRole", Condition={"StringEquals": {
+            "iam:PassedToService": "lambda.amazonaws.com"}})))
+    make(functions, name, name)

@@ -337,15 +337,15 @@ def test_assume_role(suiro, iam, user, name):
     other = key["SessionToken"][:-8] + "AAAAAAA="
     refused(client(suiro, "sqs", {**key, "SessionToken": other}).list_queues,
             "InvalidClientTokenId")
-    narrow = sts.assume_role(RoleArn=arn, RoleSessionName="n",
+    narrow = sts.assume_role(RoleArn=arn, RoleSessionName="n1",
                              Policy=policy(allow("s3:*")))["Credentials"]
     client(suiro, "s3", narrow).list_buckets()
     refused(client(suiro, "sqs", narrow).list_queues, "AccessDenied",
             "because no session policy allows the sqs:ListQueues action")
     refused(sts.assume_role, "ValidationError", "MaxSessionDuration", RoleArn=arn,
-            RoleSessionName="n", DurationSeconds=7200)
+            RoleSessionName="n1", DurationSeconds=7200)
     refused(suiro.client("sts").assume_role, "AccessDenied", "root accounts", RoleArn=arn,
-            RoleSessionName="n")
+            RoleSessionName="n1")
     iam.delete_role_policy(RoleName=name, PolicyName="p")
     iam.delete_role(RoleName=name)
     refused(client(suiro, "sqs", key).list_queues, "AccessDenied")

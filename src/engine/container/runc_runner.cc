@@ -230,7 +230,9 @@ Task<Result<void>> RuncRunner::run_here(TaskSpec spec) {
   auto task = std::make_shared<TaskRun>(*setting_, std::move(spec), std::move(state));
   tasks_[id] = task;
   if (!detached_) task->start();
-  co_return ok();
+  // While it starts: a crash of the machine would end it anyway. Nobody is told before it is there.
+  auto syncing = [folder = setting_->tasks_directory + "/" + id] { return TaskRun::sync(folder); };
+  co_return co_await on_pool(&pool_, syncing);
 }
 
 Task<Result<void>> RuncRunner::run(TaskSpec spec) {

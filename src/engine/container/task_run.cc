@@ -55,7 +55,12 @@ Result<void> TaskRun::record(const std::string& directory, const TaskSpec& spec,
                              const TaskState& state) {
   TRY_VOID(sandbox::make_directory(directory, 0700));
   TRY_VOID(write_whole(directory + "/state", encode_state(state), Sync::kNo));
-  TRY_VOID(write_whole(directory + "/spec", encode_spec(spec), Sync::kYes));
+  return write_whole(directory + "/spec", encode_spec(spec), Sync::kNo);
+}
+
+Result<void> TaskRun::sync(const std::string& directory) {
+  sandbox::Descriptor spec(::open((directory + "/spec").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!spec || ::fsync(spec.get()) != 0) return fail(sandbox::errno_error("sync " + directory));
   TRY_VOID(sync_folder(directory));
   return sync_folder(std::filesystem::path(directory).parent_path().string());
 }

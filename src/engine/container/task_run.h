@@ -55,9 +55,11 @@ class TaskRun {
   ~TaskRun();
   const TaskState& state() const { return state_; }
   std::string directory() const { return setting_.tasks_directory + "/" + spec_.id; }
-  // Writes what a restart of Suiro needs to find it. Blocking.
+  // Writes what a restart of Suiro needs to find it; sync() does what a restart of the machine
+  // needs. Blocking.
   static Result<void> record(const std::string& directory, const TaskSpec& spec,
                              const TaskState& state);
+  static Result<void> sync(const std::string& directory);
   void start();
   void stop();
   // Ends the coroutines; the task goes on.

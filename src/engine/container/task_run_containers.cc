@@ -300,7 +300,8 @@ Task<void> TaskRun::stop_container(size_t index) {
   if (closing_ || progress.finished) co_return;
   report.state = ContainerState::kStopping;
   changed();
-  int signal = signal_number(images_[index].config.stop_signal);
+  // Without its image the supervisor is lost too, and nothing is left to be signalled.
+  int signal = index < images_.size() ? signal_number(images_[index].config.stop_signal) : SIGTERM;
   (void)send_command(directory(), fmt::format("signal {} {}", index, signal));
   Millis patience = container.stop_timeout;
   while (!closing_ && !progress.finished) {

@@ -42,6 +42,10 @@ Task<bool> TaskRun::pull() {
         request.credentials = image::PullCredentials{known->user, known->password};
       }
       auto image = co_await setting_.images.ensure(request, holder(i));
+      if (!image && image.error().code == codes::kClosed) {
+        while (!closing_) co_await changed_.wait();  // Suiro ends: the next one begins anew
+        co_return false;
+      }
       if (!image) {
         std::string reason = "CannotPullContainerError: " + image.error().message;
         report.containers[i].reason = reason;

@@ -20,6 +20,13 @@ TEST_F(RulesTest, ExpressionsAndZones) {
     EXPECT_EQ(answer(text),
               fmt::format("ValidationException: Invalid Schedule Expression {}.", text));
   }
+  const auto refused = create(schedule("s", "cron(71 8 1 * ? *)"));
+  ASSERT_FALSE(refused);
+  const std::vector<std::pair<std::string, std::string>> reason = {
+      {"Reason",
+       "position 6, field 'minutes': 71 is not within 0-59; expected 0-59, *, lists, "
+       "ranges, steps"}};
+  EXPECT_EQ(refused.error().details, reason);
   EXPECT_EQ(answer("rate(1 hour)", "No/Where"),
             "ValidationException: Invalid Schedule Expression Timezone No/Where.");
   EXPECT_TRUE(

@@ -47,9 +47,12 @@ Result<Plan> Plan::compile(const shape::CreateScheduleInput& in, TimePoint rate_
                            Zones& zones) {
   auto expression =
       schedule::Expression::parse(in.schedule_expression, schedule::Dialect::kScheduler);
-  // AWS's text alone, since clients compare it; what is wrong stands behind it.
+  // AWS's text alone, since clients compare it; what is wrong is a member of its own.
   if (!expression) {
-    return invalid(fmt::format("Invalid Schedule Expression {}.", in.schedule_expression));
+    return fail(
+        Error{.code = "ValidationException",
+              .message = fmt::format("Invalid Schedule Expression {}.", in.schedule_expression),
+              .details = {{"Reason", std::move(expression).error().message}}});
   }
   const std::string name = in.schedule_expression_timezone.value_or("UTC");
   auto zone = zones.get(name);

@@ -170,3 +170,20 @@ def test_a_task_survives_kill_9_of_suiro(own_suiro, name):
     task = finish(own_suiro.client("ecs"), arn)
     assert task["containers"][0]["exitCode"] == 3
     assert lines(own_suiro, arn) == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_schedule_starts_one_task(suiro, ecs, image, name):
+    arn = register(ecs, name, image, "echo $PLACE")
+    region, account = suiro.env["AWS_DEFAULT_REGION"], arn.split(":")[4]
+    soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 2))
+    suiro.client("scheduler").create_schedule(
+        Name=name, ScheduleExpression=f"at({soon})", FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": f"arn:aws:ecs:{region}:{account}:cluster/default",
+                "RoleArn": f"arn:aws:iam::{account}:role/any",
+                "EcsParameters": {"TaskDefinitionArn": arn},
+                "Input": '{"containerOverrides": [{"name": "main", "environment": '
+                         '[{"name": "PLACE", "value": "here"}]}]}'})
+    wait_until(lambda: ecs.list_tasks(family=name, desiredStatus="STOPPED")["taskArns"])
+    (task,) = ecs.list_tasks(family=name, desiredStatus="STOPPED")["taskArns"]
+    assert finish(ecs, task)["startedBy"].startswith("chronos-schedule/")
+    assert lines(suiro, task) == ["here"]

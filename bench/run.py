@@ -311,7 +311,8 @@ def arguments():
     parser.add_argument("--depths", default="0,10000,1000000")
     parser.add_argument("--fill-seconds-max", type=int, default=240)
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
-    parser.add_argument("--parts", default="start,objects,store,lambda,tasks,streams,schedules,queues")
+    parser.add_argument(
+        "--parts", default="start,objects,store,lambda,tasks,streams,schedules,queues")
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
     if options.only:

@@ -354,8 +354,8 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await relay.stop();
+  co_await images.stop();  // first: tasks wait for pulls, which end by this
   co_await ecs.stop();
-  co_await images.stop();
   co_await ecr.stop();
   co_await analytics.stop();
   co_await events.stop();

@@ -13,6 +13,10 @@
 
 namespace suiro::container {
 
+namespace {
+constexpr Millis kPullPause{1000};
+}
+
 std::string TaskRun::container_directory(size_t index) const {
   return fmt::format("{}/c/{}", directory(), index);
 }
@@ -42,6 +46,11 @@ Task<bool> TaskRun::pull() {
         request.credentials = image::PullCredentials{known->user, known->password};
       }
       auto image = co_await setting_.images.ensure(request, holder(i));
+      while (!image && image.error().code == codes::kThrottled && !closing_ && !report.stopping) {
+        co_await pause(kPullPause);  // other tasks pull
+        image = co_await setting_.images.ensure(request, holder(i));
+      }
+      if (!image && report.stopping) co_return false;
       if (!image && image.error().code == codes::kClosed) {
         while (!closing_) co_await changed_.wait();  // Suiro ends: the next one begins anew
         co_return false;

@@ -114,7 +114,7 @@ TEST(Router, WhatIsNotImplementedIsTold) {
   EXPECT_EQ(routed(logs, request_of("POST", "/", {{"x-amz-target", "DynamoDB.StartQuery"}})),
             "UnknownOperationException");
   const auto& sts = shapes::sts::service_model();
-  EXPECT_EQ(routed(sts, request_of("POST", "/", {}, "Action=AssumeRole&Version=2011-06-15")),
+  EXPECT_EQ(routed(sts, request_of("POST", "/", {}, "Action=AssumeRoot&Version=2011-06-15")),
             codes::kNotImplemented);
   EXPECT_EQ(routed(sts, request_of("POST", "/", {}, "Action=Nonsense")), "InvalidAction");
   EXPECT_EQ(routed(sts, request_of("POST", "/")), "MissingAction");

@@ -10,7 +10,8 @@ BUCKET, QUEUE, REPOSITORY, SERVICE = "films", "chunks", "media-worker", "workers
 IMAGE = f"000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/{REPOSITORY}:latest"
 VISIBILITY_SECONDS = 20
 # Of botocore's models only those that the worker uses.
-SDK = ("boto3", "botocore", "s3transfer", "dateutil", "urllib3", "jmespath", "six.py", "certifi")
+SDK = ("boto3", "botocore", "s3transfer", "dateutil", "urllib3", "jmespath", "six.py", "certifi",
+       "requests", "idna", "chardet", "charset_normalizer")
 MODELS = ("/data/s3/", "/data/sqs/", "/boto3/data/s3/", "/data/endpoints.json",
           "/data/partitions.json", "/data/_retry.json", "/data/sdk-default-configuration.json")
 
@@ -33,6 +34,22 @@ def image():
                       worker])
 
 
+def make_role(iam):
+    """What a worker may do, and nothing else."""
+    trust = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole"}]}
+    allowed = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"],
+         "Resource": f"arn:aws:s3:::{BUCKET}/*"},
+        {"Effect": "Allow", "Resource": f"arn:aws:sqs:*:*:{QUEUE}",
+         "Action": ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage"]}]}
+    role = iam.create_role(RoleName=REPOSITORY, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=REPOSITORY, PolicyName="work",
+                        PolicyDocument=json.dumps(allowed))
+    return role["Role"]["Arn"]
+
+
 def deploy(supervisor, workers):
     s3, sqs, ecs = (supervisor.client(name) for name in ("s3", "sqs", "ecs"))
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={
@@ -41,10 +58,12 @@ def deploy(supervisor, workers):
         "VisibilityTimeout": str(VISIBILITY_SECONDS)})["QueueUrl"]
     supervisor.client("ecr").create_repository(repositoryName=REPOSITORY)
     oci.push(supervisor, REPOSITORY, "latest", image())
-    ecs.register_task_definition(family="worker", cpu="256", memory="512", containerDefinitions=[{
-        "name": "worker", "image": IMAGE, "command": ["python3", "/worker.py"],
-        "stopTimeout": 2, "environment": [{"name": "QUEUE_URL", "value": queue},
-                                          {"name": "BUCKET", "value": BUCKET}]}])
+    ecs.register_task_definition(
+        family="worker", cpu="256", memory="512", taskRoleArn=make_role(supervisor.client("iam")),
+        containerDefinitions=[{
+            "name": "worker", "image": IMAGE, "command": ["python3", "/worker.py"],
+            "stopTimeout": 2, "environment": [{"name": "QUEUE", "value": QUEUE},
+                                              {"name": "BUCKET", "value": BUCKET}]}])
     ecs.create_service(serviceName=SERVICE, taskDefinition="worker", desiredCount=workers)
     return queue
 

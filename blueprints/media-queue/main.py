@@ -114,6 +114,7 @@ def run(options, directory, screen):
     try:
         screen.say(f"suiro runs at {supervisor.endpoint}, pid {supervisor.process.pid}: "
                    f"kill -9 it whenever you like")
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         began = time.monotonic()
         queue = farm.deploy(supervisor, options.workers)
         screen.say(f"image, queue and {options.workers} workers: {time.monotonic() - began:.1f} s")
@@ -129,7 +130,7 @@ def run(options, directory, screen):
             wrong += compare(film, options.frames)
         else:
             wrong.append("the chunks were not joined")
-        screen.say(supervisor.suiro("timeline", "--since", "10m", "--columns", "110"))
+        screen.say(supervisor.suiro("timeline", "--since", since, "--columns", "110"))
         supervisor.client("ecs").delete_service(service=farm.SERVICE, force=True)
     finally:
         supervisor.stop()

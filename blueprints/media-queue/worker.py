@@ -13,7 +13,7 @@ import tempfile
 
 import boto3
 
-QUEUE, BUCKET = os.environ["QUEUE_URL"], os.environ["BUCKET"]
+BUCKET = os.environ["BUCKET"]
 SOURCE = "testsrc2=size=320x180:rate=24:duration=3600"
 
 
@@ -42,16 +42,19 @@ def join(s3, count, folder):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    s3, sqs = boto3.client("s3"), boto3.client("sqs")
+    # SDKs newer than 2023 find the endpoint themselves.
+    s3, sqs = (boto3.client(name, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+               for name in ("s3", "sqs"))
     with tempfile.TemporaryDirectory() as folder:
         if sys.argv[1:2] == ["join"]:
             join(s3, int(sys.argv[2]), folder)
             return
+        queue = sqs.get_queue_url(QueueName=os.environ["QUEUE"])["QueueUrl"]
         while True:
-            answer = sqs.receive_message(QueueUrl=QUEUE, WaitTimeSeconds=5)
+            answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)
             for message in answer.get("Messages", []):
                 render(s3, json.loads(message["Body"]), folder)
-                sqs.delete_message(QueueUrl=QUEUE, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
 main()

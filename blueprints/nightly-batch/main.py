@@ -149,8 +149,9 @@ def run(options, directory, screen):
         live(options, supervisor, plan, pushes, screen)
         scheduler.delete_schedule(Name=day.OVERLAPPING, GroupName="overlapping")
         runs = settle(supervisor, since, screen)
-        screen.say(supervisor.suiro("timeline", "--since", "10m", "--columns", "110"))
-        screen.say(supervisor.suiro("timeline", "--since", "10m", "--html", options.html).strip())
+        window = ("timeline", "--since", begin.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        screen.say(supervisor.suiro(*window, "--columns", "110"))
+        screen.say(supervisor.suiro(*window, "--html", options.html).strip())
         wrong = check_runs.planned_once(plan, runs) + check_runs.retried(plan, runs)
         wrong += check_runs.overlaps(runs) + check_runs.images(runs, pushes)
         versions = {digest: number + 1 for number, (_, _, digest) in enumerate(pushes)}

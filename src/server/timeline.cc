@@ -163,12 +163,14 @@ std::string fitted(std::string_view text, size_t width) {
 
 std::string scale(const TimelinePicture& picture, size_t width) {
   bool days = picture.until - picture.since > std::chrono::hours(49);
+  bool seconds = picture.until - picture.since < std::chrono::minutes(15);
   std::string out;
   for (size_t column = 0; column + kTickColumns <= width; column += kTickColumns) {
     auto part = (picture.until - picture.since) * static_cast<int64_t>(column) /
                 static_cast<int64_t>(width);
     std::string text = format_iso8601(picture.since + part);
-    out += fmt::format("{:<{}}", days ? text.substr(5, 8) + "h" : text.substr(11, 5), kTickColumns);
+    out += fmt::format("{:<{}}", days ? text.substr(5, 8) + "h" : text.substr(11, seconds ? 8 : 5),
+                       kTickColumns);
   }
   return out;
 }

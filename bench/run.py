@@ -219,6 +219,43 @@ class Bench:
             "per_second": float(rate[1]), "p50_ms": float(delay[1]), "p99_ms": float(delay[2]),
             "disk_bytes_per_payload_byte": 0, "suiro_ratio": None})
 
+    def runs_kept(self):
+        """Queries of the log of runs with ten million in it, and the plan of 300 batches."""
+        program = ROOT / "build" / "release" / "bench" / "suiro-runs-bench"
+        out = subprocess.run([str(program), "--runs", str(self.options.runs_kept)], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+        print(out, flush=True)
+        for name, found, median, longest in re.findall(
+                r"^(.{24}) +(\d+) runs +([\d.]+) ms median +([\d.]+) ms longest", out, re.M):
+            self.rows.append({
+                "comparison": f"{self.options.runs_kept} runs kept: {name.strip()} ({found} found)",
+                "system": "suiro", "per_second": round(1000 / max(float(median), 0.001), 1),
+                "p50_ms": float(median), "p99_ms": float(longest),
+                "disk_bytes_per_payload_byte": 0, "suiro_ratio": None})
+
+    def logs(self):
+        """PutLogEvents of 500 lines, each put durable."""
+        system = self.start(rivals.Suiro)
+        try:
+            client = system.server.client("logs")
+            client.create_log_group(logGroupName="bench")
+            for connections in (1, 8):
+                for number in range(connections):
+                    try:
+                        client.create_log_stream(logGroupName="bench",
+                                                 logStreamName=f"s{number}")
+                    except client.exceptions.ResourceAlreadyExistsException:
+                        pass
+                self.compare(f"log lines of {BODY_BYTES} B, 500 a put, {connections} connections",
+                             {"suiro": (system, "logs-put", (
+                                 "--queue", "bench", "--body", BODY_BYTES, "--connections",
+                                 connections))}, BODY_BYTES * 500)
+                row = self.rows[-1]
+                self.say(f"logs: {row['per_second'] * 500 * BODY_BYTES / 1e6:.0f} MB/s")
+                row["comparison"] += f" ({row['per_second'] * 500 * BODY_BYTES / 1e6:.0f} MB/s)"
+        finally:
+            system.stop()
+
     def tasks(self):
         """Starts of container tasks from an image that is there, beside `runc run`."""
         program = ROOT / "build" / "release" / "bench" / "tasks_bench"
@@ -312,7 +349,9 @@ def arguments():
     parser.add_argument("--fill-seconds-max", type=int, default=240)
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
     parser.add_argument(
-        "--parts", default="start,objects,store,lambda,tasks,streams,schedules,queues")
+        "--parts", default="start,objects,store,lambda,tasks,streams,schedules,"
+        "runs,logs,queues")
+    parser.add_argument("--runs-kept", type=int, default=10_000_000)
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
     if options.only:
@@ -342,6 +381,10 @@ def main():
             streams.run(bench)
         if "schedules" in parts:
             bench.schedules()
+        if "runs" in parts:
+            bench.runs_kept()
+        if "logs" in parts:
+            bench.logs()
         if "queues" in parts:
             for depth in map(int, options.depths.split(",")):
                 bench.queues(depth)

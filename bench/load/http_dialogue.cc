@@ -309,6 +309,18 @@ std::string put_record_batch(const QueueLoad& load, size_t first_key) {
   return json + "]}";
 }
 
+std::string put_log_events(const QueueLoad& load, size_t connection) {
+  auto now = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+  std::string json = fmt::format(R"({{"logGroupName":"{}","logStreamName":"s{}","logEvents":[)",
+                                 load.queue, connection);
+  const std::string body = body_of_size(load.body_bytes);
+  for (size_t i = 0; i < kPutRecords; ++i) {
+    json += fmt::format(R"({}{{"timestamp":{},"message":"{}"}})", i == 0 ? "" : ",",
+                        now.time_since_epoch().count(), body);
+  }
+  return json + "]}";
+}
+
 constexpr size_t kPrepared = 4;  // requests that a connection goes round
 size_t batch_key(size_t connection, size_t number) {
   return (connection * kPrepared + number) * kPutRecords;
@@ -409,6 +421,13 @@ MakeDialogue firehose_put_dialogue(AwsTarget target, QueueLoad load) {
   return [=](size_t connection) {
     return put_dialogue(target, "firehose", "Firehose_20150804.PutRecordBatch",
                         [&](size_t i) { return put_record_batch(load, batch_key(connection, i)); });
+  };
+}
+
+MakeDialogue logs_put_dialogue(AwsTarget target, QueueLoad load) {
+  return [=](size_t connection) {
+    return put_dialogue(target, "logs", "Logs_20140328.PutLogEvents",
+                        [&](size_t) { return put_log_events(load, connection); });
   };
 }
 

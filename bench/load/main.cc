@@ -28,6 +28,7 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
   if (system == "invoke") return invoke_dialogue(target, objects.bucket);
   if (system == "kinesis-put") return kinesis_put_dialogue(target, queue);
   if (system == "firehose-put") return firehose_put_dialogue(target, queue);
+  if (system == "logs-put") return logs_put_dialogue(target, queue);
   if (system == "kinesis-get") return kinesis_get_dialogue(target, queue, &records_read);
   if (system == "redis-stream") return redis_stream_dialogue(queue);
   if (system == "nats") return nats_dialogue(queue);
@@ -39,6 +40,7 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
 
 size_t messages_a_cycle(const std::string& system, const QueueLoad& queue) {
   if (system == "kinesis-put" || system == "firehose-put") return kPutRecords;
+  if (system == "logs-put") return kPutRecords;
   if (system == "redis-stream" || system == "nats") return kPutRecords;
   if (!queue.send_only) return 1;
   return system == "sqs" ? kSqsBatch : kPipelined;
@@ -57,7 +59,7 @@ int main(int argc, char** argv) {
   app.add_option("system", system)
       ->required()
       ->check(CLI::IsMember({"s3-put", "s3-get", "dav-put", "dav-get", "invoke", "sqs", "redis",
-                             "beanstalkd", "kinesis-put", "firehose-put", "kinesis-get",
+                             "beanstalkd", "kinesis-put", "firehose-put", "kinesis-get", "logs-put",
                              "redis-stream", "nats", "rabbitmq"}));
   app.add_option("--port", options.port)->required();
   app.add_option("--connections", options.connections);

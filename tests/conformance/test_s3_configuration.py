@@ -175,3 +175,25 @@ def test_encryption_at_rest(own_suiro):
 def test_members_that_have_no_meaning_here_are_refused(s3, bucket):  # noqa: F811
     fails("NotImplemented", 501, s3.delete_object, Bucket=bucket, Key="k",
           BypassGovernanceRetention=True)
+
+
+def test_public_access_ownership_and_encryption(s3, bucket):
+    asked = {"BlockPublicAcls": True, "IgnorePublicAcls": False, "BlockPublicPolicy": True,
+             "RestrictPublicBuckets": False}
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=asked)
+    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == asked
+    s3.delete_public_access_block(Bucket=bucket)
+    fails("NoSuchPublicAccessBlockConfiguration", 404, s3.get_public_access_block, Bucket=bucket)
+
+    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    s3.delete_bucket_ownership_controls(Bucket=bucket)
+    fails("OwnershipControlsNotFoundError", 404, s3.get_bucket_ownership_controls, Bucket=bucket)
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=enforced)
+    assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] == enforced
+    fails("NotImplemented", 501, s3.put_bucket_ownership_controls, Bucket=bucket,
+          OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    fails("NotImplemented", 501, s3.put_bucket_encryption, Bucket=bucket,
+          ServerSideEncryptionConfiguration={"Rules": [rule]})
+    s3.delete_bucket_encryption(Bucket=bucket)

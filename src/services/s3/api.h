@@ -32,6 +32,7 @@ class Api {
   }
   void add_bucket_operations(shapes::Registry& registry);
   void add_configuration_operations(shapes::Registry& registry);
+  void add_protection_operations(shapes::Registry& registry);
   void add_object_operations(shapes::Registry& registry);
   void add_list_operations(shapes::Registry& registry);
   void add_multipart_operations(shapes::Registry& registry);
@@ -55,10 +56,7 @@ class Api {
   SUIRO_S3_OPERATION(get_request_payment, GetBucketRequestPayment);
   SUIRO_S3_OPERATION(get_accelerate, GetBucketAccelerateConfiguration);
   SUIRO_S3_OPERATION(get_replication, GetBucketReplication);
-  SUIRO_S3_OPERATION(get_encryption, GetBucketEncryption);
   SUIRO_S3_OPERATION(get_object_lock, GetObjectLockConfiguration);
-  SUIRO_S3_OPERATION(get_ownership, GetBucketOwnershipControls);
-  SUIRO_S3_OPERATION(get_public_access, GetPublicAccessBlock);
 
   // api_configuration.cc
   SUIRO_S3_OPERATION(get_cors, GetBucketCors);
@@ -72,6 +70,17 @@ class Api {
   SUIRO_S3_OPERATION(get_tagging, GetBucketTagging);
   SUIRO_S3_OPERATION(put_tagging, PutBucketTagging);
   SUIRO_S3_OPERATION(delete_tagging, DeleteBucketTagging);
+
+  // api_protection.cc
+  SUIRO_S3_OPERATION(get_encryption, GetBucketEncryption);
+  SUIRO_S3_OPERATION(put_encryption, PutBucketEncryption);
+  SUIRO_S3_OPERATION(delete_encryption, DeleteBucketEncryption);
+  SUIRO_S3_OPERATION(get_ownership, GetBucketOwnershipControls);
+  SUIRO_S3_OPERATION(put_ownership, PutBucketOwnershipControls);
+  SUIRO_S3_OPERATION(delete_ownership, DeleteBucketOwnershipControls);
+  SUIRO_S3_OPERATION(get_public_access, GetPublicAccessBlock);
+  SUIRO_S3_OPERATION(put_public_access, PutPublicAccessBlock);
+  SUIRO_S3_OPERATION(delete_public_access, DeletePublicAccessBlock);
 
   // api_object.cc
   SUIRO_S3_OPERATION(put_object, PutObject);

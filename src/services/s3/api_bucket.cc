@@ -10,11 +10,6 @@ namespace {
 
 constexpr int32_t kListedBucketsMax = 10'000;
 
-Failure not_there(std::string code, std::string message, const std::string& bucket) {
-  return Failure(
-      Error{std::move(code), std::move(message), Retry::kNever, {{"BucketName", bucket}}});
-}
-
 wire::Grant full_control(const Logic& logic) {
   auto owner = owner_of(logic);
   return {.grantee = wire::Grantee{.id = owner.id, .type = "CanonicalUser"},
@@ -47,6 +42,7 @@ Result<void> refuse_bucket_members(const wire::CreateBucketRequest& in) {
 void Api::add_operations(shapes::Registry& registry) {
   add_bucket_operations(registry);
   add_configuration_operations(registry);
+  add_protection_operations(registry);
   add_object_operations(registry);
   add_list_operations(registry);
   add_multipart_operations(registry);
@@ -69,16 +65,7 @@ void Api::add_bucket_operations(shapes::Registry& registry) {
   add<op::GetBucketRequestPayment>(registry, &Api::get_request_payment);
   add<op::GetBucketAccelerateConfiguration>(registry, &Api::get_accelerate);
   add<op::GetBucketReplication>(registry, &Api::get_replication);
-  add<op::GetBucketEncryption>(registry, &Api::get_encryption);
   add<op::GetObjectLockConfiguration>(registry, &Api::get_object_lock);
-  add<op::GetBucketOwnershipControls>(registry, &Api::get_ownership);
-  add<op::GetPublicAccessBlock>(registry, &Api::get_public_access);
-}
-
-template <class Input>
-Task<Result<BucketPtr>> Api::existing(shapes::Call&, Input input) {
-  CO_TRY_VOID(refuse_unsupported(logic_, input));
-  co_return co_await logic_.bucket(input.bucket, Freshness::kCached);
 }
 
 Api::Reply<wire::op::CreateBucket> Api::create_bucket(shapes::Call& call,
@@ -235,43 +222,11 @@ Api::Reply<wire::op::GetBucketReplication> Api::get_replication(
                       "The replication configuration was not found", bucket->name);
 }
 
-Api::Reply<wire::op::GetBucketEncryption> Api::get_encryption(shapes::Call& call,
-                                                              wire::GetBucketEncryptionRequest in) {
-  CO_TRY(auto bucket, co_await existing(call, std::move(in)));
-  if (!logic_.config().encrypted_at_rest) {
-    co_return not_there("ServerSideEncryptionConfigurationNotFoundError",
-                        "The server side encryption configuration was not found", bucket->name);
-  }
-  wire::ServerSideEncryptionRule rule;
-  rule.apply_server_side_encryption_by_default =
-      wire::ServerSideEncryptionByDefault{.sse_algorithm = "AES256"};
-  rule.bucket_key_enabled = false;
-  wire::GetBucketEncryptionOutput out;
-  out.server_side_encryption_configuration.emplace().rules.push_back(std::move(rule));
-  co_return out;
-}
-
 Api::Reply<wire::op::GetObjectLockConfiguration> Api::get_object_lock(
     shapes::Call& call, wire::GetObjectLockConfigurationRequest in) {
   CO_TRY(auto bucket, co_await existing(call, std::move(in)));
   co_return not_there("ObjectLockConfigurationNotFoundError",
                       "Object Lock configuration does not exist for this bucket", bucket->name);
-}
-
-Api::Reply<wire::op::GetBucketOwnershipControls> Api::get_ownership(
-    shapes::Call& call, wire::GetBucketOwnershipControlsRequest in) {
-  CO_TRY_VOID(co_await existing(call, std::move(in)));
-  wire::GetBucketOwnershipControlsOutput out;
-  out.ownership_controls.emplace().rules.push_back({"BucketOwnerEnforced"});
-  co_return out;
-}
-
-Api::Reply<wire::op::GetPublicAccessBlock> Api::get_public_access(
-    shapes::Call& call, wire::GetPublicAccessBlockRequest in) {
-  CO_TRY_VOID(co_await existing(call, std::move(in)));
-  co_return wire::GetPublicAccessBlockOutput{
-      .public_access_block_configuration =
-          wire::PublicAccessBlockConfiguration{true, true, true, true}};
 }
 
 }  // namespace suiro::s3

@@ -103,6 +103,11 @@ Result<CopySource> copy_source_of(std::string_view text) {
   return out;
 }
 
+Failure not_there(std::string code, std::string message, const std::string& bucket) {
+  return Failure(
+      Error{std::move(code), std::move(message), Retry::kNever, {{"BucketName", bucket}}});
+}
+
 namespace refuse {
 
 Failure acl() {

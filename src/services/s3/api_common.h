@@ -31,6 +31,9 @@ struct CopySource {
 // "/bucket/key?versionId=..." percent-encoded, as in x-amz-copy-source. Errors: InvalidArgument.
 Result<CopySource> copy_source_of(std::string_view text);
 
+// A sub-resource that the bucket does not have: AWS's code and text for it.
+Failure not_there(std::string code, std::string message, const std::string& bucket);
+
 // Refusals, each with AWS's error where AWS has one for it.
 namespace refuse {
 Failure acl();
@@ -103,6 +106,12 @@ Result<void> refuse_unsupported(const Logic& logic, const Input& in) {
     }
   }
   return ok();
+}
+
+template <class Input>
+Task<Result<BucketPtr>> Api::existing(shapes::Call&, Input input) {
+  CO_TRY_VOID(refuse_unsupported(logic_, input));
+  co_return co_await logic_.bucket(input.bucket, Freshness::kCached);
 }
 
 // "CRC32" and its like. Errors: InvalidRequest for another name.

@@ -90,6 +90,8 @@ inline constexpr std::string_view kCors = "cors";
 inline constexpr std::string_view kLifecycle = "lifecycle";
 inline constexpr std::string_view kNotification = "notification";
 inline constexpr std::string_view kTagging = "tagging";
+inline constexpr std::string_view kOwnership = "ownership";
+inline constexpr std::string_view kPublicAccess = "public-access";
 inline constexpr std::string_view kTransitionSize = "lifecycle.transition-size";
 }  // namespace documents
 

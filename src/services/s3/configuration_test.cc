@@ -361,5 +361,53 @@ TEST_F(ConfigurationTest, UnsupportedMembersAreRefused) {
   EXPECT_EQ(code(get("lake", "k")), "NoSuchKey");
 }
 
+TEST_F(ConfigurationTest, PublicAccessAndOwnershipComeBack) {
+  make_bucket("lake");
+  const std::string bucket = "{'Bucket':'lake'}";
+  EXPECT_EQ(code(call("GetPublicAccessBlock", bucket)), "ok");
+  EXPECT_EQ(code(call("PutPublicAccessBlock",
+                      "{'Bucket':'lake','PublicAccessBlockConfiguration':"
+                      "{'BlockPublicAcls':true}}")),
+            "ok");
+  auto block = call("GetPublicAccessBlock", bucket);
+  ASSERT_TRUE(block);
+  const json::value expected = {{"PublicAccessBlockConfiguration",
+                                 {{"BlockPublicAcls", true},
+                                  {"IgnorePublicAcls", false},
+                                  {"BlockPublicPolicy", false},
+                                  {"RestrictPublicBuckets", false}}}};
+  EXPECT_EQ(json::parse(*block), expected);
+  EXPECT_EQ(code(call("DeletePublicAccessBlock", bucket)), "ok");
+  EXPECT_EQ(code(call("GetPublicAccessBlock", bucket)), "NoSuchPublicAccessBlockConfiguration");
+
+  auto own = [&](const std::string& rules) {
+    return code(call("PutBucketOwnershipControls",
+                     "{'Bucket':'lake','OwnershipControls':{'Rules':[" + rules + "]}}"));
+  };
+  EXPECT_EQ(own("{'ObjectOwnership':'ObjectWriter'}"), "NotImplemented");
+  EXPECT_EQ(own("{'ObjectOwnership':'Nobody'}"), "MalformedXML");
+  EXPECT_EQ(own(""), "MalformedXML");
+  EXPECT_EQ(code(call("DeleteBucketOwnershipControls", bucket)), "ok");
+  EXPECT_EQ(code(call("GetBucketOwnershipControls", bucket)), "OwnershipControlsNotFoundError");
+  EXPECT_EQ(own("{'ObjectOwnership':'BucketOwnerEnforced'}"), "ok");
+  EXPECT_EQ(code(call("GetBucketOwnershipControls", bucket)), "ok");
+}
+
+TEST_F(ConfigurationTest, DefaultEncryptionIsWhatTheStoreDoes) {
+  make_bucket("lake");
+  auto put = [&](const std::string& rule) {
+    return code(
+        call("PutBucketEncryption",
+             "{'Bucket':'lake','ServerSideEncryptionConfiguration':{'Rules':[" + rule + "]}}"));
+  };
+  const std::string aes = "'ApplyServerSideEncryptionByDefault':{'SSEAlgorithm':'AES256'}";
+  EXPECT_EQ(put("{" + aes + "}"), "NotImplemented");  // this store is not encrypted
+  EXPECT_EQ(put("{'ApplyServerSideEncryptionByDefault':{'SSEAlgorithm':'aws:kms'}}"),
+            "NotImplemented");
+  EXPECT_EQ(put("{}"), "MalformedXML");
+  EXPECT_EQ(code(call("DeleteBucketEncryption", "{'Bucket':'lake'}")), "ok");
+  EXPECT_EQ(code(call("DeleteBucketEncryption", "{'Bucket':'none'}")), "NoSuchBucket");
+}
+
 }  // namespace
 }  // namespace suiro::s3

@@ -155,7 +155,7 @@ struct BucketRecord {
   // A deletion looks for objects: writes wait.
   bool deleting = false;
   // Configuration documents as JSON of their AWS shape, by sub-resource: "cors", "lifecycle",
-  // "notification", "tagging". They come back exactly as they were put.
+  // "notification", "tagging", "ownership", "public-access". They come back as they were put.
   std::vector<std::pair<std::string, std::string>> documents;
   const std::string* document(std::string_view name) const;
 };

@@ -320,3 +320,45 @@ def test_rows_survive_kill(own_suiro, name):
         kinesis, v2 = own_suiro.client("kinesis"), own_suiro.client("kinesisanalyticsv2")
     rows = read(kinesis, name + "-out", 2100)
     assert [row["N"] for row in rows] == list(range(2100))
+
+
+SWITCHED = """
+CREATE OR REPLACE STREAM DEST ("n" INTEGER, "t" TIMESTAMP, "d" BIGINT, "x" VARCHAR(4));
+CREATE OR REPLACE PUMP p AS INSERT INTO DEST
+  SELECT STREAM "n", TIMESTAMP '1970-01-01 00:00:01',
+    TSDIFF(TIMESTAMP '1970-01-01 00:00:05', TIMESTAMP '1970-01-01 00:00:03'),
+    SUBSTRING('ab', 5)
+  FROM SOURCE_SQL_STREAM_001;
+"""
+
+
+def test_switches_of_the_configuration_and_the_command_line(own_suiro, name):
+    config = own_suiro.directory / "suiro.toml"
+    config.write_text('[analytics]\nslash_comments = "accept"\noutput_nulls = "leave-out"\n'
+                      'output_timestamps = "epoch-ms"\nsubstring_past_end = "empty"\n')
+    commented = SWITCHED.replace("TSDIFF", "// the distance\n TSDIFF")
+
+    def connect(*options):
+        own_suiro.restart(*options)
+        return own_suiro.client("kinesis"), own_suiro.client("kinesisanalyticsv2")
+
+    kinesis, v2 = connect()
+    assert refused(create, v2=v2, name=name, code=commented) == "CodeValidationException"
+    for stream in (name, name + "-out"):
+        make_stream(kinesis, stream)
+    create(v2, name, code=SWITCHED, stream=name, outputs=[to_stream(name + "-out")])
+    start(v2, name)
+    put(kinesis, name, [{"n": 1}])
+    plain = {"n": 1, "t": "1970-01-01 00:00:01.000", "d": 2000, "x": None}
+    assert read(kinesis, name + "-out", 1) == [plain]
+
+    # The command line goes before the file; the application notices, and goes on.
+    kinesis, v2 = connect("--config", str(config), "--analytics-switch", "tsdiff=end-minus-start",
+                          "--analytics-switch", "substring_past_end=null")
+    put(kinesis, name, [{"n": 2}])
+    assert read(kinesis, name + "-out", 2) == [plain, {"n": 2, "t": 1000, "d": -2000}]
+    create(v2, name + "-commented", code=commented)
+
+    kinesis, v2 = connect("--config", str(config))
+    put(kinesis, name, [{"n": 3}])
+    assert read(kinesis, name + "-out", 3)[2] == {"n": 3, "t": 1000, "d": 2000, "x": ""}

@@ -193,6 +193,7 @@ void FileRun::print(Engine& engine) {
 
 Result<void> FileRun::restart(std::unique_ptr<Engine>& engine) {
   TRY(Bytes state, engine->checkpoint());
+  if (arguments_.exchange_state) state = arguments_.exchange_state(std::move(state));
   TRY(engine, make_engine());
   return engine->restore(state);
 }

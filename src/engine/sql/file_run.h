@@ -27,7 +27,8 @@ struct FileRunOptions {
   int64_t pace_ms = 1'000;
   size_t threads = 1;
   size_t batch_rows = 1'024;
-  size_t restart_rows = 0;  // checkpoint and restore after so many rows
+  size_t restart_rows = 0;                           // checkpoint and restore after so many rows
+  std::function<Bytes(Bytes state)> exchange_state;  // of each checkpoint: what is restored
   size_t memory_mb = 256;
   bool explain = false;
   bool open_end = false;  // windows stay open at the end

@@ -225,6 +225,45 @@ TEST_F(Memory, ARefusedRowLeavesAFrameOfRowsAsItWas) {
   EXPECT_EQ(end(), (Lines{"1 1", "2 3", "4 5", "3 NumericOverflow"}));
 }
 
+TEST_F(Memory, PartitionsOfWhichNothingIsLeftAreForgotten) {
+  const std::string begin =
+      "CREATE STREAM DEST (N BIGINT, M BIGINT);\n"
+      "CREATE PUMP P AS INSERT INTO DEST SELECT STREAM COUNT(*) OVER v, SUM(CAST(S AS BIGINT))\n"
+      "OVER w FROM A WINDOW w AS (ROWS 1 PRECEDING), v AS (PARTITION BY K ROWS ";
+  const std::string most = "9223372036854775807";
+  start(begin + "0 PRECEDING);\n", {.operator_bytes_max = 2'000});
+  std::vector<Item> items;
+  for (int64_t i = 0; i < 1'000; ++i) items.push_back({i, i, "1"});
+  push("A", items, Batches::kAll);
+  const size_t whole = engine_->state_bytes();
+  EXPECT_EQ(errors_in(end()), 0U);
+
+  // A row that another window refuses leaves no partition behind.
+  start(begin + "1 PRECEDING);\n", {});
+  push("A", {{1, 1, most}}, Batches::kAll);
+  const size_t one = engine_->state_bytes();
+  EXPECT_GT(one, whole / 2);
+  push("A", {{2, 2, most}, {3, 3, most}}, Batches::kAll);
+  EXPECT_EQ(engine_->state_bytes(), one);
+  EXPECT_EQ(end(), (Lines{"1 1," + most, "2 NumericOverflow", "3 NumericOverflow"}));
+}
+
+TEST_F(Memory, FramesOfRowsKeepTheirPartitionsAndRefuseNewOnes) {
+  start(
+      "CREATE STREAM DEST (N BIGINT);\n"
+      "CREATE PUMP P AS INSERT INTO DEST SELECT STREAM COUNT(*) OVER w FROM A\n"
+      "WINDOW w AS (PARTITION BY K ROWS 1 PRECEDING);\n",
+      {.operator_bytes_max = 850});
+  std::vector<Item> items{{1, 1}, {1, 1}};
+  for (int64_t i = 2; i < 10; ++i) items.push_back({i, i});
+  items.push_back({1'000'000, 1});  // a full frame goes on, however full the budget
+  push("A", items, Batches::kAll);
+  EXPECT_LE(engine_->state_bytes(), 850U);
+  EXPECT_EQ(end(), (Lines{"1 1", "1 2", "2 1", "1000000 2", "3 LimitExceeded", "4 LimitExceeded",
+                          "5 LimitExceeded", "6 LimitExceeded", "7 LimitExceeded",
+                          "8 LimitExceeded", "9 LimitExceeded"}));
+}
+
 TEST_F(Memory, ALookupWithoutKeysGivesItsPairsInParts) {
   start(
       "CREATE STREAM DEST (N BIGINT);\n"

@@ -96,14 +96,19 @@ class WindowState {
     const bool fresh = found == partitions_.end();
     TRY_VOID(admits(fresh ? begun_ : found->second.calls, entry));
     const size_t more = entry_bytes(entry) + (fresh ? partition_bytes(key) : 0);
-    if (more > bytes_left) return fail(limit_error("OVER", bytes_left + bytes_));
+    if (more > bytes_left + (fresh ? 0 : frees(found->second))) {
+      const bool kept = fresh && by_rows() && !window_.partition.empty();
+      return fail(
+          limit_error(kept ? "OVER (ROWS keeps every partition; RANGE lets them go)" : "OVER",
+                      bytes_left + bytes_));
+    }
     if (fresh) {
       bytes_ += partition_bytes(key);
       found = partitions_.emplace(std::move(key), Partition{}).first;
       found->second.calls = fresh_calls();
     }
     Partition& partition = found->second;
-    last_ = &partition;
+    last_ = found;
     TRY_VOID(evict(partition, time_ms));
     bytes_ += entry_bytes(entry);
     partition.frame.push(std::move(entry));
@@ -113,23 +118,28 @@ class WindowState {
       if (!value.null) value.text = arena.keep(value.text);
       results.push_back(value);
     }
+    if (forgets()) {
+      forget(found);
+      forget_last();
+    }
     return ok();
   }
 
   // Takes back the row that was added last, after it failed here or in another window: what it
   // pushed out of a frame of rows is there again.
   void undo() {
-    if (last_ == nullptr || last_->frame.size() == 0) return;
-    drop(*last_, Side::kBack);
+    if (!last_) return;
+    Partition& partition = (*last_)->second;
+    if (partition.frame.size() > 0) drop(partition, Side::kBack);
     if (evicted_) {
       bytes_ += entry_bytes(*evicted_);
-      last_->frame.push_front(*std::move(evicted_));
+      partition.frame.push_front(*std::move(evicted_));
       evicted_.reset();
     }
-    rebuild(*last_);
-    last_ = nullptr;
+    partition.frame.size() > 0 ? rebuild(partition) : forget(*last_);
+    forget_last();
   }
-  void forget_last() { last_ = nullptr; }
+  void forget_last() { last_.reset(); }
 
   void encode(SnapshotWriter& to) const {
     to.integer(next_sweep_ms_);
@@ -164,13 +174,23 @@ class WindowState {
       for (auto& call : partition.calls) {
         if (!call->decode(from.text())) from.fail();
       }
+      if (forgets()) forget(partitions_.find(key));
     }
   }
 
  private:
+  using Partitions = std::map<Bytes, Partition>;
   enum class Side { kFront, kBack };
 
   bool by_rows() const { return window_.frame.kind == Frame::Kind::kRows; }
+  // A frame that is the current row alone: nothing of it is left for the next one. Longer frames of
+  // rows keep their partitions, since the next row of a key may come after any time.
+  bool forgets() const { return by_rows() && window_.frame.preceding == 0; }
+  void forget(Partitions::iterator at) {
+    while (at->second.frame.size() > 0) drop(at->second, Side::kFront);
+    bytes_ -= partition_bytes(at->first);
+    partitions_.erase(at);
+  }
   size_t entry_bytes(const Entry& entry) const {
     return kEntryBytes + entry.args.size() + keeping_ * (kKeptBytes + entry.args.size());
   }
@@ -194,6 +214,11 @@ class WindowState {
     if (partition.frame.size() == 0) return false;
     if (by_rows()) return partition.frame.size() > static_cast<size_t>(window_.frame.preceding);
     return partition.frame[0].time_ms < add_time(time_ms, -window_.frame.preceding);
+  }
+
+  // By the row that comes next, for whatever time: in a frame of rows that is full.
+  size_t frees(const Partition& partition) const {
+    return by_rows() && expired(partition, 0) ? entry_bytes(partition.frame[0]) : 0;
   }
 
   // Before a row of `time_ms` comes in.
@@ -265,8 +290,7 @@ class WindowState {
         ++it;
         continue;
       }
-      bytes_ -= partition_bytes(it->first);
-      it = partitions_.erase(it);
+      forget(it++);
     }
   }
 
@@ -277,8 +301,8 @@ class WindowState {
   size_t keeping_ = 0;            // calls that keep rows
   Calls begun_;                   // of a partition that begins
   std::optional<Entry> evicted_;  // from a frame of rows, by the row that was added last
-  std::map<Bytes, Partition> partitions_;
-  Partition* last_ = nullptr;
+  Partitions partitions_;
+  std::optional<Partitions::iterator> last_;
   int64_t next_sweep_ms_ = kBoundNone;
   size_t bytes_ = 0;
   std::vector<const Vector*> key_columns_, arg_columns_;

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string read_file(const fs::path& path) {
-  std::ifstream in(path);
+  std::ifstream in(path, std::ios::binary);
   std::stringstream out;
   out << in.rdbuf();
   return out.str();
@@ -163,6 +163,36 @@ TEST_P(ProgramGolden, DoesNotDependOnBatchesThreadsAndRestarts) {
     EXPECT_EQ(again.rows, once.rows) << "batches of " << other.batch_rows;
     EXPECT_EQ(again.errors, once.errors) << "batches of " << other.batch_rows;
   }
+}
+
+// tests/golden/sql/states-v1/NAME is the state of version 1 in the middle of the program NAME: it
+// takes the place of that checkpoint, and the rest of the run gives the rows that it always gives.
+// SUIRO_WRITE_STATES=FOLDER writes such files instead.
+TEST_P(ProgramGolden, GoesOnFromAStateOfVersion1) {
+  const fs::path folder = GetParam().path;
+  FileRunOptions options = options_of(folder);
+  options.batch_rows = options.restart_rows = 1;
+  size_t checkpoints = 0;
+  options.exchange_state = [&](Bytes state) {
+    ++checkpoints;
+    return state;
+  };
+  (void)run(options);
+  const size_t middle = (checkpoints + 1) / 2;
+  const char* target = std::getenv("SUIRO_WRITE_STATES");
+  const fs::path file =
+      fs::path(SUIRO_SOURCE_DIR) / "tests/golden/sql/states-v1" / folder.filename();
+  if (target == nullptr && !fs::exists(file)) GTEST_SKIP() << "no state was kept";
+  checkpoints = 0;
+  options.exchange_state = [&](Bytes state) -> Bytes {
+    if (++checkpoints != middle) return state;
+    if (target == nullptr) return read_file(file);
+    std::ofstream(fs::path(target) / folder.filename(), std::ios::binary) << state;
+    return state;
+  };
+  const Found found = run(options);
+  EXPECT_EQ(found.rows, read_file(folder / "expected"));
+  EXPECT_EQ(found.errors, read_file(folder / "expected.errors"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, ProgramGolden, testing::ValuesIn(folders()),

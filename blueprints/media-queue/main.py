@@ -18,6 +18,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 
 import blueprint  # noqa: E402
 import farm  # noqa: E402
+import tasks  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 
@@ -34,6 +35,7 @@ def arguments():
     parser.add_argument("--kill", type=int, default=0, metavar="N",
                         help="kill -9 the server too, N times in between")
     parser.add_argument("--film", metavar="FILE", help="write the film here")
+    tasks.add_option(parser)
     parser.add_argument("--keep", metavar="DIR", help="keep the data directory here")
     options = parser.parse_args()
     options.log = str(HERE / "worker.py")
@@ -114,6 +116,8 @@ def run(options, directory, screen):
     try:
         screen.say(f"suiro runs at {supervisor.endpoint}, pid {supervisor.process.pid}: "
                    f"kill -9 it whenever you like")
+        if (status := tasks.refused(options, supervisor, screen.say)) is not None:
+            return status
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         began = time.monotonic()
         queue = farm.deploy(supervisor, options.workers)

@@ -24,6 +24,7 @@ import blueprint  # noqa: E402
 import check_runs  # noqa: E402
 import day  # noqa: E402
 import oci  # noqa: E402
+import tasks  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
 from supervisor import Supervisor, binary  # noqa: E402
 
@@ -43,6 +44,7 @@ def arguments():
                         help="kill -9 the server N times in between")
     parser.add_argument("--html", metavar="FILE", default="timeline.html",
                         help="where the timeline's page goes (default: timeline.html)")
+    tasks.add_option(parser)
     parser.add_argument("--keep", metavar="DIR", help="keep the data directory here")
     return parser.parse_args()
 
@@ -134,6 +136,8 @@ def run(options, directory, screen):
     try:
         screen.say(f"suiro runs at {supervisor.endpoint}, pid {supervisor.process.pid}: "
                    f"kill -9 it whenever you like")
+        if (status := tasks.refused(options, supervisor, screen.say)) is not None:
+            return status
         show_month(supervisor, options.log, screen.say)
         supervisor.client("ecr").create_repository(repositoryName=REPOSITORY)
         began = now()

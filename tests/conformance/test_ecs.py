@@ -155,6 +155,9 @@ def test_account_settings_as_terraform_reads_them(ecs):
     assert [s["value"] for s in found] == ["14"]
     assert refused(ecs.put_account_setting_default, name="containerInsights",
                    value="enabled")[0] == "NotImplemented"
+    code, text = refused(ecs.put_account_setting_default, name="taskLongArnFormat",
+                         value="disabled")[:2]
+    assert code == "InvalidParameterException" and "can no longer disable" in text
 
 
 def test_services(ecs, cluster, name):

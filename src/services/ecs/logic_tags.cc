@@ -136,6 +136,10 @@ Task<Result<shape::Setting>> Logic::put_setting(std::string principal, std::stri
     if (std::ranges::find(rule->others, value) == rule->others.end()) {
       co_return invalid(fmt::format("Invalid value for the account setting {}: {}", name, value));
     }
+    // A client that gives such a setting back (Terraform's destroy) knows this answer.
+    if (name.ends_with("LongArnFormat")) {
+      co_return invalid("You can no longer disable Long Arn settings");
+    }
     co_return not_supported(fmt::format("The account setting {}={}", name, value));
   }
   store::Batch batch;

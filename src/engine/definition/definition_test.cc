@@ -238,6 +238,24 @@ TEST_F(PlanTest, RemovesOnlyItsOwnAndOnlyWhenAsked) {
   EXPECT_TRUE(plan("  a: {}", Prune::kYes).empty());
 }
 
+TEST_F(PlanTest, WhatWasThereBeforeIsNeverRemoved) {
+  server.queues["mine"] = {{"VisibilityTimeout", "30"}};
+  ASSERT_TRUE(apply_text("  mine: {delay: 5s}\n  made: {}"));
+  EXPECT_EQ(server.queues["mine"]["DelaySeconds"], "5");
+  ASSERT_TRUE(apply_text("  other: {}", Prune::kYes));
+  EXPECT_TRUE(server.queues.contains("mine"));
+  EXPECT_FALSE(server.queues.contains("made"));
+}
+
+TEST_F(PlanTest, WhatCouldNotBeMadeIsNotItsOwn) {
+  server.fails = "CreateQueue";
+  EXPECT_FALSE(apply_text("  a: {}"));
+  server.fails.clear();
+  server.queues["a"] = {};
+  ASSERT_TRUE(apply_text("  b: {}", Prune::kYes));
+  EXPECT_TRUE(server.queues.contains("a"));
+}
+
 TEST_F(PlanTest, WhatWasMadeBeforeAFailureIsKnownAsItsOwn) {
   server.fails = "SetQueueAttributes";
   EXPECT_FALSE(apply_text("  a: {dead_letter: {queue: b}}\n  b: {}"));

@@ -50,6 +50,13 @@ struct Resource {
   json::object properties;  // by field name, sorted; every field of the kind that has a value
 };
 
+// How a resource came into a definition's record.
+enum class Origin {
+  kMade,      // the definition made it, and may remove it
+  kIntended,  // it was about to be made when the record was written
+  kFound,     // it was there before: somebody else's, never removed
+};
+
 struct Document {
   std::string name;
   std::vector<Resource> resources;  // in the order of Kind, then of the files

@@ -28,15 +28,21 @@ std::vector<FieldChange> differences(Kind kind, const json::object& wanted,
   return out;
 }
 
-const Resource* find(const std::vector<Resource>& resources, const Resource& like) {
-  auto found = std::ranges::find_if(resources, [&](const Resource& resource) {
+const Recorded* find(const std::vector<Recorded>& record, const Resource& like) {
+  auto found = std::ranges::find_if(record, [&](const Recorded& known) {
+    return known.resource.kind == like.kind && known.resource.name == like.name;
+  });
+  return found == record.end() ? nullptr : &*found;
+}
+
+bool holds(const std::vector<Resource>& resources, const Resource& like) {
+  return std::ranges::any_of(resources, [&](const Resource& resource) {
     return resource.kind == like.kind && resource.name == like.name;
   });
-  return found == resources.end() ? nullptr : &*found;
 }
 
 Result<Change> change_of(const Context& context, const Resource& resource,
-                         const std::vector<Resource>& record) {
+                         const std::vector<Recorded>& record) {
   const Handler& handler = handler_of(resource.kind);
   Change change{.resource = resource};
   TRY(json::object wanted, handler.wanted(resource));
@@ -47,9 +53,9 @@ Result<Change> change_of(const Context& context, const Resource& resource,
     return change;
   }
   if (!handler.keeps_description()) {
-    const Resource* recorded = find(record, resource);
+    const Recorded* recorded = find(record, resource);
     (*actual)["description"] =
-        recorded == nullptr ? "" : text_at(recorded->properties, "description");
+        recorded == nullptr ? "" : text_at(recorded->resource.properties, "description");
   }
   change.fields = differences(resource.kind, wanted, *actual);
   change.actual = *std::move(actual);
@@ -64,39 +70,60 @@ Result<Change> change_of(const Context& context, const Resource& resource,
   return change;
 }
 
-json::value record_of(const std::vector<Resource>& resources) {
+constexpr std::string_view kOrigins[] = {"made", "intended", "found"};
+
+json::value record_of(const std::vector<Recorded>& record) {
   json::array out;
-  for (const Resource& resource : resources) {
+  for (const auto& [resource, origin] : record) {
     out.push_back(json::object{{"kind", kind_name(resource.kind)},
                                {"name", resource.name},
+                               {"origin", kOrigins[static_cast<size_t>(origin)]},
                                {"properties", resource.properties}});
   }
   return out;
 }
 
 Result<void> write_record(const Calls& calls, const std::string& name,
-                          const std::vector<Resource>& resources) {
+                          const std::vector<Recorded>& record) {
   TRY_VOID(calls.call("suiro", "PutDefinition",
-                      {{"Name", name}, {"Document", json::serialize(record_of(resources))}}));
+                      {{"Name", name}, {"Document", json::serialize(record_of(record))}}));
   return ok();
 }
 
-void put(std::vector<Resource>& record, const Resource& resource) {
-  for (Resource& known : record) {
-    if (known.kind != resource.kind || known.name != resource.name) continue;
-    known = resource;
+bool is_same(const Resource& a, const Resource& b) {
+  return a.kind == b.kind && a.name == b.name;
+}
+
+// The origin of what is known stays, unless `origin` is that it was made.
+void put(std::vector<Recorded>& record, const Resource& resource, Origin origin) {
+  for (Recorded& known : record) {
+    if (!is_same(known.resource, resource)) continue;
+    known.resource = resource;
+    if (origin != Origin::kFound) known.origin = origin;
     return;
   }
-  record.push_back(resource);
+  record.push_back({resource, origin});
 }
 
-Result<void> remove_one(const Context& context, const Change& change,
-                        std::vector<Resource>& record) {
-  TRY_VOID(handler_of(change.resource.kind).remove(context, change.resource.name));
-  std::erase_if(record, [&](const Resource& resource) {
-    return resource.kind == change.resource.kind && resource.name == change.resource.name;
-  });
-  return ok();
+void erase(std::vector<Recorded>& record, const Resource& resource) {
+  std::erase_if(record, [&](const Recorded& known) { return is_same(known.resource, resource); });
+}
+
+// Makes a resource. What could not be made is not kept as its own.
+Result<void> create_one(const Context& context, const Plan& plan, const Change& change,
+                        std::vector<Recorded>& record) {
+  auto made = handler_of(change.resource.kind).create(context, change.resource);
+  if (made) {
+    put(record, change.resource, Origin::kMade);
+    return ok();
+  }
+  auto now = handler_of(change.resource.kind).read(context, change.resource.name);
+  if (now && !*now) erase(record, change.resource);
+  if (now && *now && made.error().code.find("Exist") != std::string::npos) {
+    erase(record, change.resource);  // somebody else was faster
+  }
+  TRY_VOID(write_record(context.calls, plan.name, record));
+  return made;
 }
 
 bool needs_connection(const Change& change) {
@@ -133,19 +160,23 @@ const Handler& handler_of(Kind kind) {
   return *handlers[static_cast<size_t>(kind)];
 }
 
-Result<std::vector<Resource>> read_record(const Calls& calls, const std::string& name) {
+Result<std::vector<Recorded>> read_record(const Calls& calls, const std::string& name) {
   TRY(auto found,
       calls.find("suiro", "GetDefinition", {{"Name", name}}, {"ResourceNotFoundException"}));
-  std::vector<Resource> out;
+  std::vector<Recorded> out;
   if (!found) return out;
   boost::system::error_code failed;
   json::value record = json::parse(text_at(*found, "Document"), failed);
   if (failed || !record.is_array()) return fail(codes::kCorrupt, "the record is not readable");
   for (const auto& item : record.as_array()) {
     const json::object& entry = item.as_object();
+    auto origin = std::ranges::find(kOrigins, text_at(entry, "origin"));
+    if (origin == std::end(kOrigins)) return fail(codes::kCorrupt, "the record has no origins");
     for (size_t i = 0; i < kKinds; ++i) {
-      if (kind_name(static_cast<Kind>(i)) != text_at(entry, "kind")) continue;
-      out.push_back({static_cast<Kind>(i), text_at(entry, "name"), object_at(entry, "properties")});
+      auto kind = static_cast<Kind>(i);
+      if (kind_name(kind) != text_at(entry, "kind")) continue;
+      out.push_back({{kind, text_at(entry, "name"), object_at(entry, "properties")},
+                     static_cast<Origin>(origin - std::begin(kOrigins))});
     }
   }
   return out;
@@ -158,45 +189,53 @@ Result<Plan> make_plan(const Context& context, const Document& document, Prune p
     TRY(Change change, change_of(context, resource, plan.record));
     plan.changes.push_back(std::move(change));
   }
-  std::vector<Resource> gone;
-  for (const Resource& resource : plan.record) {
-    if (find(document.resources, resource) == nullptr) gone.push_back(resource);
+  std::vector<Recorded> gone;
+  for (const Recorded& known : plan.record) {
+    if (!holds(document.resources, known.resource)) gone.push_back(known);
   }
   // What was made last goes first.
-  std::ranges::sort(gone, std::greater(),
-                    [](const Resource& r) { return std::pair(r.kind, r.name); });
-  for (Resource& resource : gone) {
-    TRY(auto actual, handler_of(resource.kind).read(context, resource.name));
+  std::ranges::sort(gone, std::greater(), [](const Recorded& known) {
+    return std::pair(known.resource.kind, known.resource.name);
+  });
+  for (Recorded& known : gone) {
+    TRY(auto actual, handler_of(known.resource.kind).read(context, known.resource.name));
     if (!actual && prune == Prune::kNo) continue;
-    Action action = prune == Prune::kYes ? Action::kRemove : Action::kLeave;
-    plan.changes.push_back({action, std::move(resource), actual.value_or(json::object()), {}});
+    bool goes = prune == Prune::kYes && known.origin != Origin::kFound;
+    plan.changes.push_back({goes ? Action::kRemove : Action::kLeave,
+                            std::move(known.resource),
+                            actual.value_or(json::object()),
+                            {},
+                            known.origin});
   }
   return plan;
 }
 
 Result<void> apply(const Context& context, const Plan& plan, const Progress& progress) {
-  std::vector<Resource> record = plan.record;
-  size_t of = static_cast<size_t>(std::ranges::count_if(plan.changes, [](const Change& change) {
+  std::vector<Recorded> record = plan.record;
+  auto is_work = [](const Change& change) {
     return change.action != Action::kKeep && change.action != Action::kLeave;
-  }));
+  };
+  auto of = static_cast<size_t>(std::ranges::count_if(plan.changes, is_work));
   size_t number = 0;
-  bool grew = false;
+  bool changed = false;
   for (const Change& change : plan.changes) {
     if (change.action == Action::kRemove || change.action == Action::kLeave) continue;
-    grew |= find(record, change.resource) == nullptr || change.action == Action::kUpdate;
-    put(record, change.resource);
+    bool is_new = find(record, change.resource) == nullptr;
+    changed |= is_new || change.action != Action::kKeep;
+    put(record, change.resource,
+        change.action == Action::kCreate ? Origin::kIntended : Origin::kFound);
   }
-  if (grew) TRY_VOID(write_record(context.calls, plan.name, record));
+  if (changed) TRY_VOID(write_record(context.calls, plan.name, record));
   for (const Change& change : plan.changes) {
-    const Handler& handler = handler_of(change.resource.kind);
     if (change.action == Action::kCreate) {
       progress(++number, of, change);
-      TRY_VOID(handler.create(context, change.resource));
+      TRY_VOID(create_one(context, plan, change, record));
     } else if (change.action == Action::kUpdate) {
       progress(++number, of, change);
-      TRY_VOID(handler.update(context, change.resource, change.actual));
+      TRY_VOID(handler_of(change.resource.kind).update(context, change.resource, change.actual));
     }
   }
+  if (changed) TRY_VOID(write_record(context.calls, plan.name, record));
   for (const Change& change : plan.changes) {
     if (!needs_connection(change)) continue;
     TRY_VOID(handler_of(change.resource.kind).connect(context, change.resource));
@@ -204,7 +243,8 @@ Result<void> apply(const Context& context, const Plan& plan, const Progress& pro
   for (const Change& change : plan.changes) {
     if (change.action != Action::kRemove) continue;
     progress(++number, of, change);
-    TRY_VOID(remove_one(context, change, record));
+    TRY_VOID(handler_of(change.resource.kind).remove(context, change.resource.name));
+    erase(record, change.resource);
     TRY_VOID(write_record(context.calls, plan.name, record));
   }
   return ok();

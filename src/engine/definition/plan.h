@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plans: what applying a document would change on a running server, and applying it.
 //
-// The server keeps what each definition applied last (the record): it tells which resources are the
-// definition's own, so that what a file no longer has can be removed, and nothing else.
+// The server keeps what each definition applied last (the record): it tells which resources the
+// definition made, so that what a file no longer has can be removed, and nothing else: what was
+// there before it was named in a file, or what another definition made, is never removed.
 //
 // Invariants:
 //  1. make_plan() changes nothing.
@@ -16,7 +17,13 @@
 
 namespace suiro::definition {
 
+// kLeave: no longer in the file, and stays.
 enum class Action { kKeep, kCreate, kUpdate, kRemove, kLeave };
+
+struct Recorded {
+  Resource resource;
+  Origin origin = Origin::kFound;
+};
 
 struct FieldChange {
   std::string name;
@@ -29,12 +36,13 @@ struct Change {
   Resource resource;    // as the file says; of the record where it is removed
   json::object actual;  // what runs; empty: nothing
   std::vector<FieldChange> fields;
+  Origin origin = Origin::kFound;  // of what is removed or left
 };
 
 struct Plan {
   std::string name;
   std::vector<Change> changes;  // in the order of the document, then what the file no longer has
-  std::vector<Resource> record;
+  std::vector<Recorded> record;
   bool empty() const;  // nothing would be made, changed or removed
 };
 
@@ -50,6 +58,6 @@ using Progress = std::function<void(size_t number, size_t of, const Change& chan
 Result<void> apply(const Context& context, const Plan& plan, const Progress& progress);
 
 // Suiro's own operations that keep the record (model/suiro.json).
-Result<std::vector<Resource>> read_record(const Calls& calls, const std::string& name);
+Result<std::vector<Recorded>> read_record(const Calls& calls, const std::string& name);
 
 }  // namespace suiro::definition

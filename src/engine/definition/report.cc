@@ -122,8 +122,11 @@ void write_changes(Writer& out, const Plan& plan) {
                                         ? change.resource.properties.at("description")
                                         : json::value());
     if (change.action == Action::kLeave) {
-      out.item(fmt::format("? {} {} is no longer in the file; --prune removes it",
-                           kind_name(change.resource.kind), out.code(change.resource.name)));
+      out.item(fmt::format("? {} {} is no longer in the file; {}", kind_name(change.resource.kind),
+                           out.code(change.resource.name),
+                           change.origin == Origin::kFound
+                               ? "it was there before, and is never removed"
+                               : "--prune removes it"));
       continue;
     }
     out.item(fmt::format("{} {} {}{}", sign(change.action), kind_name(change.resource.kind),

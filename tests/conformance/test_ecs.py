@@ -174,6 +174,14 @@ def test_services(ecs, cluster, name):
     register(ecs, name)
     updated = ecs.update_service(cluster=cluster, service="web", taskDefinition=name)["service"]
     assert updated["taskDefinition"].endswith(name + ":2")
+    breaker = {"enable": True, "rollback": True}
+    for part in ({"deploymentCircuitBreaker": breaker}, {"maximumPercent": 150}):
+        updated = ecs.update_service(cluster=cluster, service="web",
+                                     deploymentConfiguration=part)["service"]
+    # What an update leaves away stays.
+    assert updated["deploymentConfiguration"]["deploymentCircuitBreaker"] == breaker
+    assert updated["deploymentConfiguration"]["maximumPercent"] == 150
+    assert updated["deploymentConfiguration"]["minimumHealthyPercent"] == 100
     assert refused(ecs.create_service, cluster=cluster, serviceName="web", taskDefinition=name,
                    desiredCount=1) == ("InvalidParameterException",
                                        "Creation of service was not idempotent.")

@@ -81,6 +81,18 @@ shape::DeploymentConfiguration with_defaults(shape::DeploymentConfiguration give
   return given;
 }
 
+// Members that an update leaves away stay as they are.
+void keep_absent(shape::DeploymentConfiguration& given,
+                 const shape::DeploymentConfiguration& present) {
+  if (!given.maximum_percent) given.maximum_percent = present.maximum_percent;
+  if (!given.minimum_healthy_percent) {
+    given.minimum_healthy_percent = present.minimum_healthy_percent;
+  }
+  if (!given.deployment_circuit_breaker) {
+    given.deployment_circuit_breaker = present.deployment_circuit_breaker;
+  }
+}
+
 std::string turn_of(const std::string& cluster, const std::string& name) {
   return "service:" + cluster + "/" + name;
 }
@@ -321,7 +333,9 @@ Task<Result<shape::Service>> Services::update_in_turn(std::string cluster,
   }
   if (in.desired_count) service.desired_count = in.desired_count;
   if (in.deployment_configuration) {
-    service.deployment_configuration = with_defaults(std::move(*in.deployment_configuration));
+    auto& given = *in.deployment_configuration;
+    if (service.deployment_configuration) keep_absent(given, *service.deployment_configuration);
+    service.deployment_configuration = with_defaults(std::move(given));
   }
   if (in.propagate_tags) service.propagate_tags = in.propagate_tags;
   if (in.enable_ecs_managed_tags) service.enable_ecs_managed_tags = in.enable_ecs_managed_tags;

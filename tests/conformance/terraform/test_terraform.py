@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Terraform, unmodified: apply, an empty second plan, destroy. One folder of cases/ a case."""
+"""Terraform, unmodified: apply, an empty second plan, changes in place, destroy."""
 import importlib.util
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import zipfile
 
 import pytest
 
 HERE = pathlib.Path(__file__).parent
 CASES = sorted(p.name for p in (HERE / "cases").iterdir() if p.is_dir())
-SECONDS_MAX = 300
+SECONDS_MAX = 600  # of one command
+PARALLELISM = "-parallelism=30"
 NO_CHANGES, CHANGES = 0, 2  # exit codes of plan -detailed-exitcode
 
 PROVIDER = """
@@ -41,17 +44,25 @@ SERVICES = ("cloudwatchlogs", "dynamodb", "ecr", "ecs", "events", "firehose", "i
             "sts")
 
 
+MIRROR_DEFAULT = "/opt/tf-plugins"
+
+
+def mirror():
+    """The folder of providers, or None: then TF_CLI_CONFIG_FILE names one."""
+    named = os.environ.get("SUIRO_TERRAFORM_MIRROR")
+    if named is None and pathlib.Path(os.environ.get("TF_CLI_CONFIG_FILE", "")).is_file():
+        return None
+    return pathlib.Path(named or MIRROR_DEFAULT)
+
+
 def absent():
     """Why the tests cannot run here; None: they can."""
     if shutil.which("terraform") is None:
         return "terraform is not installed"
-    mirror = os.environ.get("SUIRO_TF_PLUGINS")
-    if mirror:
-        return None if pathlib.Path(mirror).is_dir() else f"SUIRO_TF_PLUGINS: no folder {mirror}"
-    configuration = os.environ.get("TF_CLI_CONFIG_FILE")
-    if configuration and pathlib.Path(configuration).is_file():
-        return None
-    return "neither SUIRO_TF_PLUGINS nor TF_CLI_CONFIG_FILE names a mirror of providers"
+    folder = mirror()
+    if folder is not None and not folder.is_dir():
+        return f"no mirror of providers at {folder} (SUIRO_TERRAFORM_MIRROR)"
+    return None
 
 
 pytestmark = pytest.mark.skipif(absent() is not None, reason=str(absent()))
@@ -62,15 +73,16 @@ class Terraform:
 
     def __init__(self, folder, server):
         self.folder = folder
+        self.replaced = []
         folder.mkdir()
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         self.env.update(CHECKPOINT_DISABLE="1", TF_IN_AUTOMATION="1", AWS_EC2_METADATA_DISABLED="1")
-        mirror = os.environ.get("SUIRO_TF_PLUGINS")
-        if mirror:
+        plugins = mirror()
+        if plugins is not None:
             configuration = folder / "cli.tfrc"
             configuration.write_text(
                 "provider_installation {\n  filesystem_mirror {\n"
-                f'    path = "{mirror}"\n  }}\n}}\n')
+                f'    path = "{plugins}"\n  }}\n}}\n')
             self.env["TF_CLI_CONFIG_FILE"] = str(configuration)
         (folder / "provider.tf").write_text(PROVIDER.format(
             region=server.env["AWS_DEFAULT_REGION"], key=server.env["AWS_ACCESS_KEY_ID"],
@@ -84,10 +96,18 @@ class Terraform:
         return done
 
     def apply(self):
-        return self.run("apply", "-auto-approve", "-input=false")
+        """All resources as the files say; returns how many were added, changed and destroyed."""
+        out = self.run("apply", "-auto-approve", "-input=false", PARALLELISM).stdout
+        self.replaced = [line for line in out.splitlines() if "must be replaced" in line]
+        counts = re.search(r"Resources: (\d+) added, (\d+) changed, (\d+) destroyed", out)
+        return tuple(int(n) for n in counts.groups())
+
+    def destroy(self):
+        self.run("destroy", "-auto-approve", "-input=false", "-refresh=false", PARALLELISM)
 
     def assert_nothing_to_do(self):
-        plan = self.run("plan", "-detailed-exitcode", "-input=false", good=(NO_CHANGES, CHANGES))
+        plan = self.run("plan", "-detailed-exitcode", "-input=false", PARALLELISM,
+                        good=(NO_CHANGES, CHANGES))
         assert plan.returncode == NO_CHANGES, plan.stdout
 
     def resources(self):
@@ -97,13 +117,20 @@ class Terraform:
 
 
 def checks_of(case):
-    file = case / "check.py"
-    if not file.exists():
-        return None
-    spec = importlib.util.spec_from_file_location(f"check_{case.name}", file)
+    spec = importlib.util.spec_from_file_location(f"check_{case.name}", case / "check.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def pack(folder):
+    """The code of the case's functions: code/ as code.zip, the same bytes at each call."""
+    if not (folder / "code").is_dir():
+        return
+    with zipfile.ZipFile(folder / "code.zip", "w") as archive:
+        for file in sorted((folder / "code").rglob("*.py")):
+            archive.writestr(zipfile.ZipInfo(str(file.relative_to(folder / "code"))),
+                             file.read_bytes())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -112,17 +139,21 @@ def test_case(suiro, name, tmp_path):
     checks = checks_of(case)
     terraform = Terraform(tmp_path / "work", suiro)
     shutil.copytree(case, terraform.folder, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns("check.py", "step2", "__pycache__"))
+                    ignore=shutil.ignore_patterns("check.py", "__pycache__"))
+    pack(terraform.folder)
     terraform.run("init", "-input=false")
-    terraform.apply()
+    added, changed, destroyed = terraform.apply()
+    assert added > 0 and (changed, destroyed) == (0, 0)
     terraform.assert_nothing_to_do()
-    if hasattr(checks, "check"):
-        checks.check(suiro)
-    if (case / "step2").is_dir():
-        shutil.copytree(case / "step2", terraform.folder, dirs_exist_ok=True)
-        terraform.apply()
-        terraform.assert_nothing_to_do()
-    terraform.run("destroy", "-auto-approve", "-input=false")
+    checks.check(suiro)
+
+    terraform.env["TF_VAR_step"] = "2"
+    added, changed, destroyed = terraform.apply()
+    assert terraform.replaced == []
+    assert changed > 0 and (added, destroyed) == (0, 0)
+    terraform.assert_nothing_to_do()
+    checks.check_later(suiro)
+
+    terraform.destroy()
     assert terraform.resources() == []
-    if hasattr(checks, "gone"):
-        checks.gone(suiro)
+    checks.gone(suiro)

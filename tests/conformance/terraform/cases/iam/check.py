@@ -11,6 +11,16 @@ def check(server):
     assert len(iam.list_access_keys(UserName="tf-deploy")["AccessKeyMetadata"]) == 1
 
 
+def check_later(server):
+    """After the second apply."""
+    iam = server.client("iam")
+    role = iam.get_role(RoleName="tf-batch")["Role"]
+    assert role["Description"] == "runs by day" and role["MaxSessionDuration"] == 3600
+    assert {t["Key"]: t["Value"] for t in role["Tags"]} == {"team": "batch", "cost": "2"}
+    user = iam.get_user(UserName="tf-deploy")["User"]
+    assert user["Tags"] == [{"Key": "team", "Value": "deploy"}]
+
+
 def gone(server):
     iam = server.client("iam")
     names = [r["RoleName"] for r in iam.list_roles()["Roles"]]

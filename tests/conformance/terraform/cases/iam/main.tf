@@ -1,5 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 
+# The second apply has `step = 2`.
+variable "step" {
+  type    = number
+  default = 1
+}
+
+locals {
+  later = var.step == 2
+  reads = local.later ? ["s3:Get*", "s3:List*"] : ["s3:Get*"]
+}
+
 data "aws_caller_identity" "me" {}
 
 data "aws_iam_policy_document" "trust" {
@@ -20,13 +31,13 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role" "batch" {
   name                 = "tf-batch"
   path                 = "/nightly/"
-  description          = "runs at night"
-  max_session_duration = 7200
+  description          = local.later ? "runs by day" : "runs at night"
+  max_session_duration = local.later ? 3600 : 7200
   permissions_boundary = aws_iam_policy.reads.arn
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   tags = {
     team = "batch"
-    cost = "1"
+    cost = tostring(var.step)
   }
 }
 
@@ -50,7 +61,7 @@ resource "aws_iam_policy" "reads" {
   description = "what a batch reads"
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Sid = "Reads", Effect = "Allow", Action = "s3:Get*", Resource = "*" }]
+    Statement = [{ Sid = "Reads", Effect = "Allow", Action = local.reads, Resource = "*" }]
   })
   tags = { team = "batch" }
 }
@@ -75,7 +86,7 @@ resource "aws_iam_user" "deploy" {
   name          = "tf-deploy"
   path          = "/machines/"
   force_destroy = true
-  tags          = { team = "batch" }
+  tags          = { team = local.later ? "deploy" : "batch" }
 }
 
 resource "aws_iam_access_key" "deploy" {

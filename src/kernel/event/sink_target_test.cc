@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernel/event/log_target.h"
+#include "kernel/event/stream_follower.h"
 #include "kernel/event/testing.h"
 
 namespace suiro::event {
@@ -114,6 +115,20 @@ TEST(LogTargetTest, KnowsTheGroupOfAnArn) {
   EXPECT_EQ(*log_group_of(arn + ":*"), "/aws/events/x");
   EXPECT_FALSE(log_group_of("arn:aws:logs:ap-northeast-1:000000000000:log-group:"));
   EXPECT_FALSE(log_group_of("arn:aws:logs:ap-northeast-1:000000000000:destination:x"));
+}
+
+TEST(Reminder, TellsAtOnceAndThenLessAndLessOften) {
+  using std::chrono::minutes;
+  Reminder reminder;
+  const TimePoint start{minutes(1'000'000)};
+  std::vector<int64_t> told;
+  for (int minute = 0; minute <= 4 * 60; ++minute) {
+    if (reminder.is_due(start + minutes(minute))) told.push_back(minute);
+  }
+  EXPECT_EQ(told, (std::vector<int64_t>{0, 1, 3, 7, 15, 31, 63, 123, 183}));
+  reminder.reset();
+  EXPECT_TRUE(reminder.is_due(start + minutes(4 * 60)));
+  EXPECT_FALSE(reminder.is_due(start + minutes(4 * 60)));
 }
 
 }  // namespace

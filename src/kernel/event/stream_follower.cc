@@ -51,8 +51,12 @@ Task<void> StreamFollower::run() {
 
 Task<void> StreamFollower::look_and_tell() {
   auto looked = co_await look();
-  if (looked) co_return;
+  if (looked) {
+    look_failure_.reset();
+    co_return;
+  }
   last_error_ = fmt::format("{}: {}", looked.error().code, looked.error().message);
+  if (!look_failure_.is_due(kernel_.clock.now())) co_return;
   log::warning("{}: {}", options_.stream_arn, last_error_);
 }
 

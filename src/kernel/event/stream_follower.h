@@ -14,6 +14,7 @@
 // Thread: one executor's. run() ends after stop(), when the last take() has ended.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -43,6 +44,26 @@ class StreamReader {
   // Commits `next` together with what it made of the records. Errors: any; tried again with pauses.
   virtual Task<Result<void>> take(std::string shard, std::vector<StreamRecord> records,
                                   FollowPosition next) = 0;
+};
+
+// Reminder: when to tell of an error that stays: at once, then after 1, 2, 4 ... minutes, at last
+// once an hour.
+class Reminder {
+ public:
+  bool is_due(TimePoint now) {
+    if (now < next_) return false;
+    next_ = now + quiet_;
+    quiet_ = std::min<Millis>(quiet_ * 2, kLongest);
+    return true;
+  }
+  // The error has gone; the next one is told at once.
+  void reset() { *this = {}; }
+
+ private:
+  static constexpr Millis kShortest = std::chrono::minutes(1);
+  static constexpr Millis kLongest = std::chrono::hours(1);
+  Millis quiet_ = kShortest;
+  TimePoint next_{};
 };
 
 class StreamFollower {
@@ -90,6 +111,7 @@ class StreamFollower {
   std::map<std::string, Progress> known_;
   std::map<std::string, uint64_t> behind_;
   std::string last_error_;
+  Reminder look_failure_;
 };
 
 }  // namespace suiro::event

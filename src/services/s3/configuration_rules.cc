@@ -7,6 +7,7 @@
 #include <array>
 #include <set>
 
+#include "base/arn.h"
 #include "services/s3/errors.h"
 
 namespace suiro::s3 {
@@ -288,14 +289,22 @@ Result<void> check_lifecycle(wire::BucketLifecycleConfiguration& document, Rando
   return ok();
 }
 
+// A queue's configuration names a queue, a function's a function.
+static Result<void> check_destination(const std::string& arn, std::string_view service) {
+  auto parsed = Arn::parse(arn);
+  if (parsed && parsed->service == service) return ok();
+  return invalid("The ARN is not well formed");
+}
+
 Result<void> check_notification(wire::NotificationConfiguration& document, Random& random) {
   if (document.topic_configurations && !document.topic_configurations->empty()) {
     return unsupported("Suiro does not support SNS topics as destinations of notifications.");
   }
   std::set<std::string> ids;
-  auto check = [&](auto& configurations) -> Result<void> {
+  auto check = [&](auto& configurations, std::string_view service, auto arn) -> Result<void> {
     if (!configurations) return ok();
     for (auto& entry : *configurations) {
+      TRY_VOID(check_destination(entry.*arn, service));
       if (!entry.id || entry.id->empty()) entry.id = random.uuid();
       if (entry.id->size() > kIdBytesMax) return invalid("The ID is longer than 255 characters");
       if (!ids.insert(*entry.id).second) {
@@ -306,8 +315,9 @@ Result<void> check_notification(wire::NotificationConfiguration& document, Rando
     }
     return ok();
   };
-  TRY_VOID(check(document.queue_configurations));
-  TRY_VOID(check(document.lambda_function_configurations));
+  TRY_VOID(check(document.queue_configurations, "sqs", &wire::QueueConfiguration::queue_arn));
+  TRY_VOID(check(document.lambda_function_configurations, "lambda",
+                 &wire::LambdaFunctionConfiguration::lambda_function_arn));
   if (ids.size() > kNotificationRulesMax) {
     return invalid("The notification configuration has more than 100 rules");
   }

@@ -184,6 +184,22 @@ TEST_F(ConfigurationTest, UnfinishedUploadsAreAborted) {
   EXPECT_TRUE(sim.run(logic.list_parts("lake", "k", *kept)));
 }
 
+TEST_F(ConfigurationTest, ADestinationIsOfItsConfigurationsKind) {
+  make_bucket("lake");
+  const std::string put = "{'Bucket':'lake','NotificationConfiguration':{";
+  const std::string events = ",'Events':['s3:ObjectCreated:*']}]}}";
+  const std::string arn = "'arn:aws:";
+  for (const std::string& rule :
+       {"'QueueConfigurations':[{'QueueArn':" + arn + "lambda:ap-northeast-1:0:function:f'",
+        std::string("'QueueConfigurations':[{'QueueArn':'q'"),
+        "'LambdaFunctionConfigurations':[{'LambdaFunctionArn':" + arn + "sqs:us-east-1:0:q'"}) {
+    auto answer = call("PutBucketNotificationConfiguration", put + rule + events);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, "InvalidArgument");
+    EXPECT_EQ(answer.error().message, "The ARN is not well formed");
+  }
+}
+
 TEST_F(ConfigurationTest, NotificationsAreValidated) {
   make_bucket("lake");
   auto queues = [](const std::string& list) { return "{'QueueConfigurations':[" + list + "]}"; };

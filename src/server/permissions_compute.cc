@@ -17,7 +17,7 @@ constexpr PermissionRow kLambda[] = {
      "AddPermission CreateAlias CreateFunction DeleteAlias DeleteFunction "
      "DeleteFunctionConcurrency DeleteFunctionEventInvokeConfig GetAlias GetFunction "
      "GetFunctionCodeSigningConfig GetFunctionConcurrency GetFunctionConfiguration "
-     "GetFunctionEventInvokeConfig GetPolicy Invoke=InvokeFunction ListAliases "
+     "GetFunctionEventInvokeConfig GetPolicy +Invoke=InvokeFunction ListAliases "
      "ListFunctionEventInvokeConfigs ListVersionsByFunction PublishVersion PutFunctionConcurrency "
      "PutFunctionEventInvokeConfig RemovePermission UpdateAlias UpdateFunctionCode "
      "UpdateFunctionConfiguration UpdateFunctionEventInvokeConfig GetFunctionRecursionConfig "

@@ -94,3 +94,32 @@ def test_passing_a_role_needs_a_permission(suiro, name):
         "iam:PassRole", Condition={"StringEquals": {
             "iam:PassedToService": "lambda.amazonaws.com"}})))
     make(functions, name, name)
+
+
+def test_a_functions_policy_lets_a_user_invoke(suiro, name):
+    from test_iam import client
+    iam, functions = suiro.client("iam"), suiro.client("lambda")
+    make(functions, name, name)
+    user = iam.create_user(UserName=name)["User"]["Arn"]
+    mine = client(suiro, "lambda", iam.create_access_key(UserName=name)["AccessKey"])
+
+    def denied():
+        text = f"User: {user} is not authorized to perform: lambda:InvokeFunction on resource"
+        answer = refused(mine.invoke, "AccessDeniedException", text,
+                         FunctionName=name, InvocationType="DryRun")
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 403
+    denied()
+    # The account as a whole is not the user: its own policies have to allow it as well.
+    functions.add_permission(FunctionName=name, StatementId="a", Principal=ACCOUNT,
+                             Action="lambda:InvokeFunction")
+    denied()
+    functions.add_permission(FunctionName=name, StatementId="b", Principal=user,
+                             Action="lambda:InvokeFunction")
+    assert mine.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
+    refused(mine.get_function, "AccessDeniedException", "lambda:GetFunction", FunctionName=name)
+    refused(mine.invoke, "AccessDeniedException", FunctionName=name + "-none")
+    functions.remove_permission(FunctionName=name, StatementId="b")
+    denied()
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(
+        allow("lambda:InvokeFunction")))
+    assert mine.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204

@@ -6,6 +6,21 @@ namespace {
 
 using shapes::Call;
 
+// Who asks, for the function's policy: one whom the account's own policies do not allow to.
+policy::Request request_of(const Call& call) {
+  policy::Request out;
+  out.caller.account = call.principal.account;
+  out.caller.arn = call.principal.arn;
+  out.caller.trust = policy::Caller::Trust::kSelf;
+  if (call.principal.kind == shapes::Principal::Kind::kRole) {
+    out.caller.role_arn = call.principal.session->role_arn;
+  }
+  out.context = {{"aws:sourceip", call.source_ip},
+                 {"aws:useragent", call.user_agent},
+                 {"aws:securetransport", call.secure ? "true" : "false"}};
+  return out;
+}
+
 Task<Result<shape::InvocationResponse>> invoke(Api& api, Call& call,
                                                shape::InvocationRequest input) {
   if (input.durable_execution_name)
@@ -13,6 +28,9 @@ Task<Result<shape::InvocationResponse>> invoke(Api& api, Call& call,
   if (input.tenant_id) co_return unsupported("The header X-Amz-Tenant-Id");
   InvokeRequest request;
   CO_TRY(request.function, name_of(api, input.function_name, input.qualifier));
+  if (!call.denial.empty()) {
+    CO_TRY_VOID(co_await api.logic.permit_invoke(request.function, request_of(call), call.denial));
+  }
   std::string type = input.invocation_type.value_or("RequestResponse");
   if (type == "Event") {
     request.type = InvocationType::kEvent;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/policy/policy.h"
 #include "services/lambda/async.h"
 #include "services/lambda/context.h"
 #include "services/lambda/invoker.h"
@@ -217,6 +218,11 @@ class Logic {
     std::string function;
   };
   Task<Result<Page<MappingView>>> list_mappings(MappingFilter filter, PageRequest page);
+
+  // Whether the policy of exactly the named resource lets the caller of `request` invoke, whom the
+  // account's own policies do not: `denial` tells why. Its action and resource are set here.
+  // Errors: AccessDeniedException with `denial`, of a function that is not there too.
+  Task<Result<void>> permit_invoke(FunctionName name, policy::Request request, std::string denial);
 
   // --- invocation (logic_invoke.cc) ---
   Task<Result<InvokeReply>> invoke(InvokeRequest request);

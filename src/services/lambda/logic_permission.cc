@@ -3,7 +3,6 @@
 #include <boost/json.hpp>
 #include <cctype>
 
-#include "engine/policy/policy.h"
 #include "services/lambda/errors.h"
 #include "services/lambda/logic.h"
 #include "services/lambda/storage.h"
@@ -194,6 +193,22 @@ Task<Result<void>> Logic::accepts(std::string target_arn, event::Sender sender) 
                                sender.service_principal, target_arn));
   };
   co_return co_await run_on(context_.owner(name->name), decide);
+}
+
+Task<Result<void>> Logic::permit_invoke(FunctionName name, policy::Request request,
+                                        std::string denial) {
+  request.action = "lambda:InvokeFunction";
+  request.resource = context_.arn(name.name, policy_key(name));
+  auto decide = [this, name, request, denial]() -> Task<Result<void>> {
+    Result<FunctionState*> function = existing(name);
+    if (!function) co_return fail(kAccessDenied, denial);
+    auto found = (*function)->policies.find(policy_key(name));
+    if (found == (*function)->policies.end()) co_return fail(kAccessDenied, denial);
+    auto policy = policy::Policy::parse(found->second.document);
+    if (policy && policy->decide(request) == policy::Decision::kAllow) co_return ok();
+    co_return fail(kAccessDenied, denial);
+  };
+  co_return co_await run_on(context_.owner(name.name), decide);
 }
 
 }  // namespace suiro::lambda

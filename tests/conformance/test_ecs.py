@@ -39,6 +39,12 @@ def test_clusters(ecs, cluster):
     assert found["status"] == "ACTIVE" and found["tags"] == [{"key": "k", "value": "v"}]
     assert found["settings"] == [{"name": "containerInsights", "value": "disabled"}]
     assert made["failures"][0]["reason"] == "MISSING"
+    for value in ("enabled", "enhanced", "disabled"):
+        settings = [{"name": "containerInsights", "value": value}]
+        assert ecs.update_cluster_settings(
+            cluster=cluster, settings=settings)["cluster"]["settings"] == settings
+        assert ecs.describe_clusters(clusters=[cluster], include=["SETTINGS"])["clusters"][0][
+            "settings"] == settings
     assert found["clusterArn"] in ecs.list_clusters()["clusterArns"]
     assert ecs.create_cluster(clusterName=cluster)["cluster"]["clusterArn"] == found["clusterArn"]
     put = ecs.put_cluster_capacity_providers(

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Container tasks: real containers of busybox, run by the real server."""
+import json
 import time
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from task_images import push_busybox, skip_without_tasks
 
@@ -90,6 +93,73 @@ def test_environment_from_the_lake_and_overrides(suiro, ecs, image, name):
     failed = finish(ecs, start(ecs, name))
     assert failed["stopCode"] == "TaskFailedToStart"
     assert failed["stoppedReason"].startswith("ResourceInitializationError: unable to retrieve")
+
+
+def test_a_task_may_what_its_role_may(suiro, ecs, image, name):
+    iam, sqs = suiro.client("iam"), suiro.client("sqs")
+    urls = {kind: sqs.create_queue(QueueName=f"{name}-{kind}")["QueueUrl"] for kind in "ab"}
+    queue = sqs.get_queue_attributes(
+        QueueUrl=urls["a"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    trust = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole"}]}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "sqs:*", "Resource": queue}]}))
+    script = ('echo "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_SESSION_TOKEN";'
+              "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    ecs.register_task_definition(family=name, networkMode="none", taskRoleArn=role,
+                                 containerDefinitions=[
+                                     {"name": "main", "image": image[0], "memory": 32,
+                                      "command": ["/bin/sh", "-c", script]}])
+    arn = start(ecs, name)
+    wait_until(lambda: lines(suiro, arn))
+    key, secret, token = lines(suiro, arn)[0].split(" ")
+    task = boto3.client("sqs", endpoint_url=suiro.endpoint, aws_access_key_id=key,
+                        aws_secret_access_key=secret, aws_session_token=token,
+                        region_name=suiro.env["AWS_DEFAULT_REGION"])
+    task.send_message(QueueUrl=urls["a"], MessageBody="may")
+    with pytest.raises(ClientError) as refused:
+        task.send_message(QueueUrl=urls["b"], MessageBody="may not")
+    error = refused.value.response["Error"]
+    holder = f"assumed-role/{name}/{arn.split('/')[-1]} is not authorized to perform"
+    assert error["Code"] == "AccessDenied" and holder in error["Message"], error
+    ecs.stop_task(task=arn)
+    finish(ecs, arn)
+
+    def is_revoked():
+        try:
+            task.send_message(QueueUrl=urls["a"], MessageBody="gone")
+        except ClientError as error:
+            return "Token" in error.response["Error"]["Code"]
+        return False
+    wait_until(is_revoked)
+
+
+def test_the_end_of_a_task_reaches_a_rule(suiro, ecs, image, name):
+    events, sqs = suiro.client("events"), suiro.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue = sqs.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage", "Resource": queue}]})})
+    register(ecs, name, image, "exit 7")
+    events.put_rule(Name=name, EventPattern=json.dumps({
+        "source": ["aws.ecs"], "detail-type": ["ECS Task State Change"],
+        "detail": {"lastStatus": ["STOPPED"], "group": ["family:" + name]}}))
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": queue}])
+    arn = start(ecs, name)
+    found = []
+    wait_until(lambda: found.extend(
+        sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", [])) or found)
+    event = json.loads(found[0]["Body"])
+    detail = event["detail"]
+    assert event["resources"] == [arn] and detail["taskArn"] == arn
+    assert (detail["desiredStatus"], detail["containers"][0]["exitCode"]) == ("STOPPED", 7)
+    assert detail["stoppedReason"] == "Essential container in task exited"
 
 
 def test_stop_and_its_reason(ecs, image, name):

@@ -21,7 +21,6 @@ Result<void> check_settings(const std::vector<shape::ClusterSetting>& settings) 
     if (std::ranges::find(kValues, setting.value.value_or("")) == kValues.end()) {
       return invalid("Invalid value for the setting containerInsights.");
     }
-    if (setting.value != "disabled") return not_supported("containerInsights");
   }
   return ok();
 }

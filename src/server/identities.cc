@@ -142,7 +142,7 @@ Result<void> Identities::check(const std::string& role_arn, const std::string& s
   return check_assumable(role_of(*now, role_arn), role_arn, service);
 }
 
-Result<event::RoleKeys> Identities::issue(event::RoleSession in) {
+Result<SessionClaims> Identities::claims_of(event::RoleSession in) const {
   auto now = iam_.directory();
   const iam::Role* role = role_of(*now, in.role_arn);
   TRY_VOID(check_assumable(role, in.role_arn, in.service));
@@ -156,8 +156,18 @@ Result<event::RoleKeys> Identities::issue(event::RoleSession in) {
   if (role != nullptr) claims.session.role_id = role->id;
   claims.session.name = std::move(in.session_name);
   claims.session.issued_at = clock_.now();
+  claims.session.expires_at = TimePoint::max();
+  return claims;
+}
+
+Result<shapes::Principal> Identities::caller(event::RoleSession session) const {
+  TRY(SessionClaims claims, claims_of(std::move(session)));
+  return principal_of("", claims);
+}
+
+Result<event::RoleKeys> Identities::issue(event::RoleSession in) {
+  TRY(SessionClaims claims, claims_of(in));
   if (in.life == event::RoleSession::Life::kProcess) {
-    claims.session.expires_at = TimePoint::max();
     TemporaryKey key = keys_.issue(std::move(claims), random_);
     return event::RoleKeys{key.pair.access_key_id, key.pair.secret_access_key, key.session_token,
                            TimePoint::max()};

@@ -41,6 +41,10 @@ class Identities final : public aws::CredentialSource,
   Result<event::RoleKeys> issue(event::RoleSession session) override;
   void revoke(std::string access_key_id) override;
 
+  // Who a session is that needs no keys, since it never leaves the process. The name, holder and
+  // service of `session` count; errors as issue().
+  Result<shapes::Principal> caller(event::RoleSession session) const;
+
   Result<sts::Assumed> assume(const shapes::Call& call, sts::AssumeRequest request) override;
   Result<event::RoleKeys> own_session(const shapes::Call& call, Millis lifetime) override;
   bool is_of_account(const std::string& access_key_id) const override;
@@ -56,6 +60,7 @@ class Identities final : public aws::CredentialSource,
   static const iam::Role* role_of(const iam::Directory& now, const std::string& arn);
   Result<void> check_assumable(const iam::Role* role, const std::string& role_arn,
                                const std::string& service) const;
+  Result<SessionClaims> claims_of(event::RoleSession session) const;
   Result<void> check_trust(const shapes::Call& call, const iam::Directory& now,
                            const iam::Role& role, const sts::AssumeRequest& request) const;
 

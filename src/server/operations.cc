@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "shapes/json.h"
+#include "shapes/validate.h"
+
 namespace suiro::server {
 namespace {
 
@@ -30,13 +33,34 @@ std::string operation_of(std::string name) {
 }  // namespace
 
 // A session of the role that the caller was given; the service itself where there is none.
-shapes::Principal Operations::caller_of(const Request& request) const {
+Result<shapes::Principal> Operations::caller_of(const Request& request) const {
   using Kind = shapes::Principal::Kind;
-  if (request.role_arn.empty()) return {Kind::kService, options_.account, request.principal, ""};
-  const std::string role = request.role_arn.substr(request.role_arn.rfind('/') + 1);
+  if (request.role_arn.empty()) {
+    return shapes::Principal{Kind::kService, options_.account, request.principal, ""};
+  }
   const std::string session = request.principal.substr(0, request.principal.find('.'));
-  return {Kind::kFunction, options_.account,
-          fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", options_.account, role, session), ""};
+  event::RoleSession wanted{
+      .role_arn = request.role_arn, .session_name = session, .service = request.principal};
+  wanted.holder_arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", options_.account,
+                                  iam::role_name_of(request.role_arn), session);
+  auto caller = options_.identities.caller(std::move(wanted));
+  if (caller) return caller;
+  return fail("AccessDenied", fmt::format("{} cannot act as a role: {}", request.principal,
+                                          caller.error().message));
+}
+
+// The gatekeeper asks what is in the input; the registry reads it once more for the handler.
+Result<void> Operations::permit(shapes::Call& call, const shapes::Operation& operation,
+                                std::string json) const {
+  shapes::Value input(*operation.input);
+  shapes::Violations violations;
+  TRY_VOID(
+      shapes::read_json(json, *operation.input, input.data(), shapes::Dialect::kPlain, violations));
+  TRY_VOID(shapes::check_request(operation, input.data(), violations));
+  auto denial = options_.gatekeeper.deny(call, operation, input);
+  if (!denial) return ok();
+  const shapes::Protocol protocol = operation.service->protocols.front();
+  return fail(std::string(aws::denial_code(operation, protocol)), std::move(*denial));
 }
 
 Result<void> Operations::check(std::string service, std::string operation) const {
@@ -57,9 +81,12 @@ Task<Result<std::string>> Operations::call(Request request) {
   call.caused_by = request.cause.span_id;
   call.region = options_.region;
   call.account = options_.account;
-  call.principal = caller_of(request);
-  co_return co_await options_.registry.call(
-      model_of(request.service), operation_of(request.operation), std::move(request.json), call);
+  CO_TRY(call.principal, caller_of(request));
+  const std::string service = model_of(request.service);
+  const std::string operation = operation_of(std::move(request.operation));
+  const auto* handler = options_.registry.find(service, operation);
+  CO_TRY_VOID(permit(call, handler->operation(), request.json));
+  co_return co_await options_.registry.call(service, operation, std::move(request.json), call);
 }
 
 }  // namespace suiro::server

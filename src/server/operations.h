@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations: any operation by name, for schedules and workflows, over the registry.
-// Thread: any shard, once the registry is filled. Errors: NotImplemented, the operation's own.
+//
+// Invariant: a call is a session of the role that it names, and passes the gatekeeper as a request
+// from the network does (docs/decisions/173-calls-by-name.md).
+// Thread: any shard, once the registry is filled. Errors: NotImplemented, AccessDenied and
+// AccessDeniedException, the operation's own.
 #pragma once
 
 #include "base/random.h"
 #include "kernel/event/operation_caller.h"
+#include "protocol/aws/gatekeeper.h"
+#include "server/identities.h"
 #include "shapes/registry.h"
 
 namespace suiro::server {
@@ -13,6 +19,8 @@ class Operations final : public event::OperationCaller {
  public:
   struct Options {
     const shapes::Registry& registry;
+    const Identities& identities;
+    aws::Gatekeeper& gatekeeper;
     Clock& clock;
     Random& random;
     std::string region;
@@ -23,7 +31,9 @@ class Operations final : public event::OperationCaller {
   Task<Result<std::string>> call(Request request) override;
 
  private:
-  shapes::Principal caller_of(const Request& request) const;
+  Result<shapes::Principal> caller_of(const Request& request) const;
+  Result<void> permit(shapes::Call& call, const shapes::Operation& operation,
+                      std::string json) const;
 
   Options options_;
 };

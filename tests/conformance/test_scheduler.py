@@ -174,6 +174,34 @@ def test_universal_target(scheduler, sqs, queue, name):
         assert fault(info) == ("ValidationException", said)
 
 
+def test_a_universal_target_may_what_its_role_may(suiro, scheduler, sqs, queue, name):
+    iam = suiro.client("iam")
+    url, arn = queue
+    dead = sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
+    trust = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"},
+        "Action": "sts:AssumeRole"}]}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn}]}))
+    for kind, to in (("may", url), ("may-not", dead)):
+        request = json.dumps({"QueueUrl": to, "MessageBody": kind})
+        scheduler.create_schedule(
+            Name=f"{name}-{kind}", ScheduleExpression=soon()[0], FlexibleTimeWindow=OFF,
+            Target={"Arn": "arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "RoleArn": role,
+                    "Input": request, "DeadLetterConfig": {"Arn": arn + "-dead"},
+                    "RetryPolicy": {"MaximumRetryAttempts": 3}})
+    assert messages(sqs, url, 1)[0]["Body"] == "may"
+    refused = messages(sqs, dead, 1)[0]
+    assert json.loads(refused["Body"])["MessageBody"] == "may-not"
+    attributes = {key: value["StringValue"] for key, value in refused["MessageAttributes"].items()}
+    assert attributes["ERROR_CODE"] == "AccessDenied", attributes
+    assert attributes["ERROR_MESSAGE"].startswith(
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{name}/scheduler is not authorized to "
+        f"perform: sqs:SendMessage on resource: {arn}-dead")
+
+
 def test_kinesis(suiro, scheduler, name):
     kinesis = suiro.client("kinesis")
     kinesis.create_stream(StreamName=name, ShardCount=1)

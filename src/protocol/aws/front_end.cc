@@ -67,6 +67,14 @@ Refusal to_refusal(Error error) {
 
 }  // namespace
 
+std::string_view denial_code(const shapes::Operation& operation, shapes::Protocol protocol) {
+  const Family family = family_of(protocol);
+  // Queues keep the query protocol's code in JSON too.
+  const bool plain =
+      family == Family::kS3 || family == Family::kQuery || operation.service->id == "sqs";
+  return plain ? "AccessDenied" : "AccessDeniedException";
+}
+
 FrontEnd::FrontEnd(Shards& shards, Clock& clock, Random& random, const shapes::Registry& registry,
                    const CredentialSource& credentials, FrontEndConfig config)
     : shards_(shards),
@@ -330,12 +338,9 @@ FrontEnd::Step<> FrontEnd::permit(Work& work, const shapes::Value& input) {
     return {};
   auto denial = gatekeeper_->deny(work.call, *work.operation, input);
   if (!denial) return {};
-  // Queues keep the query protocol's code in JSON too.
-  bool plain = work.family() == Family::kS3 || work.family() == Family::kQuery ||
-               work.service->id == "sqs";
-  Refusal refusal{!plain && work.family() == Family::kJson ? 400 : 403,
-                  {plain ? "AccessDenied" : "AccessDeniedException", std::move(*denial)}};
-  return std::unexpected(std::move(refusal));
+  std::string code(denial_code(*work.operation, work.protocol));
+  bool is_403 = code == "AccessDenied" || work.family() != Family::kJson;
+  return std::unexpected(Refusal{is_403 ? 403 : 400, {std::move(code), std::move(*denial)}});
 }
 
 Response FrontEnd::explain(Work& work, const Refusal& refusal) {

@@ -19,4 +19,8 @@ class Gatekeeper {
                                           const shapes::Value& input) = 0;
 };
 
+// AWS's code of a denial: "AccessDenied" of S3, SQS and the query protocol, else
+// "AccessDeniedException".
+std::string_view denial_code(const shapes::Operation& operation, shapes::Protocol protocol);
+
 }  // namespace suiro::aws

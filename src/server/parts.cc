@@ -245,7 +245,7 @@ void App::Parts::wire() {
   ecr.add_operations(registry);
   images.add_source(ecr.source());
   images.add_source(&registries);
-  mount_registry(front_end, ecr.distribution());
+  mount_registry({front_end, ecr.distribution(), registry, enforcer, kernel});
   ecs.add_operations(registry);
   scheduler.add_operations(registry);
   iam.add_operations(registry);

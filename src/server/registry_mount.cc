@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/registry_mount.h"
 
+#include "base/check.h"
+
 namespace suiro::server {
 namespace {
 
@@ -25,10 +27,37 @@ http::Response to_http(ecr::WireResponse response) {
   return out;
 }
 
+// Asks the gatekeeper as for a request of the operation on the repository.
+std::optional<std::string> denial_of(const RegistryParts& parts, const shapes::Principal& caller,
+                                     std::string_view operation, const std::string& repository) {
+  if (caller.kind == shapes::Principal::Kind::kRoot) return std::nullopt;
+  const auto* handler = parts.registry.find("ecr", operation);
+  CHECK(handler != nullptr);
+  const shapes::Operation& asked = handler->operation();
+  shapes::Value input(*asked.input);
+  const shapes::Member* member = asked.input->find("repositoryName");
+  if (member != nullptr) {
+    *static_cast<std::string*>(member->emplace(input.data())) = repository;
+  }
+  shapes::Call call;
+  call.now = parts.kernel.clock.now();
+  call.request_id = new_request_uuid(call.now, parts.kernel.random);
+  call.trace = TraceContext::begin(call.now, parts.kernel.random);
+  call.region = parts.kernel.region;
+  call.account = parts.kernel.account;
+  call.principal = caller;
+  return parts.gatekeeper.deny(call, asked, input);
+}
+
 }  // namespace
 
-void mount_registry(aws::FrontEnd& front_end, ecr::Distribution& distribution) {
-  front_end.mount_where(
+void mount_registry(RegistryParts parts) {
+  ecr::Distribution& distribution = parts.distribution;
+  distribution.set_permit([parts](const shapes::Principal& caller, std::string_view operation,
+                                  const std::string& repository) {
+    return denial_of(parts, caller, operation, repository);
+  });
+  parts.front_end.mount_where(
       [](const http::Request& request) {
         return ecr::Distribution::claims(
             {request.method, request.path, request.query, request.host, request.headers});

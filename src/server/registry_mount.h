@@ -8,7 +8,15 @@
 
 namespace suiro::server {
 
-// Before the first request. `distribution` outlives the front end's last request.
-void mount_registry(aws::FrontEnd& front_end, ecr::Distribution& distribution);
+struct RegistryParts {
+  aws::FrontEnd& front_end;
+  ecr::Distribution& distribution;
+  const shapes::Registry& registry;  // of the operations
+  aws::Gatekeeper& gatekeeper;
+  event::Kernel& kernel;
+};
+
+// Before the first request. The parts outlive the front end's last request.
+void mount_registry(RegistryParts parts);
 
 }  // namespace suiro::server

@@ -10,6 +10,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -352,6 +353,56 @@ def test_registry_asks_who_calls(suiro, registry, repository):
     assert status == 200
     assert headers["docker-distribution-api-version"] == "registry/2.0"
     assert registry("GET", f"/v2/{repository}/tags/list", anonymous=True)[0] == 401
+
+
+def test_a_password_may_what_its_holder_may(suiro, registry, repository, name):
+    iam = suiro.client("iam")
+    other = repository + "-other"
+    suiro.client("ecr").create_repository(repositoryName=other)
+    image = small_image("a")
+    for place in (repository, other):
+        assert registry.push(place, image, "v1")[0] == 201
+    user = iam.create_user(UserName=name)["User"]["Arn"]
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+
+    def grant(*actions):
+        arn = f"arn:aws:ecr:{suiro.env['AWS_DEFAULT_REGION']}:{ACCOUNT}:repository/{repository}"
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({
+            "Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+                {"Effect": "Allow", "Action": list(actions), "Resource": arn}]}))
+    grant("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+    token = boto3.client(
+        "ecr", endpoint_url=suiro.endpoint, region_name=suiro.env["AWS_DEFAULT_REGION"],
+        aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"],
+    ).get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    mine = Registry(suiro, base64.b64decode(token).decode().partition(":")[2])
+    blob = digest_of(next(iter(image.blobs.values())))
+    pulls = ("manifests/v1", f"blobs/{blob}")
+    assert mine("GET", "/v2/")[0] == 200
+    for path in pulls:
+        assert mine("GET", f"/v2/{repository}/{path}")[0] == 200
+        status, _, body = mine("GET", f"/v2/{other}/{path}")
+        error = json.loads(body)["errors"][0]
+        assert status == 403 and error["code"] == "DENIED", body
+        assert f"User: {user} is not authorized to perform: ecr:" in error["message"]
+    for method, path in (("POST", "blobs/uploads/"), ("PUT", "manifests/v2"),
+                         ("DELETE", "manifests/v1"), ("GET", "tags/list")):
+        assert mine(method, f"/v2/{repository}/{path}", b"" if method in ("POST", "PUT") else None
+                    )[0] == 403, path
+    assert mine("GET", "/v2/_catalog")[0] == 403
+    # A layer of another repository is not to be had by mounting it.
+    grant("ecr:*")
+    assert mine.push(repository, small_image("b"), "v2")[0] == 201
+    assert mine("POST", f"/v2/{repository}/blobs/uploads/?mount={blob}&from={other}", b"")[0] == 403
+    # What is taken away is gone at once, and so is the user.
+    grant("ecr:PutImage")
+    assert mine("GET", f"/v2/{repository}/manifests/v1")[0] == 403
+    grant("ecr:*")
+    iam.delete_user_policy(UserName=name, PolicyName="p")
+    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName=name)
+    assert mine("GET", f"/v2/{repository}/manifests/v1")[0] == 403
 
 
 def test_uploads_in_chunks(registry, repository):

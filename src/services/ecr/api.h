@@ -52,7 +52,7 @@ class Api {
   Answer<shapes::ecr::op::DescribeRegistry> describe_registry(
       shapes::ecr::DescribeRegistryRequest in);
   Task<Result<shapes::ecr::GetAuthorizationTokenResponse>> get_token(
-      std::string principal, shapes::ecr::GetAuthorizationTokenRequest in);
+      shapes::Principal caller, shapes::ecr::GetAuthorizationTokenRequest in);
 
   // api_policy.cc
   Answer<shapes::ecr::op::SetRepositoryPolicy> set_policy(

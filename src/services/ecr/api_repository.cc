@@ -92,7 +92,7 @@ void Api::add_operations(shapes::Registry& registry) {
   add<op::DescribeRegistry>(registry, &Api::describe_registry);
   registry.add<op::GetAuthorizationToken>(
       [this](shapes::Call& call, shape::GetAuthorizationTokenRequest in) {
-        return get_token(call.principal.arn, std::move(in));
+        return get_token(call.principal, std::move(in));
       });
   add<op::SetRepositoryPolicy>(registry, &Api::set_policy);
   add<op::GetRepositoryPolicy>(registry, &Api::get_policy);
@@ -284,14 +284,15 @@ Api::Answer<op::DescribeRegistry> Api::describe_registry(shape::DescribeRegistry
 }
 
 Task<Result<shape::GetAuthorizationTokenResponse>> Api::get_token(
-    std::string principal, shape::GetAuthorizationTokenRequest in) {
+    shapes::Principal caller, shape::GetAuthorizationTokenRequest in) {
   for (const auto& id : in.registry_ids.value_or(std::vector<std::string>())) {
     if (id != kernel_.account) co_return not_supported("registryIds of other accounts");
   }
   TimePoint end = kernel_.clock.now() + kPasswordLife;
+  if (caller.session != nullptr) end = std::min(end, caller.session->expires_at);
   shape::AuthorizationData data;
   data.authorization_token =
-      base64_encode(fmt::format("{}:{}", kPasswordUser, tokens_.password(principal, end)));
+      base64_encode(fmt::format("{}:{}", kPasswordUser, tokens_.password(caller, end)));
   data.expires_at = end;
   data.proxy_endpoint = kernel_.endpoint;
   shape::GetAuthorizationTokenResponse out;

@@ -46,23 +46,59 @@ Distribution::Distribution(event::Kernel& kernel, Logic& logic, Uploads& uploads
       tokens_(tokens),
       authentication_(authentication) {}
 
-bool Distribution::admits(const WireRequest& request, const Route& route) const {
-  if (authentication_ == Authentication::kOff) return true;
-  TimePoint now = kernel_.clock.now();
-  if (route.kind == Route::Kind::kBlob && !route.parameter("proof").empty()) {
-    return (request.method == "GET" || request.method == "HEAD") &&
-           tokens_.is_link(route.repository, route.reference, route.parameter("end"),
-                           route.parameter("proof"), now);
-  }
+bool Distribution::is_linked(const WireRequest& request, const Route& route) const {
+  return route.kind == Route::Kind::kBlob &&
+         (request.method == "GET" || request.method == "HEAD") &&
+         tokens_.is_link(route.repository, route.reference, route.parameter("end"),
+                         route.parameter("proof"), kernel_.clock.now());
+}
+
+std::optional<shapes::Principal> Distribution::caller_of(const WireRequest& request) const {
   const std::string* authorization = header(request.headers, "authorization");
-  if (authorization == nullptr) return false;
+  if (authorization == nullptr) return std::nullopt;
   constexpr std::string_view kBasic = "basic ";
-  if (!to_lower(authorization->substr(0, kBasic.size())).starts_with(kBasic)) return false;
+  if (!to_lower(authorization->substr(0, kBasic.size())).starts_with(kBasic)) return std::nullopt;
   auto pair = base64_decode(trim(std::string_view(*authorization).substr(kBasic.size())));
-  if (!pair) return false;
+  if (!pair) return std::nullopt;
   size_t colon = pair->find(':');
-  if (colon == pair->npos || pair->substr(0, colon) != kPasswordUser) return false;
-  return tokens_.is_password(std::string_view(*pair).substr(colon + 1), now);
+  if (colon == pair->npos || pair->substr(0, colon) != kPasswordUser) return std::nullopt;
+  return tokens_.caller_of(std::string_view(*pair).substr(colon + 1), kernel_.clock.now());
+}
+
+// Source: Amazon ECR User Guide, "IAM permissions for pushing an image" and "for pulling an image".
+std::optional<std::string> Distribution::denial(const WireRequest& request, const Route& route,
+                                                const shapes::Principal& caller) const {
+  using Kind = Route::Kind;
+  if (!permit_ || route.kind == Kind::kBase) return std::nullopt;
+  const std::string& method = request.method;
+  auto asked = [&](std::string_view operation) {
+    return permit_(caller, operation, route.repository);
+  };
+  switch (route.kind) {
+    case Kind::kBase:
+      break;
+    case Kind::kCatalog:
+      return asked("DescribeRepositories");
+    case Kind::kTags:
+      return asked("ListImages");
+    case Kind::kReferrers:
+      return asked("BatchGetImage");
+    case Kind::kManifest:
+      if (method == "PUT") return asked("PutImage");
+      return asked(method == "DELETE" ? "BatchDeleteImage" : "BatchGetImage");
+    case Kind::kBlob:
+      return asked(method == "HEAD" ? "BatchCheckLayerAvailability" : "GetDownloadUrlForLayer");
+    case Kind::kUploads: {
+      const std::string from = route.parameter("from");
+      if (auto text = asked("InitiateLayerUpload")) return text;
+      if (!from.empty()) return permit_(caller, "GetDownloadUrlForLayer", from);
+      if (route.parameter("digest").empty()) return std::nullopt;
+      return asked("CompleteLayerUpload");
+    }
+    case Kind::kUpload:
+      return asked(method == "PUT" ? "CompleteLayerUpload" : "UploadLayerPart");
+  }
+  return std::nullopt;
 }
 
 Task<WireResponse> Distribution::handle(WireRequest request) {
@@ -71,10 +107,15 @@ Task<WireResponse> Distribution::handle(WireRequest request) {
                                   request.secure ? "https" : "http", request.host);
   auto route = route_of(request.path, request.query);
   WireResponse out;
+  bool asks = authentication_ == Authentication::kOn && route && !is_linked(request, *route);
+  auto caller = asks ? caller_of(request) : std::nullopt;
+  auto denied = caller ? denial(request, *route, *caller) : std::nullopt;
   if (!route) {
     out = error_response({"NAME_INVALID", "invalid repository name"});
     out.status = 404;
-  } else if (!admits(request, *route)) {
+  } else if (denied) {
+    out = error_response({"DENIED", std::move(*denied)});
+  } else if (asks && !caller) {
     out = error_response({"UNAUTHORIZED", "Not Authorized"});
     out.headers.emplace_back("www-authenticate", realm);
   } else {

@@ -7,11 +7,15 @@
 // Invariants:
 //  1. Nothing is answered without the password of GetAuthorizationToken, or a link's proof, where
 //     authentication is on.
+//     The caller is who asked for the password, and needs the permissions of Amazon ECR's
+//     operations that do the same; a link's proof is a permission of its own.
 //  2. Bodies stream in both directions: memory is kPieceBytes a request, and kManifestBytesMax for
 //     manifests.
 //  3. A layer or manifest is acknowledged (201) after it is durable and its digest was verified.
 // Threads: any shard; a request stays on its own.
 #pragma once
+
+#include <functional>
 
 #include "services/ecr/logic.h"
 #include "services/ecr/tokens.h"
@@ -63,13 +67,21 @@ class Distribution {
   static bool claims(const RequestHead& request);
   // "000000000000.dkr.ecr.REGION.amazonaws.com", with or without a port.
   static bool is_registry_host(std::string_view host);
+  // Before the first request: whether the caller may call an operation of Amazon ECR on a
+  // repository (empty: on all); the text of the denial. Without it whoever has a password may.
+  using Permit = std::function<std::optional<std::string>(
+      const shapes::Principal& caller, std::string_view operation, const std::string& repository)>;
+  void set_permit(Permit permit) { permit_ = std::move(permit); }
   Task<WireResponse> handle(WireRequest request);
 
  private:
   struct Route;
   using Answer = Task<Result<WireResponse>>;
   static std::optional<Route> route_of(std::string_view path, std::string_view query);
-  bool admits(const WireRequest& request, const Route& route) const;
+  bool is_linked(const WireRequest& request, const Route& route) const;
+  std::optional<shapes::Principal> caller_of(const WireRequest& request) const;
+  std::optional<std::string> denial(const WireRequest& request, const Route& route,
+                                    const shapes::Principal& caller) const;
   Answer serve(WireRequest request, Route route);
   Answer catalog(Route route);
   Answer tags(Route route);
@@ -92,6 +104,7 @@ class Distribution {
   Uploads& uploads_;
   Tokens& tokens_;
   const Authentication authentication_;
+  Permit permit_;
 };
 
 }  // namespace suiro::ecr

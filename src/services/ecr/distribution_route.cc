@@ -37,6 +37,7 @@ constexpr ErrorRow kErrors[] = {
     {codes::kTooLarge, "SIZE_INVALID", 413},
     {codes::kUnavailable, "UNAVAILABLE", 503},
     {"UNAUTHORIZED", "UNAUTHORIZED", 401},
+    {"DENIED", "DENIED", 403},
     {"NAME_INVALID", "NAME_INVALID", 400},
     {"DIGEST_INVALID", "DIGEST_INVALID", 400},
     {"PAGINATION_NUMBER_INVALID", "PAGINATION_NUMBER_INVALID", 400},

@@ -4,11 +4,13 @@
 // nothing is kept for them and a restart does not end them. Threads: any.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "shapes/call.h"
 
 namespace suiro::ecr {
 
@@ -21,8 +23,11 @@ class Tokens {
   // Before any other call.
   void set_secret(Bytes secret) { secret_ = std::move(secret); }
 
-  std::string password(std::string_view principal, TimePoint end) const;
-  bool is_password(std::string_view text, TimePoint now) const;
+  // The password tells who asked for it, with what bounds a session: the caller's rights are those
+  // at the time of each request.
+  std::string password(const shapes::Principal& caller, TimePoint end) const;
+  // Who asked for the password; nullopt: it is none of ours, or it is over.
+  std::optional<shapes::Principal> caller_of(std::string_view password, TimePoint now) const;
   // "end=...&proof=...": what stands behind the question mark.
   std::string link(std::string_view repository, std::string_view digest, TimePoint end) const;
   bool is_link(std::string_view repository, std::string_view digest, std::string_view end,

@@ -37,14 +37,14 @@ shape::CreateScheduleInput schedule(std::string name, std::string expression, st
   return in;
 }
 
-void decisions(size_t schedules, int days_of_time) {
+bool decisions(size_t schedules, int days_of_time) {
   event::SimKernel sim;
   const TimePoint begin = sim.clock().now(), end = begin + days(days_of_time);
   const Policy policy;
   uint64_t made = 0;
   const auto started = steady_clock::now();
   // On a shard: zones are read there.
-  sim.run([&]() -> Task<Result<void>> {
+  auto done = sim.run([&]() -> Task<Result<void>> {
     Zones zones(sim.shards());
     for (size_t i = 0; i < schedules; ++i) {
       const std::string zone(kZones[i % std::size(kZones)]);
@@ -58,10 +58,15 @@ void decisions(size_t schedules, int days_of_time) {
     }
     co_return ok();
   }());
+  if (!done) {
+    std::fprintf(stderr, "decisions: %s\n", done.error().message.c_str());
+    return false;
+  }
   const double taken = duration<double>(steady_clock::now() - started).count();
   std::printf("decisions %zu schedules %d days %llu in %.2f s: %.0f a second\n", schedules,
               days_of_time, static_cast<unsigned long long>(made), taken,
               static_cast<double>(made) / taken);
+  return true;
 }
 
 class Stopwatch final : public event::Target, public event::OperationCaller {
@@ -132,6 +137,6 @@ int main(int count, char** words) {
   auto number = [&](int at, size_t usual) {
     return at < count ? std::strtoull(words[at], nullptr, 10) : usual;
   };
-  suiro::scheduler::decisions(number(1, 1000), static_cast<int>(number(2, 30)));
+  if (!suiro::scheduler::decisions(number(1, 1000), static_cast<int>(number(2, 30)))) return 1;
   return suiro::scheduler::delays(number(3, 1000)) ? 0 : 1;
 }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server that answers as a recording says (tests/golden/kubernetes): "> METHOD PATH", the body of
+// the request as JSON, "< STATUS", the body of the answer; an empty line.
+//
+// Strict: a request takes the first exchange with its method, path and (compared as JSON) body that
+// no request has taken, of those before which every other method's exchange was taken; a GET for
+// which there is none gets its last answer once more. Whatever else comes is kept as unexpected.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/json.hpp>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "base/check.h"
+
+namespace suiro::container {
+
+class RecordedCluster {
+ public:
+  explicit RecordedCluster(const std::string& file)
+      : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {
+    read(file);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~RecordedCluster() {
+    ended_ = true;
+    asio::io_context context;
+    asio::ip::tcp::socket wake(context);
+    boost::system::error_code ignored;
+    wake.connect(acceptor_.local_endpoint(), ignored);
+    thread_.join();
+  }
+  std::string url() const {
+    return fmt::format("http://127.0.0.1:{}", acceptor_.local_endpoint().port());
+  }
+  std::vector<std::string> unexpected() {
+    std::lock_guard lock(mutex_);
+    return unexpected_;
+  }
+  std::vector<std::string> unused() {
+    std::lock_guard lock(mutex_);
+    std::vector<std::string> out;
+    for (const auto& one : exchanges_) {
+      if (!one.used) out.push_back(one.key + " " + one.answer);
+    }
+    return out;
+  }
+
+ private:
+  struct Exchange {
+    std::string key;  // "GET /path"
+    std::string body;
+    int status = 0;
+    std::string answer;
+    bool used = false;
+  };
+
+  void read(const std::string& file) {
+    std::ifstream in(file);
+    CHECK(in.good(), "no recording");
+    std::string line;
+    bool answers = false;
+    while (std::getline(in, line)) {
+      if (line.starts_with("#") || (line.empty() && exchanges_.empty())) continue;
+      if (line.starts_with("> ")) {
+        exchanges_.push_back({.key = line.substr(2)});
+        answers = false;
+      } else if (line.starts_with("< ")) {
+        exchanges_.back().status = std::stoi(line.substr(2));
+        answers = true;
+      } else if (!line.empty()) {
+        (answers ? exchanges_.back().answer : exchanges_.back().body) += line + "\n";
+      }
+    }
+  }
+
+  void serve() {
+    while (!ended_) {
+      asio::ip::tcp::socket socket(context_);
+      acceptor_.accept(socket);
+      if (!ended_) answer(socket);
+    }
+  }
+
+  // One request a connection.
+  void answer(asio::ip::tcp::socket& socket) {
+    std::string bytes;
+    char buffer[4096];
+    boost::system::error_code error;
+    size_t head = bytes.npos, length = 0;
+    while (!error && (head == bytes.npos || bytes.size() < head + 4 + length)) {
+      bytes.append(buffer, socket.read_some(asio::buffer(buffer), error));
+      head = bytes.find("\r\n\r\n");
+      size_t at = bytes.find("Content-Length: ");
+      if (head != bytes.npos && at < head) length = std::stoul(bytes.substr(at + 16));
+    }
+    if (error) return;
+    auto [status, text] = find(bytes.substr(0, head + 2), bytes.substr(head + 4));
+    std::string reply =
+        fmt::format("HTTP/1.1 {} Recorded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
+                    status, text.size(), text);
+    asio::write(socket, asio::buffer(reply), error);
+  }
+
+  std::pair<int, std::string> find(const std::string& head, const std::string& body) {
+    std::lock_guard lock(mutex_);
+    std::string key = head.substr(0, head.find(" HTTP/"));
+    if (!head.contains("Authorization: Bearer test-token\r\n")) key = "without token: " + key;
+    boost::json::value sent = body.empty() ? boost::json::value() : boost::json::parse(body);
+    Exchange* last = nullptr;
+    for (auto& one : exchanges_) {
+      bool same = one.key == key;
+      if (same && !one.body.empty()) same = boost::json::parse(one.body) == sent;
+      if (same && !one.used) {
+        one.used = true;
+        return {one.status, one.answer};
+      }
+      if (same) last = &one;
+      if (!one.used && !one.key.starts_with("GET ")) break;
+    }
+    if (last != nullptr && key.starts_with("GET ")) return {last->status, last->answer};
+    if (unexpected_.size() < 10) {
+      unexpected_.push_back(key + "\n" + body);
+      std::fprintf(stderr, "not recorded: %s\n", unexpected_.back().c_str());
+    }
+    return {500, "not recorded"};
+  }
+
+  asio::io_context context_;
+  asio::ip::tcp::acceptor acceptor_;
+  std::atomic<bool> ended_ = false;
+  std::mutex mutex_;
+  std::vector<Exchange> exchanges_;
+  std::vector<std::string> unexpected_;
+  std::thread thread_;
+};
+
+}  // namespace suiro::container

@@ -160,6 +160,21 @@ std::unique_ptr<lambda::Service> App::Parts::make_lambda(const Options& o) {
 }
 
 std::unique_ptr<container::TaskRunner> App::Parts::make_runner(const Options& o) {
+  if (o.settings.tasks.runner == "runc") return make_runc(o);
+  const KubernetesSettings& cluster = o.settings.tasks.kubernetes;
+  container::KubernetesConfig config;
+  config.url = cluster.url;
+  config.instance = cluster.instance;
+  config.name_space = cluster.name_space;
+  config.token_file = cluster.token_file;
+  config.ca_file = cluster.ca_file;
+  config.image_pull_secret = cluster.image_pull_secret;
+  config.endpoint = cluster.endpoint;
+  config.poll = Millis(cluster.poll_ms);
+  return container::make_kubernetes_runner(std::move(config), o.clock);
+}
+
+std::unique_ptr<container::TaskRunner> App::Parts::make_runc(const Options& o) {
   container::RuncConfig config;
   const TasksSettings& tasks = o.settings.tasks;
   config.run_directory = (o.settings.data / "tasks").string();
@@ -186,6 +201,7 @@ std::unique_ptr<container::TaskRunner> App::Parts::make_runner(const Options& o)
 // How many tasks have room for their disks: the runner gives none that could leave the server
 // without space. A quarter of what is free is left to the store meanwhile.
 static uint32_t disks_max(const Settings& settings) {
+  if (settings.tasks.runner != "runc") return ecs::Config().placed_max;  // no disks of this machine
   std::error_code error;
   auto space = std::filesystem::space(settings.data, error);
   if (error) return 1;

@@ -3,6 +3,7 @@
 // order of construction; the wiring is in parts.cc alone.
 #pragma once
 
+#include "engine/container/kubernetes_runner.h"
 #include "engine/container/runc_runner.h"
 #include "engine/image/cache.h"
 #include "engine/image/remote.h"
@@ -92,6 +93,7 @@ struct App::Parts {
   std::unique_ptr<sandbox::Host> make_sandboxes(const Options& options);
   std::unique_ptr<lambda::Service> make_lambda(const Options& options);
   std::unique_ptr<container::TaskRunner> make_runner(const Options& options);
+  std::unique_ptr<container::TaskRunner> make_runc(const Options& options);
   ecs::Config ecs_config(const Options& options);
   AccessLog::Config access_log_config(const Options& options) const;
   Task<Result<void>> put_log_file(std::string bucket, std::string key, Bytes body);

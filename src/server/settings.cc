@@ -153,6 +153,20 @@ Result<void> read_analytics(const std::filesystem::path& file, const toml::table
   return analytics.finish();
 }
 
+Result<void> read_kubernetes(const std::filesystem::path& file, const toml::table& table,
+                             KubernetesSettings& s) {
+  TableReader cluster(file, table, "tasks.kubernetes.");
+  TRY_VOID(cluster.take("url", s.url));
+  TRY_VOID(cluster.take("instance", s.instance));
+  TRY_VOID(cluster.take("namespace", s.name_space));
+  TRY_VOID(cluster.take("token_file", s.token_file));
+  TRY_VOID(cluster.take("ca_file", s.ca_file));
+  TRY_VOID(cluster.take("image_pull_secret", s.image_pull_secret));
+  TRY_VOID(cluster.take("endpoint", s.endpoint));
+  TRY_VOID(cluster.take<int64_t>("poll_ms", [&](int64_t n) { s.poll_ms = n; }));
+  return cluster.finish();
+}
+
 Result<void> read_tasks(const std::filesystem::path& file, const toml::table& table,
                         TasksSettings& s) {
   TableReader tasks(file, table, "tasks.");
@@ -165,6 +179,10 @@ Result<void> read_tasks(const std::filesystem::path& file, const toml::table& ta
   TRY_VOID(tasks.take("allow_privileged", s.allow_privileged));
   TRY_VOID(tasks.take("allow_host_network", s.allow_host_network));
   TRY_VOID(tasks.take<int64_t>("disk_mb", [&](int64_t n) { s.disk_mb = n; }));
+  TRY_VOID(tasks.take("runner", s.runner));
+  if (const auto* cluster = tasks.section("kubernetes")) {
+    TRY_VOID(read_kubernetes(file, *cluster, s.kubernetes));
+  }
   return tasks.finish();
 }
 
@@ -175,6 +193,31 @@ Result<void> read_schedules(const std::filesystem::path& file, const toml::table
   TRY_VOID(schedules.take("max_delay", s.max_delay));
   TRY_VOID(schedules.take("jitter", s.jitter));
   return schedules.finish();
+}
+
+// Whether it can stand in a path of the API and in a label ("Object Names and IDs").
+bool is_dns_label(std::string_view text) {
+  auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !text.empty() && text.size() <= 63 && std::ranges::all_of(text, plain) &&
+         !text.starts_with('-') && !text.ends_with('-');
+}
+
+Result<void> check_kubernetes(const KubernetesSettings& s) {
+  auto bad = [](std::string text) {
+    return fail(codes::kInvalidArgument, "tasks.kubernetes." + std::move(text));
+  };
+  bool local = s.url.starts_with("http://127.0.0.1") || s.url.starts_with("http://localhost");
+  if (!s.url.starts_with("https://") && !local) {
+    return bad("url must begin with https:// (http:// for loopback addresses alone)");
+  }
+  if (s.url.ends_with('/')) return bad("url must not end with /");
+  if (!is_dns_label(s.instance)) {
+    return bad("instance must be lower-case letters, digits and -: it tells this server's Jobs");
+  }
+  if (!is_dns_label(s.name_space)) return bad("namespace must be a DNS label");
+  if (s.token_file.empty() && !local) return bad("token_file must not be empty");
+  if (s.poll_ms < 100 || s.poll_ms > 60'000) return bad("poll_ms must be between 100 and 60000");
+  return ok();
 }
 
 Result<void> check_tasks(const TasksSettings& s) {
@@ -193,6 +236,10 @@ Result<void> check_tasks(const TasksSettings& s) {
   if (s.disk_mb < 64 || s.disk_mb > 1'048'576) {
     return bad("tasks.disk_mb must be between 64 and 1048576");
   }
+  if (s.runner != "runc" && s.runner != "kubernetes") {
+    return bad("tasks.runner must be \"runc\" or \"kubernetes\"");
+  }
+  if (s.runner == "kubernetes") TRY_VOID(check_kubernetes(s.kubernetes));
   for (const auto& folder : s.host_volumes) {
     if (!folder.starts_with('/')) {
       return bad(fmt::format("tasks.host_volumes: '{}' must be an absolute path", folder));

@@ -26,6 +26,18 @@ struct AnalyticsSettings {
   sql::Switches switches;    // what the service's documents leave open
 };
 
+// [tasks.kubernetes]: the cluster to which tasks are sent, with runner = "kubernetes".
+struct KubernetesSettings {
+  std::string url;       // of the API server
+  std::string instance;  // tells this server's Jobs from those of others in the namespace
+  std::string name_space = "default";
+  std::string token_file;
+  std::string ca_file;  // PEM; empty: the system's
+  std::string image_pull_secret;
+  std::string endpoint;  // where Pods reach this server
+  int64_t poll_ms = 2'000;
+};
+
 // [tasks]: container tasks.
 struct TasksSettings {
   int64_t cpu_units = 0;            // 1,024 are one core; 0: the machine's
@@ -36,7 +48,9 @@ struct TasksSettings {
   std::vector<std::string> host_volumes;   // folders that volumes of tasks may be in
   bool allow_privileged = false;
   bool allow_host_network = false;
-  int64_t disk_mb = 4096;  // of a task
+  int64_t disk_mb = 4096;       // of a task
+  std::string runner = "runc";  // or "kubernetes"
+  KubernetesSettings kubernetes;
 };
 
 // [schedules]: what holds where a schedule's group says nothing else;

@@ -48,12 +48,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       stable<Operation>(text);
       break;
     case 3:
-      // One of an earlier version is written as one of this; what is written again stays the same.
+      // Earlier versions are written as this one, and what nobody reads any more as zeros: what is
+      // written stays the same.
       if (auto run = decode_run(text)) {
         Bytes written = encode(*run);
         auto again = decode_run(written);
         CHECK(again && encode(*again) == written, "written otherwise than read");
-        CHECK(written[0] != text[0] || written == text, "written otherwise than read");
       }
       break;
     case 4:

@@ -112,6 +112,7 @@ Task<Result<StreamLane::Step>> StreamLane::retry(Batch batch, const Run& run,
   what.executed_version = run.settings->version;
   what.answered = true;
   what.records = &batch.records;
+  what.size = batch.records.size();
   progress.position = batch.next;
   progress.attempts = 0;
   store::Batch changes;
@@ -142,6 +143,7 @@ Task<Result<StreamLane::Step>> StreamLane::close_window(WindowFrame::Kind kind) 
     what.executed_version = run.settings->version;
     what.answered = true;
     what.records = &none;
+    what.size = 0;
     emit_given_up(changes, std::move(what));
   }
   progress.window_open = false;

@@ -35,7 +35,9 @@ Task<void> StreamLane::pause(Millis delay) {
 Task<bool> StreamLane::run() {
   Millis backoff = kPollBackoff;
   bool is_loaded = false;
+  Clock& clock = context_.kernel.clock;
   while (active()) {
+    TimePoint begin = clock.now();
     Result<Step> ended = Step::kDone;
     if (is_loaded) {
       ended = co_await step();
@@ -48,6 +50,9 @@ Task<bool> StreamLane::run() {
     if (!ended) mapping_->last_result = "PROBLEM: " + ended.error().message;
     if (ended && *ended != Step::kFailed) {
       backoff = kPollBackoff;
+      // A read that neither waits nor gives anything is not repeated at once.
+      Millis took = clock.now() - begin;
+      if (*ended == Step::kIdle && took < kPollBackoff) co_await pause(kPollBackoff - took);
       continue;
     }
     co_await pause(backoff);
@@ -83,7 +88,10 @@ TimePoint StreamLane::window_of(TimePoint time) const {
 bool StreamLane::take(Batch& batch, event::StreamBatch read, size_t& bytes) {
   uint64_t end = progress_.ends.empty() ? UINT64_MAX : progress_.ends.back();
   for (event::StreamRecord& record : read.records) {
-    if (record.position.offset >= end) return false;
+    if (record.position.offset >= end) {
+      if (batch.records.empty()) batch.next = record.position.offset;
+      return false;
+    }
     if (!is_mine(record)) {
       batch.next = record.position.offset + 1;
       continue;
@@ -149,6 +157,10 @@ Task<Result<StreamLane::Step>> StreamLane::step() {
   CO_TRY(Batch batch, std::move(gathered));
   if (!active()) co_return Step::kIdle;
   if (!batch.records.empty()) co_return co_await process(std::move(batch));
+  if (!progress_.ends.empty() && batch.next >= progress_.ends.back()) {
+    CO_TRY_VOID(co_await drop_gone(batch.next));
+    co_return Step::kDone;
+  }
   if (progress_.window_open) {
     Millis length = std::chrono::seconds(settings_.tumbling_window_s);
     TimePoint over = progress_.window_begin + length + kWindowGrace;
@@ -163,12 +175,13 @@ Task<Result<StreamLane::Step>> StreamLane::step() {
     CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
     co_return Step::kEnded;
   }
+  bool has_moved = batch.next > read_to_;
   read_to_ = batch.next;
   // What other lanes read is passed over in memory; now and then that is kept.
   if (batch.next - progress_.position >= kLaneSkipMax) {
     CO_TRY_VOID(co_await checkpoint(std::move(progress), {}));
   }
-  co_return Step::kIdle;
+  co_return has_moved ? Step::kDone : Step::kIdle;
 }
 
 Task<Result<StreamLane::Step>> StreamLane::process(Batch batch) {
@@ -199,8 +212,27 @@ Task<Result<void>> StreamLane::drop_expired(Batch& batch) {
   what.condition = "EventAgeExceeded";
   what.invocations = progress_.attempts;
   what.records = &expired;
+  what.size = expired.size();
   store::Batch changes;
   emit_given_up(changes, std::move(what));
+  progress.attempts = 0;
+  co_return co_await checkpoint(std::move(progress), std::move(changes));
+}
+
+// The batch that failed, or the piece of it that was next, has left the stream before an attempt
+// succeeded. `next`: where the stream goes on.
+Task<Result<void>> StreamLane::drop_gone(uint64_t next) {
+  Records none;
+  GivenUp what;
+  what.request_id = context_.kernel.random.uuid();
+  what.condition = "EventAgeExceeded";
+  what.invocations = progress_.attempts;
+  what.records = &none;
+  if (place_.of == 1) what.size = std::min(next, progress_.ends.front()) - progress_.position;
+  store::Batch changes;
+  emit_given_up(changes, std::move(what));
+  LaneProgress progress = progress_;
+  progress.position = next;
   progress.attempts = 0;
   co_return co_await checkpoint(std::move(progress), std::move(changes));
 }
@@ -222,8 +254,9 @@ void StreamLane::emit_given_up(store::Batch& batch, GivenUp what) {
   event::Kernel& kernel = context_.kernel;
   what.at = kernel.clock.now();
   what.function_arn = context_.arn(settings_.function_name, settings_.qualifier);
-  log::info("mapping {}: {} records of {} are given up: {}", settings_.uuid, what.records->size(),
-            place_.shard, what.condition);
+  std::string size = what.size ? std::to_string(*what.size) : "some";
+  log::info("mapping {}: {} records of {} are given up: {}", settings_.uuid, size, place_.shard,
+            what.condition);
   if (settings_.on_failure_arn.empty()) return;
   event::Event event;
   event.source_arn = what.function_arn;

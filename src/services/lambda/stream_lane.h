@@ -65,6 +65,7 @@ class StreamLane {
   TimePoint window_of(TimePoint time) const;
   Task<Result<Step>> process(Batch batch);
   Task<Result<void>> drop_expired(Batch& batch);
+  Task<Result<void>> drop_gone(uint64_t next);
   Task<Result<Step>> invoke(Batch batch);
   Task<Result<Step>> judge(Batch batch, const Run& run, sandbox::Outcome outcome);
   Task<Result<Step>> failed(Batch batch, const Run& run);

@@ -136,7 +136,7 @@ Bytes given_up_document(const StreamOrigin& origin, const GivenUp& batch) {
     info["approximateArrivalOfFirstRecord"] = format_iso8601(batch.records->front().arrived);
     info["approximateArrivalOfLastRecord"] = format_iso8601(batch.records->back().arrived);
   }
-  info["batchSize"] = batch.records->size();
+  if (batch.size) info["batchSize"] = *batch.size;
   info["streamArn"] = origin.stream_arn;
   out["KinesisBatchInfo"] = std::move(info);
   return json::serialize(out);

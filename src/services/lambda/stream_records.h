@@ -56,6 +56,7 @@ struct GivenUp {
   bool answered = false;  // the function's last answer was an error, not a limit
   TimePoint at;
   const std::vector<event::StreamRecord>* records = nullptr;
+  std::optional<size_t> size;  // nullopt: not known, the records are gone
 };
 Bytes given_up_document(const StreamOrigin& origin, const GivenUp& batch);
 

@@ -331,6 +331,57 @@ TEST_F(StreamMappings, OldRecordsAreGivenUp) {
   EXPECT_EQ(boost::json::parse(dead()[0].payload).at("KinesisBatchInfo").at("batchSize"), 3);
 }
 
+TEST_F(StreamMappings, ABatchThatOutlivesRetentionIsGivenUp) {
+  poison_ = "2";
+  put(0, 5);
+  map({.batch_size = 5, .on_failure_arn = std::string(kQueueArn)});
+  lambda_.sim.advance(seconds(20));
+  EXPECT_GE(batches_.size(), 3U);
+  lambda_.stream->trim(7);
+  put(5, 9);
+  lambda_.sim.advance(minutes(2));
+  EXPECT_EQ(all(), numbers(7, 9));
+  ASSERT_EQ(dead().size(), 1U);
+  auto told = boost::json::parse(dead()[0].payload);
+  EXPECT_EQ(told.at("requestContext").at("condition"), "EventAgeExceeded");
+  EXPECT_GE(told.at("requestContext").at("approximateInvokeCount").to_number<int>(), 3);
+  EXPECT_EQ(told.at("KinesisBatchInfo").at("batchSize"), 5);
+  EXPECT_EQ(text(told.at("KinesisBatchInfo").at("shardId")), "shard-0");
+}
+
+// The same where nothing is left in the stream, over a restart, and for each lane.
+TEST_F(StreamMappings, AnEmptyStreamHoldsNoFailedBatchEither) {
+  poison_ = "2";
+  for (int i = 0; i < 8; ++i) lambda_.stream->put(fmt::format("k{}", i), "2");
+  map({.batch_size = 8, .parallelization = 2, .on_failure_arn = std::string(kQueueArn)});
+  lambda_.sim.advance(seconds(20));
+  lambda_.stream->trim(8);
+  lambda_.restart();
+  note();
+  lambda_.sim.advance(minutes(2));
+  EXPECT_EQ(dead().size(), 2U);
+  for (int i = 0; i < 8; ++i) lambda_.stream->put(fmt::format("k{}", i), std::to_string(10 + i));
+  batches_.clear();
+  lambda_.sim.advance(minutes(2));
+  auto got = all();
+  std::ranges::sort(got);
+  EXPECT_EQ(got, numbers(10, 18));
+}
+
+TEST_F(StreamMappings, ThePiecesThatAreLeftAreTriedOn) {
+  poison_ = "2";
+  put(0, 8);
+  map({.batch_size = 8, .bisect = true, .on_failure_arn = std::string(kQueueArn)});
+  lambda_.sim.advance(seconds(20));  // [2], [3], [4, 8) are left
+  lambda_.stream->trim(5);
+  lambda_.sim.advance(minutes(2));
+  auto expected = numbers(0, 2);
+  std::ranges::copy(numbers(5, 8), std::back_inserter(expected));
+  EXPECT_EQ(all(), expected);
+  ASSERT_EQ(dead().size(), 1U);
+  EXPECT_EQ(boost::json::parse(dead()[0].payload).at("KinesisBatchInfo").at("batchSize"), 3);
+}
+
 TEST_F(StreamMappings, LanesKeepTheOrderOfEachKey) {
   takes_ = seconds(1);
   for (int i = 0; i < 60; ++i) {

@@ -236,13 +236,15 @@ class FakeQueue final : public event::PullSource {
 class FakeStream final : public event::StreamSource {
  public:
   explicit FakeStream(Clock& clock) : clock_(clock) { open("shard-0"); }
+  // What retention does: the records before `offset` are gone.
+  void trim(uint64_t offset, std::string_view shard = "shard-0") { find(shard)->horizon = offset; }
   // Deletes the stream; open() makes another of its name.
   void remove() {
     ++generation_;
     shards_.clear();
   }
   void open(std::string shard, std::vector<std::string> parents = {}) {
-    shards_.push_back({{shard, std::move(parents), true}, {}});
+    shards_.push_back({{shard, std::move(parents), true}, {}, 0});
   }
   void close(std::string_view shard) { find(shard)->info.open = false; }
   void put(std::string key, std::string data, std::string_view shard = "shard-0") {
@@ -279,8 +281,8 @@ class FakeStream final : public event::StreamSource {
       if (!is_there(request.place)) co_return fail(codes::kNotFound, "no such stream");
       const One& one = *find(request.place.shard);
       event::StreamBatch batch;
-      batch.next = request.from;
-      for (size_t i = request.from.offset; i < one.records.size(); ++i) {
+      batch.next = std::max(request.from, event::StreamPosition{one.horizon});
+      for (size_t i = batch.next.offset; i < one.records.size(); ++i) {
         if (batch.records.size() == request.records_max) break;
         batch.records.push_back(one.records[i]);
         batch.next = {i + 1};
@@ -296,6 +298,7 @@ class FakeStream final : public event::StreamSource {
   struct One {
     event::StreamShard info;
     std::vector<event::StreamRecord> records;
+    uint64_t horizon = 0;
   };
   bool is_there(const event::StreamPlace& place) const {
     bool fits = place.generation.value() == 0 || place.generation.value() == generation_;

@@ -19,7 +19,7 @@ void check_target(std::string_view text, const boost::json::value& event, std::s
   auto target = RuleTarget::compile(text);
   if (!target || !event.is_object()) return;
   auto made = target->delivery(event, raw, {"rule", "arn:aws:events:r:1:rule/rule"});
-  CHECK(made.target_arn == target->arn(), "an event for another target");
+  CHECK(made.event.target_arn == target->arn(), "an event for another target");
 }
 
 void check_records(std::string_view text) {

@@ -244,12 +244,17 @@ std::string Template::value_of(const Piece& piece, const json::value& document,
   return piece.where == Where::kQuoted ? escaped(plain_text(*value)) : json_text(*value);
 }
 
-std::string Template::fill(const json::value& document, std::string_view document_text,
-                           const Reserved& reserved) const {
+Result<std::string> Template::fill(const json::value& document, std::string_view document_text,
+                                   const Reserved& reserved) const {
   std::string out;
   for (const Piece& piece : pieces_) {
     out += piece.text;
     if (!piece.variable.empty()) out += value_of(piece, document, document_text, reserved);
+    if (out.size() > kInputBytesMax) {
+      return fail(
+          std::string(kInputTooLarge),
+          fmt::format("the input that the template makes is over {} bytes", kInputBytesMax));
+    }
   }
   return out;
 }

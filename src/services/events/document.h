@@ -17,6 +17,9 @@ namespace suiro::events {
 
 inline constexpr size_t kPathBytesMax = 256;
 inline constexpr size_t kPathStepsMax = 64;
+// What a template may become: as much as an event may have.
+inline constexpr size_t kInputBytesMax = 256 * 1024;
+inline constexpr std::string_view kInputTooLarge = "InputTooLarge";
 
 // "2015-11-11T21:29:54Z"
 std::string second_text(TimePoint time);
@@ -70,8 +73,9 @@ class Template {
                                   std::string_view text);
   // A value between quotes goes in as text, elsewhere as JSON. One that is not there is an empty
   // text. A template that begins neither with a bracket nor a quote nor a variable is plain text.
-  std::string fill(const boost::json::value& document, std::string_view document_text,
-                   const Reserved& reserved) const;
+  // Errors: kInputTooLarge.
+  Result<std::string> fill(const boost::json::value& document, std::string_view document_text,
+                           const Reserved& reserved) const;
 
  private:
   struct Piece {

@@ -22,7 +22,7 @@ std::string at(std::string_view path) {
 std::string filled(const std::map<std::string, std::string>& paths, std::string_view text) {
   auto compiled = Template::compile(paths, text);
   if (!compiled) return "error";
-  return compiled->fill(boost::json::parse(kEvent), kEvent, {"rule-arn", "rule", "now"});
+  return compiled->fill(boost::json::parse(kEvent), kEvent, {"rule-arn", "rule", "now"}).value();
 }
 
 TEST(JsonPathTest, FindsWhatAwsFinds) {
@@ -62,6 +62,21 @@ TEST(TemplateTest, KnowsTheReservedVariables) {
   EXPECT_EQ(filled({}, R"({"t":<aws.events.event.ingestion-time>})"), R"({"t":"now"})");
   EXPECT_EQ(filled({}, R"({"e":<aws.events.event.json>})"), R"({"e":)" + kEvent + "}");
   EXPECT_EQ(filled({}, R"({"e":<aws.events.event>})"), R"({"e":{"source":"s"}})");
+}
+
+TEST(TemplateTest, EndsAtItsLimit) {
+  std::string variables;
+  for (int i = 0; i < 2'700; ++i) variables += "<x>";
+  auto made = Template::compile({{"x", "$"}}, variables);
+  ASSERT_TRUE(made);
+  boost::json::value small = {{"a", std::string(64, 'a')}};
+  auto fits = made->fill(small, "", {});
+  ASSERT_TRUE(fits) << fits.error().message;
+  EXPECT_EQ(fits->size(), 2'700 * json_text(small).size());
+  boost::json::value large = {{"a", std::string(100'000, 'a')}};
+  auto over = made->fill(large, "", {});
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().code, kInputTooLarge);
 }
 
 TEST(TemplateTest, RefusesUnknownPlaceholdersAndReservedNames) {

@@ -230,14 +230,15 @@ Task<size_t> Logic::emit_matches(store::Batch& batch, const CompiledRule& rule,
   MatchedRule matched{rule.name, rule.arn, passing.ingested, passing.nominal};
   size_t emitted = 0;
   for (const RuleTarget& target : rule.targets) {
-    event::Event event = target.delivery(passing.event.document(), passing.text, matched);
+    auto [event, refused] = target.delivery(passing.event.document(), passing.text, matched);
     event.cause = cause;
     event.at = kernel_.clock.now();
     emitted += event.payload.size();
     bool is_bus = target.service() == "events";
     if (is_bus) event.attributes[std::string(kHops)] = std::to_string(passing.hops + 1);
-    std::optional<Error> refused;
-    if (is_bus && passing.hops >= kBusHopsMax) {
+    if (refused) {
+      // Nothing else is asked: it cannot be delivered.
+    } else if (is_bus && passing.hops >= kBusHopsMax) {
       refused =
           Error{"LoopDetected", fmt::format("the event has passed {} buses already", kBusHopsMax)};
     } else {
@@ -296,6 +297,7 @@ void Logic::bury(store::Batch& batch, event::Event event, const Error& error) {
   event.attributes["TARGET_ARN"] = event.target_arn;
   event.attributes["ERROR_CODE"] = is_missing                     ? "RESOURCE_NOT_FOUND"
                                    : error.code == "LoopDetected" ? "LOOP_DETECTED"
+                                   : error.code == kInputTooLarge ? "INPUT_TOO_LARGE"
                                                                   : "NO_PERMISSIONS";
   event.attributes["ERROR_MESSAGE"] = error.message;
   event.attributes["RETRY_ATTEMPTS"] = "0";

@@ -166,6 +166,28 @@ TEST_F(EventsTest, WhatATargetDoesNotTakeGoesToTheDeadLetterQueue) {
   EXPECT_EQ(std::string(dead[1]["TARGET_ARN"].as_string()), queue("closed"));
 }
 
+TEST_F(EventsTest, AnInputThatGrowsTooLargeGoesToTheDeadLetterQueue) {
+  std::string variables;
+  for (int i = 0; i < 2'700; ++i) variables += "<x>";
+  std::string grows = ",'InputTransformer':{'InputPathsMap':{'x':'$'},'InputTemplate':'" +
+                      variables + "'},'DeadLetterConfig':{'Arn':'" + queue("dead") + "'}";
+  ASSERT_TRUE(put_rule("r", "{'source':['app']}"));
+  ASSERT_TRUE(put_target("r", "1", queue("a"), grows));
+  ASSERT_TRUE(put_target("r", "2", queue("b")));
+  ASSERT_TRUE(put("app", "{'x':'" + std::string(10'000, 'x') + "'}"));
+  sim.settle();
+  EXPECT_TRUE(got(queue("a")).empty());
+  ASSERT_EQ(got(queue("dead")).size(), 1U);
+  EXPECT_EQ(got(queue("dead")).front()["ERROR_CODE"], "INPUT_TOO_LARGE");
+  ASSERT_EQ(payloads(queue("b")).size(), 1U);
+  EXPECT_EQ(payloads(queue("dead")), payloads(queue("b")));  // the event as it was
+  auto spans = sim.run(sim.kernel().journal.trace(trace_id));
+  ASSERT_TRUE(spans);
+  EXPECT_TRUE(std::ranges::any_of(*spans, [](const event::Span& span) {
+    return span.status == event::Span::Status::kError && span.detail.starts_with("InputTooLarge");
+  }));
+}
+
 TEST_F(EventsTest, TheRetryPolicyIsKept) {
   ASSERT_TRUE(put_rule("r", "{'source':['app']}"));
   ASSERT_TRUE(put_target("r", "1", queue("a"),

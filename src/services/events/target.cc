@@ -182,8 +182,8 @@ Result<RuleTarget> RuleTarget::compile(std::string_view document) {
   return target;
 }
 
-Bytes RuleTarget::input(const json::value& event, std::string_view event_text,
-                        const MatchedRule& rule) const {
+Result<Bytes> RuleTarget::input(const json::value& event, std::string_view event_text,
+                                const MatchedRule& rule) const {
   if (input_) return *input_;
   if (input_path_) {
     auto value = input_path_->of(event);
@@ -201,14 +201,21 @@ Bytes RuleTarget::run_task(const Bytes& input, const MatchedRule& rule) const {
   return with_overrides(run_task_, has_overrides ? input : Bytes(), "events-rule/" + rule.name);
 }
 
-event::Event RuleTarget::delivery(const json::value& event, std::string_view event_text,
-                                  const MatchedRule& rule) const {
-  event::Event out;
+RuleTarget::Delivery RuleTarget::delivery(const json::value& event, std::string_view event_text,
+                                          const MatchedRule& rule) const {
+  Delivery made;
+  event::Event& out = made.event;
   out.source_arn = rule.arn;
   out.kind = rule.nominal ? "events:Schedule" : "events:Rule";
   out.target_arn = arn_.text;
   out.policy = policy_;
-  out.payload = input(event, event_text, rule);
+  auto given = input(event, event_text, rule);
+  if (!given) {
+    made.refused = std::move(given).error();
+    out.payload = event_text;
+    return made;
+  }
+  out.payload = *std::move(given);
   if (!group_id_.empty()) out.attributes["MessageGroupId"] = group_id_;
   if (partition_key_) {
     auto key = partition_key_->of(event);
@@ -224,7 +231,7 @@ event::Event RuleTarget::delivery(const json::value& event, std::string_view eve
     out.attributes["Overlap"] = "allow";
     out.attributes["OverlapKey"] = rule.arn + "/" + id_;
   }
-  return out;
+  return made;
 }
 
 }  // namespace suiro::events

@@ -28,16 +28,20 @@ class RuleTarget {
   const std::string& service() const { return arn_.service; }
   const event::DeliveryPolicy& policy() const { return policy_; }
 
+  struct Delivery {
+    event::Event event;
+    std::optional<Error> refused;  // kInputTooLarge: the event itself is the payload then
+  };
   // What the target is given for an event. `event_text` is the event's JSON. The result lacks what
   // belongs to the occasion: id, cause, time.
-  event::Event delivery(const boost::json::value& event, std::string_view event_text,
-                        const MatchedRule& rule) const;
+  Delivery delivery(const boost::json::value& event, std::string_view event_text,
+                    const MatchedRule& rule) const;
 
  private:
   struct Reader;
 
-  Bytes input(const boost::json::value& event, std::string_view event_text,
-              const MatchedRule& rule) const;
+  Result<Bytes> input(const boost::json::value& event, std::string_view event_text,
+                      const MatchedRule& rule) const;
   Bytes run_task(const Bytes& input, const MatchedRule& rule) const;
 
   std::string id_;

@@ -9,7 +9,7 @@ namespace {
 using event::RecordReader;
 using event::RecordWriter;
 
-constexpr uint8_t kRunVersion = 2;  // 1: without the generation
+constexpr uint8_t kRunVersion = 3;  // 1: without the generation; 2: without the settings
 constexpr uint8_t kLogVersion = 1;
 constexpr uint8_t kDeliveredVersion = 1;
 constexpr uint32_t kParentsMax = 2;
@@ -123,7 +123,10 @@ bool read(RecordReader& in, uint8_t version, RunState& run) {
     output.made = in.u64();
   }
   if (version > 1) run.generation = event::StreamGeneration(in.u64());
-  return true;
+  if (version < 3) return true;
+  run.settings.operator_bytes_max = in.u64();
+  run.settings.state_bytes_max = in.u64();
+  return enumerator(in, EngineSettings::Heartbeat::kOn, run.settings.heartbeat);
 }
 
 std::unexpected<Error> corrupt(std::string_view what) {
@@ -153,6 +156,9 @@ Bytes encode(const RunState& run) {
     out.u64(output.made);
   }
   out.u64(run.generation.value());
+  out.u64(run.settings.operator_bytes_max);
+  out.u64(run.settings.state_bytes_max);
+  out.u8(static_cast<uint8_t>(run.settings.heartbeat));
   return out.take();
 }
 

@@ -47,6 +47,16 @@ struct ReferenceState {
   Bytes blob;  // store::BlobRef::encode(); empty unless kLoaded
 };
 
+// What decides, beside the program, which rows an engine takes and when: the same log gives the
+// same rows with the same settings alone.
+struct EngineSettings {
+  uint64_t operator_bytes_max = 0;  // 0: not known; it fits any
+  uint64_t state_bytes_max = 0;
+  enum class Heartbeat : uint8_t { kOff = 0, kOn = 1 } heartbeat = Heartbeat::kOn;
+  bool is_known() const { return operator_bytes_max != 0; }
+  bool operator==(const EngineSettings&) const = default;
+};
+
 struct RunState {
   uint64_t starts = 0;   // which start of the application it belongs to
   uint64_t version = 0;  // of the application, that it runs
@@ -60,6 +70,7 @@ struct RunState {
   ReferenceState reference;
   std::vector<ShardState> shards;
   std::vector<OutputState> outputs;
+  EngineSettings settings;  // of the engine that wrote it, and that made the log behind it
 };
 
 struct ProcessedRecord {

@@ -278,6 +278,7 @@ Task<Result<void>> Runner::checkpoint(std::optional<CopiedReference> reference) 
   next.starts = application_.starts;
   next.version = application_.version;
   next.fingerprint = fingerprint();
+  next.settings = settings_;
   next.outputs.clear();
   store::Batch batch;
   store::KeyRange delivered = store::KeyRange::prefix(Storage::delivered_prefix(application_.id));

@@ -84,7 +84,12 @@ class Runner {
   Task<Result<void>> recover_all();
   Task<Result<void>> begin_again(uint32_t& failures);
   Task<Result<void>> settle_version_before();
-  Task<Result<std::optional<Application>>> version_before();
+  // Who wrote the log, where this version would make other rows of it.
+  struct Before {
+    Application application;
+    EngineSettings settings;
+  };
+  Task<Result<std::optional<Before>>> version_before();
   Task<Result<void>> settle();
   void interrupt();
   Task<Result<bool>> is_stream_gone();
@@ -134,6 +139,7 @@ class Runner {
   ReaderContext readers_context_;
   OutletContext outlets_context_;
 
+  EngineSettings settings_;  // of the configuration; the older ones while a log is settled
   std::shared_ptr<const sql::Program> program_;
   std::unique_ptr<sql::Engine> engine_;
   std::unique_ptr<sql::InputMapper> mapper_;

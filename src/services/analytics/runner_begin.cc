@@ -33,6 +33,13 @@ void add_schema(Bytes& to, const Schema& schema) {
   }
 }
 
+EngineSettings settings_of(const Config& config) {
+  using Heartbeat = EngineSettings::Heartbeat;
+  return {.operator_bytes_max = config.operator_bytes_max,
+          .state_bytes_max = config.state_bytes_max,
+          .heartbeat = config.heartbeat == Millis(0) ? Heartbeat::kOff : Heartbeat::kOn};
+}
+
 }  // namespace
 
 Runner::Runner(event::Kernel& kernel, const Config& config, const Compiler& compiler,
@@ -45,6 +52,7 @@ Runner::Runner(event::Kernel& kernel, const Config& config, const Compiler& comp
       trace_(TraceContext::begin(kernel.clock.now(), kernel.random)),
       readers_context_{.kernel = kernel},
       outlets_context_{.kernel = kernel, .layout = config.switches.output},
+      settings_(settings_of(config)),
       wake_(kernel.shards.owner(application_.name)),
       scope_(kernel.shards.owner(application_.name)) {
   trace_.span_id = new_span_id(kernel.random);
@@ -170,10 +178,11 @@ uint64_t Runner::fingerprint() const {
 
 Result<void> Runner::make_engine() {
   sql::EngineOptions options;
-  options.operator_bytes_max = config_.operator_bytes_max;
-  options.total_bytes_max = config_.state_bytes_max;
-  options.heartbeat = config_.heartbeat == Millis(0) ? sql::EngineOptions::Heartbeat::kOff
-                                                     : sql::EngineOptions::Heartbeat::kOn;
+  options.operator_bytes_max = settings_.operator_bytes_max;
+  options.total_bytes_max = settings_.state_bytes_max;
+  options.heartbeat = settings_.heartbeat == EngineSettings::Heartbeat::kOff
+                          ? sql::EngineOptions::Heartbeat::kOff
+                          : sql::EngineOptions::Heartbeat::kOn;
   options.start_ms = state_.start_ms;
   options.group_rowtime = config_.switches.group_rowtime;
   std::vector<size_t> streams;
@@ -325,14 +334,15 @@ Task<Result<void>> Runner::begin_again(uint32_t& failures) {
   co_return done;
 }
 
-// The log is of another program: the version that wrote it makes its rows again and delivers what
-// was not delivered, so that a change of the code loses nothing that was logged.
+// The log is of another program, or of other settings: who wrote it makes its rows again and
+// delivers what was not delivered, so that a change of the code loses nothing that was logged.
 Task<Result<void>> Runner::settle_version_before() {
   if (!is_behind_log_) co_return ok();
   CO_TRY(auto before, co_await version_before());
   if (!before) co_return ok();
   if (stopping_) co_return fail(codes::kClosed, "the application stops");
-  Runner runner(kernel_, config_, compiler_, *std::move(before), arn_);
+  Runner runner(kernel_, config_, compiler_, std::move(before->application), arn_);
+  runner.settings_ = before->settings;
   settling_ = &runner;
   auto done = co_await runner.settle();
   settling_ = nullptr;
@@ -342,6 +352,7 @@ Task<Result<void>> Runner::settle_version_before() {
     if (done.error().code == codes::kUnavailable) co_return done;
     report("Application.RowsLost",
            fmt::format("what the version before had logged is lost: {}", done.error().message));
+    state_.fingerprint = 0;  // the log is passed over
     co_return ok();
   }
   uint32_t failures = 1;
@@ -349,19 +360,22 @@ Task<Result<void>> Runner::settle_version_before() {
 }
 
 // The application as it was when the log was written; nullopt: this version can go on with it.
-Task<Result<std::optional<Application>>> Runner::version_before() {
-  if (state_.version == application_.version || state_.fingerprint == fingerprint()) {
-    co_return std::nullopt;
-  }
+Task<Result<std::optional<Runner::Before>>> Runner::version_before() {
+  const EngineSettings settings = state_.settings.is_known() ? state_.settings : settings_;
+  bool is_same_program = state_.fingerprint == fingerprint();
+  bool is_same_version = state_.version == application_.version;
+  if (is_same_program ? settings == settings_ : is_same_version) co_return std::nullopt;
   store::KeyRange log = store::KeyRange::prefix(Storage::log_prefix(application_.id));
   CO_TRY(auto page, co_await kernel_.store.scan({.range = std::move(log), .rows_max = 1}));
   if (page.entries.empty()) co_return std::nullopt;
-  CO_TRY(auto version, co_await Storage(kernel_.store).version(application_.id, state_.version));
-  if (!version) co_return std::nullopt;
   Application before = application_;
   before.version = state_.version;
   before.starts = state_.starts;
-  before.configuration = std::move(version->configuration);
+  if (!is_same_version) {
+    CO_TRY(auto version, co_await Storage(kernel_.store).version(application_.id, state_.version));
+    if (!version) co_return std::nullopt;
+    before.configuration = std::move(version->configuration);
+  }
   const Configuration& now = application_.configuration;
   before.configuration.logging = now.logging;
   // What a function made of the records is in the log.
@@ -375,7 +389,7 @@ Task<Result<std::optional<Application>>> Runner::version_before() {
     output.format = kept->format;
     return false;
   });
-  co_return before;
+  co_return Before{std::move(before), settings};
 }
 
 Task<Result<void>> Runner::settle() {

@@ -230,6 +230,69 @@ TEST_P(CodeChangeTest, ItCanBeStoppedMeanwhile) {
 
 INSTANTIATE_TEST_SUITE_P(AliveOrDead, CodeChangeTest, ::testing::Bool());
 
+// What an application refuses for want of memory is refused again after a crash, whatever memory
+// it has then: rows that were logged keep their numbers.
+class BudgetChangeTest : public RunnerTest {
+ protected:
+  void put_users(int from, int to) {
+    for (int i = from; i < to; ++i) put({{"user", "u" + std::to_string(i)}, {"n", 1}});
+  }
+};
+
+TEST_F(BudgetChangeTest, TheLogIsFinishedWithTheBudgetThatMadeIt) {
+  size_t budget = std::exchange(config.operator_bytes_max, 600);
+  restart();
+  create(kCount, {output("DEST"), output("error_stream", kDeliveryArn)});
+  start();
+  put_users(0, 20);
+  sim.advance(seconds(2));
+  size_t refused = rows(kDeliveryArn).size();
+  ASSERT_GT(refused, 0u);
+  ASSERT_LT(refused, 20u);
+  sink->refused_arn = kDeliveryArn;
+  put_users(20, 30);
+  sim.advance(seconds(3));
+  ASSERT_EQ(rows(kDeliveryArn).size(), refused);
+  config.operator_bytes_max = budget;
+  crash();
+  await("RUNNING");
+  sim.advance(seconds(20));
+  EXPECT_EQ(rows(kDeliveryArn).size(), refused + 10);
+  put_users(30, 40);
+  sim.advance(minutes(2));
+  EXPECT_EQ(rows(kDeliveryArn).size(), refused + 10);
+  auto counted = sums();
+  EXPECT_EQ(counted.size(), 20 - refused + 10);
+  EXPECT_TRUE(counted.contains("u39"));
+  EXPECT_FALSE(counted.contains("u29"));
+}
+
+TEST_F(BudgetChangeTest, OutputsDoNotDecideWhatIsRefused) {
+  config.state_bytes_max = 1'200;  // 600 for each of two
+  restart();
+  std::string second = kCount;
+  for (auto [from, to] :
+       {std::pair("DEST ", "OTHER "), {"PUMP p", "PUMP q"}, {"DEST\n", "OTHER\n"}}) {
+    second.replace(second.find(from), std::string_view(from).size(), to);
+  }
+  create(kCount + second, {output("DEST"), output("OTHER"), output("error_stream", kDeliveryArn)});
+  start();
+  put_users(0, 20);
+  sim.advance(seconds(2));
+  size_t refused = rows(kDeliveryArn).size();
+  ASSERT_GT(refused, 0u);
+  sink->refused_arn = kDeliveryArn;
+  put_users(20, 30);
+  sim.advance(seconds(3));
+  auto id = describe().at("OutputDescriptions").as_array().at(1).at("OutputId");
+  ok("DeleteApplicationOutput",
+     {{"ApplicationName", "app"}, {"CurrentApplicationVersionId", version()}, {"OutputId", id}});
+  crash();
+  await("RUNNING");
+  sim.advance(seconds(20));
+  EXPECT_EQ(rows(kDeliveryArn).size(), refused + 20);
+}
+
 // A stream that is deleted and made again under its name is read from its beginning.
 TEST_F(RunnerTest, AStreamMadeAgainIsReadFromItsBeginning) {
   stream.make_again();  // its first generation

@@ -228,28 +228,41 @@ Task<Result<void>> Cache::evict_image(std::string digest) {
 
 // Layers of no image.
 Task<Result<void>> Cache::evict_layers() {
-  std::vector<std::string> gone;
+  struct Victim {
+    std::string digest;
+    Layer layer;
+    std::shared_ptr<Waiting> waiting;
+  };
+  std::vector<Victim> victims;
   for (auto it = layers_.begin(); it != layers_.end();) {
     bool is_used = it->second.images > 0 || it->second.pins > 0;
-    if (!is_used) {
-      gone.push_back(it->first);
-      bytes_ -= it->second.tar_bytes;
+    if (is_used) {
+      ++it;
+      continue;
     }
-    it = is_used ? std::next(it) : layers_.erase(it);
+    // Who pulls the layer again meanwhile waits, as for one that is being made: from now on, also
+    // while another victim is removed.
+    Victim& victim =
+        victims.emplace_back(it->first, std::move(it->second), std::make_shared<Waiting>(home_));
+    bool is_first = making_.emplace(victim.digest, victim.waiting).second;
+    CHECK(is_first, "a layer that is there is not being made");
+    bytes_ -= victim.layer.tar_bytes;
+    it = layers_.erase(it);
   }
-  for (const std::string& digest : gone) {
-    // Who pulls the layer again meanwhile waits, as for one that is being made.
-    auto waiting = std::make_shared<Waiting>(home_);
-    making_.emplace(digest, waiting);
-    auto done = co_await on_pool(pool_.get(), [this, digest, to = temporary()]() -> Result<void> {
-      TRY_VOID(move_away(kLayers, file_name_of(digest), to));
-      return remove_tree(to);
+  Result<void> all = ok();
+  for (Victim& victim : victims) {
+    auto removed = co_await on_pool(pool_.get(), [this, digest = victim.digest, to = temporary()] {
+      return remove_layer(digest, to);
     });
-    making_.erase(digest);
-    waiting->done.notify_all();
-    if (!done) co_return done;
+    making_.erase(victim.digest);
+    if (!removed.done && removed.is_there) {
+      bytes_ += victim.layer.tar_bytes;
+      layers_.emplace(victim.digest, std::move(victim.layer));
+    }
+    victim.waiting->done.notify_all();
+    if (!removed.done && all) all = fail(std::move(removed.done).error());
   }
-  co_return ok();
+  co_return all;
 }
 
 }  // namespace suiro::image

@@ -135,6 +135,11 @@ class Cache final : public ImageCache {
   std::string temporary();
   Result<void> write_file(std::string_view folder, std::string_view name, const Bytes& content);
   Result<void> remove_file(std::string_view folder, std::string_view name);
+  struct Removed {
+    Result<void> done;
+    bool is_there = false;  // whole, as before
+  };
+  Removed remove_layer(const std::string& digest, const std::string& to);
   Result<void> move_away(std::string_view folder, std::string_view name, const std::string& to);
   static std::string text_of_hold(const std::string& name, const Hold& hold);
   static std::string text_of_record(const Record& record);

@@ -172,6 +172,16 @@ Result<void> Cache::move_away(std::string_view folder, std::string_view name,
   return sync_directory(path(folder, ""));
 }
 
+Cache::Removed Cache::remove_layer(const std::string& digest, const std::string& to) {
+  Removed out;
+  out.done = move_away(kLayers, file_name_of(digest), to);
+  std::error_code error;
+  out.is_there = !out.done && fs::exists(path(kLayers, file_name_of(digest)), error);
+  // What is left in tmp/ goes at the next start.
+  if (out.done) out.done = remove_tree(to);
+  return out;
+}
+
 std::string Cache::text_of_hold(const std::string& name, const Hold& hold) {
   json::object out;
   out["version"] = kVersion;

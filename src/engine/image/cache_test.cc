@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "engine/image/testing.h"
 #include "kernel/store/testing.h"
@@ -207,6 +209,63 @@ TEST_F(CacheTest, PullsOfOneLayerAreShared) {
   EXPECT_EQ(entries("layers"), 1);
   // A config each, the layer once.
   EXPECT_LE(registry.opened, 9);
+}
+
+// The name of a layer's folder in layers/.
+std::string folder_of(const std::string& layer_directory) {
+  return fs::path(layer_directory).parent_path().filename();
+}
+
+TEST_F(CacheTest, ALayerIsPulledAgainWhileAnotherIsRemoved) {
+  room = 2'500'000;
+  reopen();
+  TarBuilder many;
+  for (int i = 0; i < 4000; ++i) many.file(fmt::format("f{}", i), "");
+  Bytes slow = many.finish(), small;
+  // Layers are removed in the order of their digests.
+  for (int i = 0; small.empty() || digest_of(gzip_of(small)) < digest_of(gzip_of(slow)); ++i) {
+    small = layer_of(fmt::format("small{}", i));
+  }
+  registry.put("both", {slow, small});
+  registry.put("small", {small});
+  registry.put("next", {layer_of("next", 600'000)});
+  auto both = ensure("both", "h");
+  ASSERT_TRUE(both) << both.error().message;
+  release("h");
+  auto next = asio::co_spawn(shards.executor(0),
+                             cache->ensure({"test.local/image:next"}, "next", Pull::kResolve),
+                             asio::use_future);
+  std::string first = directory.path() + "/images/layers/" + folder_of(both->layer_directories[0]);
+  for (int i = 0; i < 10'000 && fs::exists(first); ++i) std::this_thread::sleep_for(Millis(1));
+  EXPECT_FALSE(fs::exists(first));
+  EXPECT_EQ(code("small"), "");
+  auto image = next.get();
+  EXPECT_TRUE(image) << image.error().message;
+  auto held = store::run(shards, 0, cache->held("h"));
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(fs::is_empty(held->layer_directories[0]));
+  EXPECT_EQ(entries("layers"), 2);
+  EXPECT_EQ(entries("tmp"), 0);
+}
+
+TEST_F(CacheTest, AfterARemovalThatFailedTheLayersCanBePulled) {
+  room = 300'000;
+  reopen();
+  registry.put("two", {layer_of("one", 100'000), layer_of("two", 100'000)});
+  registry.put("next", {layer_of("next", 200'000)});
+  auto two = ensure("two", "h");
+  ASSERT_TRUE(two);
+  release("h");
+  std::vector<std::string> folders;
+  for (const auto& layer : two->layer_directories) folders.push_back(folder_of(layer));
+  // The first that is removed is not there, which is an error.
+  fs::remove_all(directory.path() + "/images/layers/" + std::ranges::min(folders));
+  EXPECT_NE(code("next"), "");
+  EXPECT_EQ(entries("layers"), 0);
+  EXPECT_EQ(code("two"), "");
+  release("h");
+  EXPECT_EQ(code("next"), "");
+  EXPECT_LE(store::run(shards, 0, cache->bytes()), room);
 }
 
 TEST_F(CacheTest, LeftoversAreSwept) {

@@ -6,6 +6,19 @@
 
 namespace suiro::server {
 
+namespace {
+
+// Policies write groups of logs with and without ":*" (Service Authorization Reference, "Amazon
+// CloudWatch Logs").
+std::string alias_of(const std::string& resource) {
+  bool is_group = resource.starts_with("arn:aws:logs:") &&
+                  resource.find(":log-group:") != resource.npos &&
+                  resource.find(":log-stream:") == resource.npos;
+  return is_group ? resource + ":*" : "";
+}
+
+}  // namespace
+
 struct Enforcer::Asked {
   shapes::Call& call;
   const iam::Directory& directory;
@@ -17,6 +30,7 @@ std::optional<std::string> Enforcer::deny(shapes::Call& call, const shapes::Oper
                                           const shapes::Value& input) {
   using Kind = shapes::Principal::Kind;
   const shapes::Principal& caller = call.principal;
+  if (caller.kind == Kind::kFunction) return deny_function(call, operation);
   if (caller.kind != Kind::kUser && caller.kind != Kind::kRole) return std::nullopt;
   std::string_view service = operation.service->id;
   if (caller.kind == Kind::kUser && caller.session == nullptr) {
@@ -48,12 +62,31 @@ std::optional<std::string> Enforcer::deny(shapes::Call& call, const shapes::Oper
   return std::nullopt;
 }
 
+// Who has no role of its own may not take one, nor change what others may do.
+std::optional<std::string> Enforcer::deny_function(const shapes::Call& call,
+                                                   const shapes::Operation& operation) {
+  std::string_view service = operation.service->id;
+  bool open = service != "iam" && (service != "sts" || operation.name == "GetCallerIdentity");
+  if (open) return std::nullopt;
+  std::string text =
+      fmt::format("User: {} is not authorized to perform: {}:{} because IAM keeps no role for it",
+                  call.principal.arn, service, operation.name);
+  report(call, "*", text);
+  return text;
+}
+
 std::optional<std::string> Enforcer::deny_one(Asked& asked, const Check& check, const Need& need) {
   policy::Request& request = asked.request;
   request.action = need.action;
   request.resource = need.resource;
   set_resource_tags(request, asked.directory, need.resource);
   policy::Verdict verdict = policy::evaluate(asked.grants, request);
+  const std::string alias = alias_of(need.resource);
+  if (!alias.empty() && verdict.decision != policy::Decision::kDeny) {
+    request.resource = alias;
+    policy::Verdict other = policy::evaluate(asked.grants, request);
+    if (other.decision != policy::Decision::kNone) verdict = other;
+  }
   if (verdict.allowed()) return std::nullopt;
   // S3 quotes the resource, the others do not.
   std::string_view quote = check.action_service == "s3" ? "\"" : "";

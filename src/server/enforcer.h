@@ -5,8 +5,8 @@
 //
 // Invariants:
 //  1. An operation without an entry in the table is denied.
-//  2. Functions whose role IAM does not keep are let through (docs/decisions/170-roles-of-functions
-//     .md); Suiro's own operations ask for root themselves.
+//  2. Functions whose role IAM never knew are let through, but for IAM and STS
+//     (docs/decisions/170-roles-of-functions.md); Suiro's own operations ask for root themselves.
 //  3. A denial leaves a line in the log and a span in the journal; beyond kDenialsPerSecond of a
 //     shard it is only counted.
 // Thread: any shard; a shard's counters belong to it. Source of the texts: IAM User Guide,
@@ -37,6 +37,8 @@ class Enforcer final : public aws::Gatekeeper {
   };
   struct Asked;
 
+  std::optional<std::string> deny_function(const shapes::Call& call,
+                                           const shapes::Operation& operation);
   std::optional<std::string> deny_one(Asked& asked, const Check& check, const Need& need);
   void report(const shapes::Call& call, const std::string& resource, const std::string& text);
 

@@ -5,6 +5,7 @@
 
 #include "base/arn.h"
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace suiro::server {
 namespace {
@@ -76,42 +77,46 @@ Identities::Found Identities::find_user(const std::string& access_key_id) const 
 
 Identities::Found Identities::of_claims(const std::string& access_key_id, std::string secret,
                                         const SessionClaims& claims) const {
+  auto now = iam_.directory();
   if (claims.of == SessionClaims::Of::kUser) {
-    auto now = iam_.directory();
     const iam::User* user = now->user(claims.owner);
     if (user == nullptr || user->id != claims.owner_id) {
       return std::unexpected(CredentialProblem::kInvalidToken);
     }
   }
-  return aws::Identity{std::move(secret), principal_of(access_key_id, claims)};
+  return aws::Identity{std::move(secret), principal_of(access_key_id, claims, *now)};
 }
 
 shapes::Principal Identities::principal_of(const std::string& access_key_id,
-                                           const SessionClaims& claims) const {
+                                           const SessionClaims& claims,
+                                           const iam::Directory& now) const {
   using Kind = shapes::Principal::Kind;
   shapes::Principal out = root_;
   out.access_key_id = access_key_id;
   out.session = std::make_shared<const shapes::Session>(claims.session);
-  auto now = iam_.directory();
   if (claims.of == SessionClaims::Of::kUser) {
+    const iam::User* user = now.user(claims.owner);
+    CHECK(user != nullptr);  // of_claims() has looked in this very directory
     out.kind = Kind::kUser;
-    out.arn = now->arn_of(*now->user(claims.owner));
+    out.arn = now.arn_of(*user);
     out.user_id = claims.owner_id;
   }
   if (claims.of != SessionClaims::Of::kRole) return out;
   const shapes::Session& session = claims.session;
-  const iam::Role* role = role_of(*now, session.role_arn);
-  if (session.role_id.empty() && role == nullptr) {
+  const iam::Role* role = role_of(now, session.role_arn);
+  const std::string_view name = iam::role_name_of(session.role_arn);
+  if (session.role_id.empty() && role == nullptr && !now.knows_role(name)) {
     out.kind = Kind::kFunction;
     out.arn = claims.holder_arn;
     out.user_id = access_key_id;
     return out;
   }
   out.kind = Kind::kRole;
-  out.arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", account_,
-                        iam::role_name_of(session.role_arn), session.name);
-  out.user_id =
-      fmt::format("{}:{}", session.role_id.empty() ? role->id : session.role_id, session.name);
+  out.arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", account_, name, session.name);
+  std::string id = session.role_id;
+  // Without a role of this ARN the session has no policies: everything is denied to it.
+  if (id.empty()) id = role != nullptr ? role->id : access_key_id;
+  out.user_id = fmt::format("{}:{}", id, session.name);
   return out;
 }
 
@@ -120,17 +125,18 @@ const iam::Role* Identities::role_of(const iam::Directory& now, const std::strin
   return role != nullptr && now.arn_of(*role) == arn ? role : nullptr;
 }
 
-Result<void> Identities::check_assumable(const iam::Role* role, const std::string& role_arn,
+Result<void> Identities::check_assumable(const iam::Directory& now, const std::string& role_arn,
                                          const std::string& service) const {
   auto arn = Arn::parse(role_arn);
   if (!arn || arn->service != "iam" || !arn->resource.starts_with("role/")) {
     return fail(codes::kInvalidArgument, fmt::format("{} is not the ARN of a role", role_arn));
   }
+  const iam::Role* role = role_of(now, role_arn);
   if (role == nullptr) {
-    if (mode_ == IamMode::kLenient) return ok();
+    bool known = now.knows_role(iam::role_name_of(role_arn));
+    if (mode_ == IamMode::kLenient && !known) return ok();
     return fail(codes::kNotFound, fmt::format("there is no role {}", role_arn));
   }
-  // Conditions on the source are left out: Suiro's services assume only for their own account.
   bool allowed = role->parsed_trust != nullptr && role->parsed_trust->names_service(service);
   if (allowed) return ok();
   return fail(event::kRoleNotAssumable,
@@ -139,13 +145,13 @@ Result<void> Identities::check_assumable(const iam::Role* role, const std::strin
 
 Result<void> Identities::check(const std::string& role_arn, const std::string& service) const {
   auto now = iam_.directory();
-  return check_assumable(role_of(*now, role_arn), role_arn, service);
+  return check_assumable(*now, role_arn, service);
 }
 
 Result<SessionClaims> Identities::claims_of(event::RoleSession in) const {
   auto now = iam_.directory();
   const iam::Role* role = role_of(*now, in.role_arn);
-  TRY_VOID(check_assumable(role, in.role_arn, in.service));
+  TRY_VOID(check_assumable(*now, in.role_arn, in.service));
   if (!is_session_name(in.session_name)) {
     return fail(codes::kInvalidArgument,
                 fmt::format("'{}' is not a name of a session", in.session_name));

@@ -6,6 +6,8 @@
 //  1. A session acts as its role is now: its policies are read at each call. A session of a role
 //     that was deleted, or made again under its name, may do nothing.
 //  2. What began without a role (IamMode::kLenient) is bound by the role as soon as there is one.
+//     Lenience is for names that IAM never knew: the name of a deleted role, or of a role under
+//     another path, gives nothing.
 // Threads: any. See docs/decisions/170-roles-of-functions.md.
 #pragma once
 
@@ -54,11 +56,15 @@ class Identities final : public aws::CredentialSource,
   Found find_user(const std::string& access_key_id) const;
   Found of_claims(const std::string& access_key_id, std::string secret,
                   const SessionClaims& claims) const;
+  shapes::Principal principal_of(const std::string& access_key_id, const SessionClaims& claims,
+                                 const iam::Directory& now) const;
   shapes::Principal principal_of(const std::string& access_key_id,
-                                 const SessionClaims& claims) const;
+                                 const SessionClaims& claims) const {
+    return principal_of(access_key_id, claims, *iam_.directory());
+  }
   // The role of exactly this ARN; nullptr: none.
   static const iam::Role* role_of(const iam::Directory& now, const std::string& arn);
-  Result<void> check_assumable(const iam::Role* role, const std::string& role_arn,
+  Result<void> check_assumable(const iam::Directory& now, const std::string& role_arn,
                                const std::string& service) const;
   Result<SessionClaims> claims_of(event::RoleSession session) const;
   Result<void> check_trust(const shapes::Call& call, const iam::Directory& now,

@@ -78,12 +78,12 @@ Result<void> Identities::check_trust(const shapes::Call& call, const iam::Direct
     bool trusted = role.parsed_trust != nullptr &&
                    role.parsed_trust->decide(asked) == policy::Decision::kAllow;
     if (!trusted) return denied(call, action, request.role_arn);
-    // The gatekeeper has asked the caller's own policies about sts:AssumeRole alone.
-    bool named = call.principal.kind == Kind::kFunction || !call.denial.empty();
-    if (named || action == "sts:AssumeRole") continue;
-    if (!policy::evaluate(grants_of(call.principal, now), asked).allowed()) {
-      return denied(call, action, request.role_arn);
-    }
+    // The gatekeeper has asked the caller's own policies about sts:AssumeRole alone. Whom the trust
+    // policy names needs no Allow of its own, but no Deny holds less for that.
+    if (action == "sts:AssumeRole") continue;
+    policy::Verdict own = policy::evaluate(grants_of(call.principal, now), asked);
+    bool named = !call.denial.empty() && own.decision == policy::Decision::kNone;
+    if (!own.allowed() && !named) return denied(call, action, request.role_arn);
   }
   return ok();
 }
@@ -116,7 +116,7 @@ Result<sts::Assumed> Identities::assume(const shapes::Call& call, sts::AssumeReq
   session.expires_at = clock_.now() + std::chrono::seconds(seconds);
   sts::Assumed out;
   out.keys = tokens_.seal(claims, random_);
-  shapes::Principal principal = principal_of(out.keys.access_key_id, claims);
+  shapes::Principal principal = principal_of(out.keys.access_key_id, claims, *now);
   out.arn = std::move(principal.arn);
   out.id = std::move(principal.user_id);
   return out;

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/permissions.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/arn.h"
 #include "base/bytes.h"
 #include "services/kinesis/iterator.h"
+#include "services/lambda/names.h"
+#include "services/logs/api_names.h"
+#include "services/s3/copy_source.h"
 
 namespace suiro::server {
 namespace {
@@ -19,15 +24,31 @@ std::string_view next_word(std::string_view& text, char separator) {
   return word;
 }
 
-void collect(const shapes::Shape& shape, const void* data, std::string_view path, Texts& out) {
-  if (data == nullptr) return;
+const void* member_of(const shapes::Shape& shape, const void* data, std::string_view name) {
+  const shapes::Member* member = shape.find(name);
+  return member == nullptr ? nullptr : member->get(data);
+}
+
+// What is looked for: the rest of the path, which entries of the list at hand ("Member" and
+// "!Member": with and without it), and what stands for an absent member.
+struct Look {
+  std::string_view path;
+  std::string_view filter;
+  std::string_view fallback;
+};
+
+void collect(const shapes::Shape& shape, const void* data, Look look, Texts& out) {
   if (shape.kind == shapes::Kind::kList) {
+    bool with = !look.filter.starts_with('!');
+    std::string_view other = std::exchange(look.filter, {}).substr(with ? 0 : 1);
     for (size_t i = 0; i < shape.list->size(data); ++i) {
-      collect(*shape.element, shape.list->at(data, i), path, out);
+      const void* entry = shape.list->at(data, i);
+      bool has = other.empty() || (member_of(*shape.element, entry, other) != nullptr) == with;
+      if (has) collect(*shape.element, entry, look, out);
     }
     return;
   }
-  if (path.empty()) {
+  if (look.path.empty()) {
     if (shape.kind == shapes::Kind::kString) out.push_back(*static_cast<const std::string*>(data));
     if (shape.kind == shapes::Kind::kInteger) {
       out.push_back(std::to_string(*static_cast<const int32_t*>(data)));
@@ -35,18 +56,30 @@ void collect(const shapes::Shape& shape, const void* data, std::string_view path
     return;
   }
   if (shape.kind != shapes::Kind::kStructure) return;
-  std::string_view name = next_word(path, '.');
-  if (name.ends_with("[]")) name.remove_suffix(2);
-  const shapes::Member* member = shape.find(name);
-  if (member != nullptr) collect(*member->shape, member->get(data), path, out);
+  std::string_view filter = next_word(look.path, '.');
+  std::string_view name = next_word(filter, '[');
+  look.filter = filter.substr(0, filter.find(']'));
+  if (const void* found = member_of(shape, data, name)) {
+    collect(*shape.find(name)->shape, found, look, out);
+  } else if (!look.fallback.empty()) {
+    out.emplace_back(look.fallback);
+  }
 }
 
 std::string last_part(std::string_view text, char separator) {
   return std::string(text.substr(text.rfind(separator) + 1));
 }
 
-// A function's name, partial or whole ARN, with or without a qualifier, as the function's ARN.
+// A function's name, partial or whole ARN as the ARN of the function, or of the version or alias
+// that the name or the request's Qualifier gives.
 std::string function_arn(std::string_view text, const Subject& subject) {
+  const lambda::Place place{std::string(subject.region), subject.directory.account};
+  std::optional<std::string> qualifier;
+  for (std::string& one : texts_at(subject.input, "Qualifier")) qualifier = std::move(one);
+  if (auto name = lambda::parse_function_name(text, qualifier, place)) {
+    return lambda::function_arn(place, name->name, name->qualifier);
+  }
+  // The operation refuses what is no name.
   std::string_view name = text;
   if (size_t at = name.find("function:"); at != name.npos) name.remove_prefix(at + 9);
   name = name.substr(0, name.find(':'));
@@ -54,12 +87,36 @@ std::string function_arn(std::string_view text, const Subject& subject) {
                      name);
 }
 
-// "bucket/key?versionId=x", "/bucket/key", percent-encoded.
+// As the copy itself reads it; what it refuses is no object that anybody has.
 std::string copy_source(std::string_view text) {
-  text = text.substr(0, text.rfind("?versionId="));
-  if (text.starts_with('/')) text.remove_prefix(1);
-  auto decoded = percent_decode(text);
-  return "arn:aws:s3:::" + (decoded ? *decoded : std::string(text));
+  auto source = s3::parse_copy_source(text);
+  return source ? fmt::format("arn:aws:s3:::{}/{}", source->bucket, source->key) : "*";
+}
+
+// Whether the request is about a version of an object.
+bool names_version(const shapes::Value& input) {
+  for (std::string_view path : {"VersionId", "S3ObjectVersion", "Code.S3ObjectVersion"}) {
+    if (!texts_at(input, path).empty()) return true;
+  }
+  return std::ranges::any_of(texts_at(input, "CopySource"), [](const std::string& text) {
+    auto source = s3::parse_copy_source(text);
+    return source && source->version;
+  });
+}
+
+// A group of logs by name or ARN, as its ARN without ":*".
+std::string log_group(std::string_view text, const Subject& subject) {
+  const std::string& account = subject.directory.account;
+  auto name = logs::group_name_of({subject.region, account}, text);
+  return name ? fmt::format("arn:aws:logs:{}:{}:log-group:{}", subject.region, account, *name)
+              : "*";
+}
+
+// What stands before the name of a rule in its ARN: nothing for the default bus.
+std::string rule_prefix(std::string_view bus) {
+  constexpr std::string_view kBus = ":event-bus/";
+  if (size_t at = bus.find(kBus); at != bus.npos) bus.remove_prefix(at + kBus.size());
+  return bus == "default" ? "" : fmt::format("{}/", bus);
 }
 
 std::string iterator_stream(std::string_view text, const Subject& subject) {
@@ -94,8 +151,14 @@ std::string task_definition(std::string_view text, const Subject& subject) {
 // A task or service by id or ARN, in the input's cluster.
 std::string in_cluster(std::string_view kind, std::string_view text, const Subject& subject) {
   auto cluster = texts_at(subject.input, "cluster");
-  std::string name = cluster.empty() ? "default" : last_part(cluster.front(), '/');
-  return arn_of_name("ecs", fmt::format("{}/{}/", kind, name), text, subject);
+  std::string name = cluster.empty() ? "" : last_part(cluster.front(), '/');
+  return arn_of_name("ecs", fmt::format("{}/{}/", kind, name.empty() ? "default" : name),
+                     last_part(text, '/'), subject);
+}
+
+// Empty: the default one.
+std::string ecs_cluster(std::string_view text, const Subject& subject) {
+  return arn_of_name("ecs", "cluster/", text.empty() ? "default" : text, subject);
 }
 
 // Form: what "{Member:form}" makes of the member's text.
@@ -103,6 +166,9 @@ std::string in_form(std::string_view form, const std::string& text, const Subjec
   const iam::Directory& d = subject.directory;
   if (form == "last") return last_part(text, '/');
   if (form == "function") return function_arn(text, subject);
+  if (form == "log-group") return log_group(text, subject);
+  if (form == "rule-prefix") return rule_prefix(text);
+  if (form == "ecs-cluster") return ecs_cluster(text, subject);
   if (form == "copy") return copy_source(text);
   if (form == "iterator") return iterator_stream(text, subject);
   if (form == "role") return entity_arn(d.role(text), "role", text, d);
@@ -189,7 +255,10 @@ Checks make_checks() {
 
 std::vector<std::string> texts_at(const shapes::Value& value, std::string_view path) {
   Texts out;
-  collect(value.shape(), value.data(), path, out);
+  Look look;
+  look.path = next_word(path, '?');
+  look.fallback = path;
+  collect(value.shape(), value.data(), look, out);
   return out;
 }
 
@@ -201,9 +270,7 @@ const std::vector<Check>* find_checks(std::string_view service, std::string_view
 
 std::vector<Need> needs_of(const Check& check, const Subject& subject) {
   std::string_view action = check.action;
-  if (!check.versioned.empty() && !texts_at(subject.input, "VersionId").empty()) {
-    action = check.versioned;
-  }
+  if (!check.versioned.empty() && names_version(subject.input)) action = check.versioned;
   std::string name = fmt::format("{}:{}", check.action_service, action);
   std::vector<Need> out;
   std::string_view alternatives = check.resource;

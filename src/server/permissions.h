@@ -22,10 +22,12 @@ struct PermissionRow {
   std::string_view service;  // the model's id
   // Alternatives between '|': the first whose members the input has. "{Member}", "{A.B}",
   // "{List[].Member}", "{region}", "{account}"; "{Member:form}" puts a name into a form (see
-  // Form in permissions.cc). A leading '?' makes the row optional.
+  // Form in permissions.cc). "{Member?text}" is the text where the member is absent;
+  // "{List[Other].Member}" are the entries that have the other member, "{List[!Other].Member}"
+  // those without it. A leading '?' makes the row optional.
   std::string_view resource;
   // "GetItem HeadItem=GetItem Pass=iam:PassRole GetObject=GetObject/GetObjectVersion": operation,
-  // action where its name differs, and the action where the input has a VersionId. A leading '+':
+  // action where its name differs, and the action where the input names a version. A leading '+':
   // the resource's own policy may allow it too, and the service asks it.
   std::string_view operations;
 };

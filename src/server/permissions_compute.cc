@@ -10,7 +10,7 @@ constexpr std::string_view kBus =
     "{EventBusName:events=event-bus/}|"
     "arn:aws:events:{region}:{account}:event-bus/default";
 constexpr std::string_view kCluster =
-    "{cluster:ecs=cluster/}|arn:aws:ecs:{region}:{account}:cluster/default";
+    "{cluster:ecs-cluster}|arn:aws:ecs:{region}:{account}:cluster/default";
 
 constexpr PermissionRow kLambda[] = {
     {"lambda", "{FunctionName:function}",
@@ -22,6 +22,10 @@ constexpr PermissionRow kLambda[] = {
      "PutFunctionEventInvokeConfig RemovePermission UpdateAlias UpdateFunctionCode "
      "UpdateFunctionConfiguration UpdateFunctionEventInvokeConfig GetFunctionRecursionConfig "
      "PutFunctionRecursionConfig GetRuntimeManagementConfig PutRuntimeManagementConfig"},
+    {"lambda", "?arn:aws:s3:::{Code.S3Bucket}/{Code.S3Key}",
+     "CreateFunction=s3:GetObject/GetObjectVersion"},
+    {"lambda", "?arn:aws:s3:::{S3Bucket}/{S3Key}",
+     "UpdateFunctionCode=s3:GetObject/GetObjectVersion"},
     {"lambda", "?{Role}", "CreateFunction=iam:PassRole UpdateFunctionConfiguration=iam:PassRole"},
     {"lambda", "*",
      "GetAccountSettings ListFunctions ListEventSourceMappings "
@@ -40,16 +44,25 @@ constexpr PermissionRow kEcs[] = {
     {"ecs", "arn:aws:ecs:{region}:{account}:task-definition/{family}:*", "RegisterTaskDefinition"},
     {"ecs", "?{taskRoleArn}", "RegisterTaskDefinition=iam:PassRole"},
     {"ecs", "?{executionRoleArn}", "RegisterTaskDefinition=iam:PassRole"},
+    // Objects that become the environment, secrets and passwords of containers.
+    {"ecs", "?{containerDefinitions[].environmentFiles[].value}",
+     "RegisterTaskDefinition=s3:GetObject"},
+    {"ecs", "?{containerDefinitions[].secrets[].valueFrom}", "RegisterTaskDefinition=s3:GetObject"},
+    {"ecs", "?{containerDefinitions[].repositoryCredentials.credentialsParameter}",
+     "RegisterTaskDefinition=s3:GetObject"},
+    {"ecs", "?{overrides.containerOverrides[].environmentFiles[].value}",
+     "RunTask=s3:GetObject StartTask=s3:GetObject"},
     {"ecs", "{taskDefinitions[]:task-definition}", "DeleteTaskDefinitions"},
     {"ecs", "{taskDefinition:task-definition}", "RunTask StartTask"},
     {"ecs", "?{overrides.taskRoleArn}", "RunTask=iam:PassRole StartTask=iam:PassRole"},
+    {"ecs", "?{overrides.executionRoleArn}", "RunTask=iam:PassRole StartTask=iam:PassRole"},
     {"ecs", "arn:aws:ecs:{region}:{account}:cluster/{clusterName}", "CreateCluster"},
     {"ecs", kCluster,
      "DeleteCluster UpdateCluster UpdateClusterSettings PutClusterCapacityProviders "
      "ListContainerInstances DescribeContainerInstances UpdateContainerInstancesState "
      "RegisterContainerInstance DeregisterContainerInstance ListServices ListTasks "
      "ListAttributes PutAttributes DeleteAttributes"},
-    {"ecs", "{clusters[]:ecs=cluster/}|arn:aws:ecs:{region}:{account}:cluster/default",
+    {"ecs", "{clusters[]:ecs-cluster}|arn:aws:ecs:{region}:{account}:cluster/default",
      "DescribeClusters"},
     {"ecs", "*",
      "DescribeCapacityProviders CreateCapacityProvider DeleteCapacityProvider "
@@ -83,20 +96,13 @@ constexpr PermissionRow kEvents[] = {
     {"events", "*",
      "ListEventBuses TestEventPattern ListArchives ListReplays ListConnections "
      "ListApiDestinations ListRuleNamesByTarget ListEndpoints"},
-    {"events",
-     "{Entries[].EventBusName:events=event-bus/}|"
-     "arn:aws:events:{region}:{account}:event-bus/default",
-     "PutEvents"},
+    {"events", "{Entries[].EventBusName?default:events=event-bus/}", "PutEvents"},
     {"events", kBus, "ListRules PutPermission RemovePermission"},
     {"events", "{Name:events=event-bus/}|arn:aws:events:{region}:{account}:event-bus/default",
      "CreateEventBus DeleteEventBus DescribeEventBus UpdateEventBus"},
-    {"events",
-     "arn:aws:events:{region}:{account}:rule/{EventBusName:last}/{Name}|"
-     "arn:aws:events:{region}:{account}:rule/{Name}",
+    {"events", "arn:aws:events:{region}:{account}:rule/{EventBusName?default:rule-prefix}{Name}",
      "DeleteRule DescribeRule DisableRule EnableRule PutRule"},
-    {"events",
-     "arn:aws:events:{region}:{account}:rule/{EventBusName:last}/{Rule}|"
-     "arn:aws:events:{region}:{account}:rule/{Rule}",
+    {"events", "arn:aws:events:{region}:{account}:rule/{EventBusName?default:rule-prefix}{Rule}",
      "ListTargetsByRule PutTargets RemoveTargets"},
     {"events", "?{Targets[].RoleArn}", "PutTargets=iam:PassRole"},
     {"events", "?{RoleArn}", "PutRule=iam:PassRole"},

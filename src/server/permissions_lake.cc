@@ -7,7 +7,7 @@ namespace suiro::server {
 namespace {
 
 constexpr std::string_view kGroup =
-    "{logGroupIdentifier:logs=log-group:}|arn:aws:logs:{region}:{account}:log-group:{logGroupName}";
+    "{logGroupIdentifier:log-group}|arn:aws:logs:{region}:{account}:log-group:{logGroupName}";
 
 constexpr PermissionRow kRows[] = {
     {"s3", "*", "ListBuckets=ListAllMyBuckets"},
@@ -45,8 +45,11 @@ constexpr PermissionRow kRows[] = {
      "DeleteObject=DeleteObject/DeleteObjectVersion AbortMultipartUpload "
      "ListParts=ListMultipartUploadParts CreateMultipartUpload=PutObject UploadPart=PutObject "
      "UploadPartCopy=PutObject CompleteMultipartUpload=PutObject CopyObject=PutObject"},
-    {"s3", "{CopySource:copy}", "CopyObject=GetObject UploadPartCopy=GetObject"},
-    {"s3", "arn:aws:s3:::{Bucket}/{Delete.Objects[].Key}", "DeleteObjects=DeleteObject"},
+    {"s3", "{CopySource:copy}",
+     "CopyObject=GetObject/GetObjectVersion UploadPartCopy=GetObject/GetObjectVersion"},
+    {"s3", "?arn:aws:s3:::{Bucket}/{Delete.Objects[!VersionId].Key}", "DeleteObjects=DeleteObject"},
+    {"s3", "?arn:aws:s3:::{Bucket}/{Delete.Objects[VersionId].Key}",
+     "DeleteObjects=DeleteObjectVersion"},
 
     {"sqs", "arn:aws:sqs:{region}:{account}:{QueueName}", "CreateQueue +GetQueueUrl"},
     {"sqs", "*", "ListQueues"},
@@ -56,7 +59,12 @@ constexpr PermissionRow kRows[] = {
      "+ChangeMessageVisibilityBatch=ChangeMessageVisibility +GetQueueAttributes +PurgeQueue "
      "+ListDeadLetterSourceQueues AddPermission RemovePermission SetQueueAttributes DeleteQueue "
      "ListQueueTags TagQueue UntagQueue"},
-    {"sqs", "{SourceArn}", "ListMessageMoveTasks StartMessageMoveTask"},
+    {"sqs", "{SourceArn}",
+     "ListMessageMoveTasks StartMessageMoveTask StartMessageMoveTask=ReceiveMessage "
+     "StartMessageMoveTask=DeleteMessage"},
+    // Without a destination the messages go back to whatever queues they came from.
+    {"sqs", "{DestinationArn}|arn:aws:sqs:{region}:{account}:*",
+     "StartMessageMoveTask=SendMessage"},
     {"sqs", "*", "CancelMessageMoveTask"},
 
     {"logs", "*",
@@ -71,16 +79,16 @@ constexpr PermissionRow kRows[] = {
      "DeleteMetricFilter CreateLogStream AssociateKmsKey DisassociateKmsKey GetLogGroupFields "
      "PutLogGroupDeletionProtection DescribeFieldIndexes"},
     {"logs",
-     "{logGroupNames[]:logs=log-group:}|{logGroupIdentifiers[]:logs=log-group:}|"
+     "{logGroupNames[]:log-group}|{logGroupIdentifiers[]:log-group}|"
      "arn:aws:logs:{region}:{account}:log-group:{logGroupName}",
      "StartQuery StartLiveTail"},
     {"logs", "arn:aws:logs:{region}:{account}:log-group:{logGroupName}", "CreateExportTask"},
     {"logs",
      "arn:aws:logs:{region}:{account}:log-group:{logGroupName}:log-stream:{logStreamName}|"
-     "arn:aws:logs:{region}:{account}:log-group:{logGroupIdentifier:last}:log-stream:"
-     "{logStreamName}",
+     "{logGroupIdentifier:log-group}:log-stream:{logStreamName}",
      "PutLogEvents GetLogEvents DeleteLogStream"},
-    {"logs", "{resourceArn}", "ListTagsForResource TagResource UntagResource"},
+    {"logs", "?{roleArn}", "PutSubscriptionFilter=iam:PassRole"},
+    {"logs", "{resourceArn:log-group}", "ListTagsForResource TagResource UntagResource"},
 };
 
 }  // namespace

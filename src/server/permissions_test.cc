@@ -8,9 +8,12 @@
 #include "server/request_context.h"
 #include "server/session_tokens.h"
 #include "shapes/gen/all.h"
+#include "shapes/gen/ecs.h"
+#include "shapes/gen/events.h"
 #include "shapes/gen/iam.h"
 #include "shapes/gen/kinesis.h"
 #include "shapes/gen/lambda.h"
+#include "shapes/gen/logs.h"
 #include "shapes/gen/s3.h"
 #include "shapes/gen/sqs.h"
 
@@ -63,15 +66,19 @@ TEST(Permissions, MembersThatARowNamesExist) {
   copy.bucket = "b";
   copy.key = "a";
   copy.copy_source = "/c/x%20y?versionId=3";
-  EXPECT_THAT(needs<shapes::s3::op::CopyObject>(std::move(copy)),
-              ElementsAre("s3:PutObject arn:aws:s3:::b/a", "s3:GetObject arn:aws:s3:::c/x y"));
+  EXPECT_THAT(
+      needs<shapes::s3::op::CopyObject>(std::move(copy)),
+      ElementsAre("s3:PutObject arn:aws:s3:::b/a", "s3:GetObjectVersion arn:aws:s3:::c/x y"));
   shapes::s3::DeleteObjectsRequest both;
   both.bucket = "b";
-  both.delete_.objects.resize(2);
+  both.delete_.objects.resize(3);
   both.delete_.objects[0].key = "x";
   both.delete_.objects[1].key = "y";
+  both.delete_.objects[2].key = "z";
+  both.delete_.objects[2].version_id = "null";
   EXPECT_THAT(needs<shapes::s3::op::DeleteObjects>(std::move(both)),
-              ElementsAre("s3:DeleteObject arn:aws:s3:::b/x", "s3:DeleteObject arn:aws:s3:::b/y"));
+              ElementsAre("s3:DeleteObject arn:aws:s3:::b/x", "s3:DeleteObject arn:aws:s3:::b/y",
+                          "s3:DeleteObjectVersion arn:aws:s3:::b/z"));
 }
 
 TEST(Permissions, QueuesStreamsAndFunctions) {
@@ -87,13 +94,125 @@ TEST(Permissions, QueuesStreamsAndFunctions) {
   invoke.function_name = "arn:aws:lambda:eu-west-1:000000000000:function:f:live";
   EXPECT_THAT(
       needs<shapes::lambda::op::Invoke>(std::move(invoke)),
-      ElementsAre("lambda:InvokeFunction arn:aws:lambda:eu-west-1:000000000000:function:f"));
+      ElementsAre("lambda:InvokeFunction arn:aws:lambda:eu-west-1:000000000000:function:f:live"));
+  shapes::lambda::InvocationRequest version;
+  version.function_name = "f";
+  version.qualifier = "7";
+  EXPECT_THAT(
+      needs<shapes::lambda::op::Invoke>(std::move(version)),
+      ElementsAre("lambda:InvokeFunction arn:aws:lambda:eu-west-1:000000000000:function:f:7"));
   shapes::lambda::CreateFunctionRequest create;
   create.function_name = "f";
   create.role = "arn:aws:iam::000000000000:role/r";
   EXPECT_THAT(needs<shapes::lambda::op::CreateFunction>(std::move(create)),
               ElementsAre("lambda:CreateFunction arn:aws:lambda:eu-west-1:000000000000:function:f",
                           "iam:PassRole arn:aws:iam::000000000000:role/r"));
+}
+
+TEST(Permissions, ACopysSourceIsWhatTheCopyReads) {
+  auto source = [](std::string text) {
+    shapes::s3::CopyObjectRequest copy;
+    copy.bucket = "b";
+    copy.key = "a";
+    copy.copy_source = std::move(text);
+    return needs<shapes::s3::op::CopyObject>(std::move(copy)).back();
+  };
+  EXPECT_EQ(source("//c/x"), "s3:GetObject arn:aws:s3:::c/x");
+  EXPECT_EQ(source("/%2Fc/x"), "s3:GetObject arn:aws:s3:::c/x");
+  EXPECT_EQ(source("%2Fc%2Fx"), "s3:GetObject arn:aws:s3:::c/x");
+  EXPECT_EQ(source("c/x?versionId=1?versionId=2"), "s3:GetObjectVersion arn:aws:s3:::c/x");
+  EXPECT_EQ(source("c"), "s3:GetObject *");
+}
+
+TEST(Permissions, GroupsOfLogsAreAskedByTheirOwnArn) {
+  const std::string group = "arn:aws:logs:eu-west-1:000000000000:log-group:";
+  auto events = [](std::string identifier) {
+    shapes::logs::GetLogEventsRequest get;
+    get.log_group_identifier = std::move(identifier);
+    get.log_stream_name = "s";
+    return needs<shapes::logs::op::GetLogEvents>(std::move(get)).front();
+  };
+  EXPECT_EQ(events("/aws/lambda/f"), "logs:GetLogEvents " + group + "/aws/lambda/f:log-stream:s");
+  EXPECT_EQ(events(group + "/aws/f:*"), "logs:GetLogEvents " + group + "/aws/f:log-stream:s");
+  shapes::logs::FilterLogEventsRequest filter;
+  filter.log_group_identifier = "arn:aws:logs:eu-west-1:000000000000:log-group:g:*";
+  EXPECT_THAT(needs<shapes::logs::op::FilterLogEvents>(filter),
+              ElementsAre("logs:FilterLogEvents " + group + "g"));
+  filter.log_group_identifier = "arn:aws:logs:us-east-1:000000000000:log-group:g";
+  EXPECT_THAT(needs<shapes::logs::op::FilterLogEvents>(filter),
+              ElementsAre("logs:FilterLogEvents *"));
+}
+
+TEST(Permissions, EventsOfTheDefaultBus) {
+  const std::string account = "arn:aws:events:eu-west-1:000000000000:";
+  shapes::events::PutEventsRequest put;
+  put.entries.resize(2);
+  put.entries[0].event_bus_name = "orders";
+  EXPECT_THAT(needs<shapes::events::op::PutEvents>(std::move(put)),
+              ElementsAre("events:PutEvents " + account + "event-bus/orders",
+                          "events:PutEvents " + account + "event-bus/default"));
+  for (std::optional<std::string> bus :
+       {std::optional<std::string>(), std::optional<std::string>("default"),
+        std::optional<std::string>(account + "event-bus/default")}) {
+    shapes::events::DescribeRuleRequest rule;
+    rule.name = "r";
+    rule.event_bus_name = bus;
+    EXPECT_THAT(needs<shapes::events::op::DescribeRule>(std::move(rule)),
+                ElementsAre("events:DescribeRule " + account + "rule/r"));
+  }
+  shapes::events::PutTargetsRequest targets;
+  targets.rule = "r";
+  targets.event_bus_name = "orders";
+  EXPECT_THAT(needs<shapes::events::op::PutTargets>(std::move(targets)),
+              ElementsAre("events:PutTargets " + account + "rule/orders/r"));
+}
+
+TEST(Permissions, WhatARequestMakesServicesReadOrWrite) {
+  shapes::lambda::UpdateFunctionCodeRequest code;
+  code.function_name = "f";
+  code.s3_bucket = "b";
+  code.s3_key = "f.zip";
+  EXPECT_THAT(needs<shapes::lambda::op::UpdateFunctionCode>(std::move(code)),
+              testing::Contains("s3:GetObject arn:aws:s3:::b/f.zip"));
+  shapes::ecs::RegisterTaskDefinitionRequest definition;
+  definition.family = "t";
+  definition.container_definitions.resize(2);
+  shapes::ecs::ContainerDefinition& second = definition.container_definitions[1];
+  second.secrets.emplace().resize(1);
+  second.secrets->front().value_from = "arn:aws:s3:::b/secret";
+  second.environment_files.emplace().resize(1);
+  second.environment_files->front().value = "arn:aws:s3:::b/x.env";
+  EXPECT_THAT(needs<shapes::ecs::op::RegisterTaskDefinition>(std::move(definition)),
+              testing::IsSupersetOf(
+                  {"s3:GetObject arn:aws:s3:::b/secret", "s3:GetObject arn:aws:s3:::b/x.env"}));
+  const std::string queue = "arn:aws:sqs:eu-west-1:000000000000:";
+  shapes::sqs::StartMessageMoveTaskRequest move;
+  move.source_arn = queue + "dead";
+  EXPECT_THAT(needs<shapes::sqs::op::StartMessageMoveTask>(move),
+              testing::UnorderedElementsAre("sqs:StartMessageMoveTask " + queue + "dead",
+                                            "sqs:ReceiveMessage " + queue + "dead",
+                                            "sqs:DeleteMessage " + queue + "dead",
+                                            "sqs:SendMessage " + queue + "*"));
+  move.destination_arn = queue + "q";
+  EXPECT_THAT(needs<shapes::sqs::op::StartMessageMoveTask>(move),
+              testing::Contains("sqs:SendMessage " + queue + "q"));
+  shapes::logs::PutSubscriptionFilterRequest filter;
+  filter.log_group_name = "g";
+  filter.role_arn = "arn:aws:iam::000000000000:role/r";
+  EXPECT_THAT(needs<shapes::logs::op::PutSubscriptionFilter>(std::move(filter)),
+              testing::Contains("iam:PassRole arn:aws:iam::000000000000:role/r"));
+}
+
+TEST(Permissions, TasksAreAskedInTheRequestsCluster) {
+  const std::string account = "arn:aws:ecs:eu-west-1:000000000000:";
+  shapes::ecs::StopTaskRequest stop;
+  stop.task = account + "task/00ff";
+  stop.cluster = "";
+  EXPECT_THAT(needs<shapes::ecs::op::StopTask>(stop),
+              ElementsAre("ecs:StopTask " + account + "task/default/00ff"));
+  stop.cluster = account + "cluster/blue";
+  EXPECT_THAT(needs<shapes::ecs::op::StopTask>(stop),
+              ElementsAre("ecs:StopTask " + account + "task/blue/00ff"));
 }
 
 TEST(Permissions, IdentitiesAreNamedWithTheirPath) {

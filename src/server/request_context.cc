@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "server/permissions.h"
+#include "services/lambda/names.h"
 
 namespace suiro::server {
 namespace {
@@ -60,7 +61,6 @@ constexpr InputKey kInputKeys[] = {
     {"iam", "iam:awsservicename", "AWSServiceName"},
     {"iam", "iam:permissionsboundary", "PermissionsBoundary"},
     {"iam", "iam:policyarn", "PolicyArn"},
-    {"lambda", "lambda:functionarn", "FunctionName"},
     {"lambda", "lambda:principal", "Principal"},
     {"sts", "sts:externalid", "ExternalId"},
     {"sts", "sts:rolesessionname", "RoleSessionName"},
@@ -70,6 +70,7 @@ constexpr InputKey kInputKeys[] = {
 // Services to which an operation hands a role (iam:PassedToService).
 constexpr std::pair<std::string_view, std::string_view> kPassedTo[] = {
     {"lambda", "lambda.amazonaws.com"},
+    {"logs", "logs.amazonaws.com"},
     {"ecs", "ecs-tasks.amazonaws.com"},
     {"events", "events.amazonaws.com"},
     {"scheduler", "scheduler.amazonaws.com"},
@@ -79,6 +80,18 @@ constexpr std::pair<std::string_view, std::string_view> kPassedTo[] = {
     {"kinesisanalytics", "kinesisanalytics.amazonaws.com"},
     {"kinesisanalyticsv2", "kinesisanalytics.amazonaws.com"},
 };
+
+// The function's ARN, however the request names it.
+void add_function(policy::Request& request, const shapes::Value& input) {
+  const lambda::Place place{request.context["aws:requestedregion"],
+                            request.context["aws:resourceaccount"]};
+  for (const std::string& text : texts_at(input, "FunctionName")) {
+    auto name = lambda::parse_function_name(text, std::nullopt, place);
+    if (!name) continue;
+    request.context["lambda:functionarn"] =
+        lambda::function_arn(place, name->name, name->qualifier);
+  }
+}
 
 struct MapVisit {
   policy::Request& request;
@@ -169,6 +182,7 @@ void add_input_keys(policy::Request& request, const shapes::Operation& operation
   for (const auto& [id, name] : kPassedTo) {
     if (id == service) request.context["iam:passedtoservice"] = name;
   }
+  if (service == "lambda") add_function(request, input);
   add_request_tags(request, input);
 }
 

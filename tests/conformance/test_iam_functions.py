@@ -79,6 +79,58 @@ def test_strict(own_suiro, name):
     assert "not authorized" in json.dumps(body["sqs"])
 
 
+def test_a_deleted_role_frees_nothing(own_suiro, name):
+    own_suiro.start()
+    iam, functions = own_suiro.client("iam"), own_suiro.client("lambda")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=LAMBDA_TRUST)
+    make(functions, name, name)
+    iam.delete_role(RoleName=name)
+    own_suiro.kill9()
+    own_suiro.start()
+    functions = own_suiro.client("lambda")
+    # A sandbox that starts now has no role to act as; and none may be made with it.
+    with pytest.raises(ClientError):
+        call(functions, name)
+    with pytest.raises(ClientError) as error:
+        make(functions, name + "2", name)
+    assert "cannot be assumed by Lambda" in error.value.response["Error"]["Message"]
+    # A role under another path is not the one that the function names.
+    own_suiro.client("iam").create_role(RoleName=name, Path="/x/",
+                                        AssumeRolePolicyDocument=LAMBDA_TRUST)
+    with pytest.raises(ClientError):
+        make(functions, name + "2", name)
+
+
+ESCAPE = """
+import boto3
+from botocore.exceptions import ClientError
+def handler(event, context):
+    out = {}
+    for key, service, operation, arguments in (
+            ("user", "iam", "create_user", {"UserName": event["name"]}),
+            ("role", "sts", "assume_role", {"RoleArn": event["role"], "RoleSessionName": "s"}),
+            ("self", "sts", "get_caller_identity", {})):
+        try:
+            getattr(boto3.client(service), operation)(**arguments)
+            out[key] = "ok"
+        except ClientError as error:
+            out[key] = error.response["Error"]["Code"]
+    return out
+"""
+
+
+def test_who_has_no_role_cannot_take_one(suiro, name):
+    iam, functions = suiro.client("iam"), suiro.client("lambda")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}]}))
+    functions.create_function(
+        FunctionName=name, Runtime="python3.11", Role=f"arn:aws:iam::{ACCOUNT}:role/no-{name}",
+        Handler="main.handler", Timeout=60, Code={"ZipFile": zipped({"main.py": ESCAPE})})
+    _, body = call(functions, name, {"name": name, "role": role["Role"]["Arn"]})
+    assert body == {"user": "AccessDenied", "role": "AccessDenied", "self": "ok"}
+
+
 def test_passing_a_role_needs_a_permission(suiro, name):
     from test_iam import client
     iam = suiro.client("iam")

@@ -41,6 +41,7 @@ bool match(std::string_view pattern, std::string_view text, Case letters, Signs 
 }
 
 constexpr Signs kExpanded{Text::kAny, Text::kOne};
+constexpr char kSigns[] = {Text::kAny, Text::kOne, '\0'};
 
 }  // namespace
 
@@ -118,7 +119,8 @@ std::optional<std::string> Text::expand(const Request& request) const {
     if (part.key.empty()) continue;
     std::optional<std::string> value = request.value(part.key);
     if (!value) value = part.fallback;
-    if (!value) return std::nullopt;
+    // A value that would act as a wildcard is none.
+    if (!value || value->find_first_of(kSigns) != value->npos) return std::nullopt;
     out += *value;
   }
   return out;

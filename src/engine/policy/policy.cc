@@ -85,7 +85,10 @@ bool Policy::names_caller(const Statement& statement, const Caller& caller) {
   if (statement.anyone) return true;
   switch (caller.kind) {
     case Caller::Kind::kAccount:
-      if (caller.trust == Caller::Trust::kAccount && contains(statement.accounts, caller.account)) {
+      // A Deny of the account hits everybody of it, allowed by the account or not.
+      if (contains(statement.accounts, caller.account) &&
+          (caller.trust == Caller::Trust::kAccount ||
+           (statement.effect == Decision::kDeny && !statement.not_principal))) {
         return true;
       }
       return contains(statement.arns, caller.arn) ||
@@ -98,11 +101,24 @@ bool Policy::names_caller(const Statement& statement, const Caller& caller) {
   return false;
 }
 
+// The conditions of an Allow are not asked; a Deny holds unless its conditions are known not to.
 bool Policy::names_service(const std::string& service) const {
-  return std::ranges::any_of(statements_, [&](const Statement& statement) {
-    return statement.effect == Decision::kAllow &&
-           (statement.anyone || contains(statement.services, service));
-  });
+  Request request;
+  request.caller.kind = Caller::Kind::kService;
+  request.caller.service = service;
+  request.action = "sts:AssumeRole";
+  request.unknown = {"aws:sourceaccount", "aws:sourcearn"};
+  bool trusted = false;
+  for (const Statement& statement : statements_) {
+    if (statement.effect == Decision::kDeny) {
+      if (applies(statement, request)) return false;
+      continue;
+    }
+    trusted = trusted ||
+              (names_caller(statement, request.caller) &&
+               statement.actions.matches(request, request.action, Case::kIgnore) == Truth::kTrue);
+  }
+  return trusted;
 }
 
 std::vector<std::string> Policy::principal_arns() const {

@@ -87,6 +87,57 @@ TEST(Policy, Principals) {
             Decision::kAllow);
 }
 
+TEST(Policy, ADenyOfTheAccountHitsWhomTheAccountDoesNotAllow) {
+  const std::string arn = "arn:aws:iam::000000000000:user/ann";
+  std::string document =
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":")" + arn +
+      R"("},"Action":"*","Resource":"*"},{"Effect":"Deny","Principal":{"AWS":)"
+      R"("arn:aws:iam::000000000000:root"},"Action":"sqs:SendMessage","Resource":"*"}]})";
+  Request ann = from_root();
+  ann.caller.arn = arn;
+  ann.caller.trust = Caller::Trust::kSelf;
+  EXPECT_EQ(decide(document, ann), Decision::kDeny);
+  ann.action = "sqs:ReceiveMessage";
+  EXPECT_EQ(decide(document, ann), Decision::kAllow);
+  // An Allow of the account alone is none for who needs to be named.
+  EXPECT_EQ(decide(allow(R"("Principal":{"AWS":"000000000000"})"), ann), Decision::kNone);
+}
+
+TEST(Policy, AServiceAssumesByActionAndWithoutADeny) {
+  auto trusts = [](std::string statements) {
+    auto policy =
+        Policy::parse(R"({"Version":"2012-10-17","Statement":[)" + statements + "]}", Form::kTrust);
+    EXPECT_TRUE(policy) << (policy ? "" : policy.error().message);
+    return policy && policy->names_service("lambda.amazonaws.com");
+  };
+  const std::string who = R"("Principal":{"Service":"lambda.amazonaws.com"})";
+  const std::string may = R"({"Effect":"Allow",)" + who + R"(,"Action":"sts:AssumeRole")";
+  EXPECT_TRUE(trusts(may + "}"));
+  EXPECT_TRUE(trusts(may + R"(,"Condition":{"ArnLike":{"aws:SourceArn":"arn:x"}}})"));
+  EXPECT_FALSE(trusts(R"({"Effect":"Allow",)" + who + R"(,"Action":"sts:TagSession"})"));
+  const std::string deny = may + R"(},{"Effect":"Deny",)" + who + R"(,"Action":"sts:*")";
+  EXPECT_FALSE(trusts(deny + "}"));
+  EXPECT_FALSE(trusts(deny + R"(,"Condition":{"ArnLike":{"aws:SourceArn":"arn:x"}}})"));
+  EXPECT_TRUE(trusts(deny + R"(,"Condition":{"Bool":{"aws:PrincipalIsAWSService":"false"}}})"));
+}
+
+TEST(Policy, AValueIsNoWildcard) {
+  auto policy = Policy::parse(
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject",)"
+      R"("Resource":"arn:aws:s3:::b/${aws:useragent}/*"}]})",
+      Form::kIdentity);
+  ASSERT_TRUE(policy) << policy.error().message;
+  Request request = from_root();
+  request.action = "s3:GetObject";
+  request.resource = "arn:aws:s3:::b/ann/k";
+  request.context["aws:useragent"] = "ann";
+  EXPECT_EQ(policy->decide(request), Decision::kAllow);
+  for (const char* value : {"\x01", "a\x02n", "*", "a?n"}) {
+    request.context["aws:useragent"] = value;
+    EXPECT_EQ(policy->decide(request), Decision::kNone);
+  }
+}
+
 TEST(Policy, DenyWinsAndNotActionNotResource) {
   std::string document =
       R"({"Version":"2012-10-17","Statement":[)"

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "services/ecs/errors.h"
+#include "services/ecs/own_arns.h"
 
 namespace suiro::ecs {
 
@@ -32,7 +33,11 @@ void Api::add(shapes::Registry& registry, Run run) {
   registry.add<Op>([this, run](shapes::Call& call,
                                typename Op::Input in) -> Task<Result<typename Op::Output>> {
     Micros begin = kernel_.clock.steady();
-    Result<typename Op::Output> output = co_await run(logic_, call, std::move(in));
+    auto answer = [&]() -> Task<Result<typename Op::Output>> {
+      CO_TRY_VOID(check_own_arns(kernel_, Op::Input::shape(), &in));
+      co_return co_await run(logic_, call, std::move(in));
+    };
+    Result<typename Op::Output> output = co_await answer();
     kernel_.journal.count(kind, "", output ? event::Span::Status::kOk : event::Span::Status::kError,
                           kernel_.clock.steady() - begin);
     co_return output;

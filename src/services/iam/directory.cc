@@ -30,6 +30,10 @@ std::string_view role_name_of(std::string_view arn) {
   return arn.substr(arn.rfind('/') + 1);
 }
 
+bool Directory::knows_role(std::string_view name) const {
+  return role(name) != nullptr || deleted_roles->contains(to_lower(name));
+}
+
 const Role* Directory::role(std::string_view name) const {
   return find(roles, name);
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "base/bytes.h"
 #include "services/iam/types.h"
@@ -33,6 +34,12 @@ struct Directory {
   bool is_revoked(std::string_view access_key_id) const {
     return revoked->contains(to_lower(access_key_id));
   }
+
+  // Names of deleted roles, in lower case, until a role of the name is made again.
+  using Deleted = std::set<std::string, std::less<>>;
+  std::shared_ptr<const Deleted> deleted_roles = std::make_shared<const Deleted>();
+  // Whether there is, or was, a role of this name, under whatever path.
+  bool knows_role(std::string_view name) const;
 
   // nullptr: not there.
   const Role* role(std::string_view name) const;

@@ -24,6 +24,9 @@ inline constexpr size_t kUserInlineCharsMax = 2'048;
 inline constexpr size_t kGroupInlineCharsMax = 5'120;
 inline constexpr size_t kRoleInlineCharsMax = 10'240;
 
+// Names of deleted roles that are remembered. At the limit no further role can be deleted: a name
+// that is forgotten would be free again.
+inline constexpr size_t kDeletedRolesMax = 100'000;
 inline constexpr size_t kRevokedMax = 10'000;  // sessions that ended early, remembered at once
 
 inline constexpr int32_t kSessionSecondsDefault = 3'600;

@@ -32,6 +32,12 @@ AccessKey Draft::new_access_key() {
 void Draft::put(Role role) {
   parse_documents(role);
   Storage::put(batch_, role);
+  if (directory_.deleted_roles->contains(to_lower(role.name))) {
+    auto next = std::make_shared<Directory::Deleted>(*directory_.deleted_roles);
+    next->erase(to_lower(role.name));
+    directory_.deleted_roles = std::move(next);
+    Storage::erase_deleted_role(batch_, role.name);
+  }
   put_in(directory_.roles, std::move(role));
 }
 void Draft::put(User user) {
@@ -61,9 +67,17 @@ void Draft::put(InstanceProfile profile) {
   Storage::put(batch_, profile);
   put_in(directory_.profiles, std::move(profile));
 }
-void Draft::erase(const Role& role) {
+Result<void> Draft::erase(const Role& role) {
+  if (directory_.deleted_roles->size() >= kDeletedRolesMax) {
+    return quota("DeletedRolesRemembered", kDeletedRolesMax);
+  }
+  auto next = std::make_shared<Directory::Deleted>(*directory_.deleted_roles);
+  next->insert(to_lower(role.name));
+  directory_.deleted_roles = std::move(next);
+  Storage::put_deleted_role(batch_, role.name, time());
   Storage::erase(batch_, role);
   directory_.roles.erase(to_lower(role.name));
+  return ok();
 }
 void Draft::erase(const User& user) {
   Storage::erase(batch_, user);

@@ -38,7 +38,8 @@ class Draft {
   void put(Group group);
   void put(ManagedPolicy policy);
   void put(InstanceProfile profile);
-  void erase(const Role& role);
+  // Its name stays known. Errors: LimitExceeded.
+  Result<void> erase(const Role& role);
   void erase(const User& user);
   void erase(const Group& group);
   void erase(const ManagedPolicy& policy);

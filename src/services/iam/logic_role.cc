@@ -170,8 +170,7 @@ Result<void> delete_role(Draft& draft, std::string name, Linked linked) {
   if (!found->inline_policies.empty()) {
     return fail(kDeleteConflict, "Cannot delete entity, must delete policies first.");
   }
-  draft.erase(Role(*found));
-  return ok();
+  return draft.erase(Role(*found));
 }
 
 Result<void> create_profile(Draft& draft, std::string name, std::string path,

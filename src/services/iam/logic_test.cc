@@ -54,6 +54,21 @@ class IamTest : public testing::Test {
   std::unique_ptr<Logic> logic_;
 };
 
+TEST_F(IamTest, ANameOfADeletedRoleIsKnownUntilItIsMadeAgain) {
+  EXPECT_FALSE(logic_->directory()->knows_role("Night"));
+  ASSERT_TRUE(change(role("Night")));
+  ASSERT_TRUE(change([](Draft& d) { return delete_role(d, "Night", Linked::kNo); }));
+  restart();
+  EXPECT_EQ(logic_->directory()->role("Night"), nullptr);
+  EXPECT_TRUE(logic_->directory()->knows_role("night"));
+  EXPECT_FALSE(logic_->directory()->knows_role("day"));
+  ASSERT_TRUE(change(role("NIGHT")));
+  EXPECT_TRUE(logic_->directory()->deleted_roles->empty());
+  restart();
+  EXPECT_TRUE(logic_->directory()->deleted_roles->empty());
+  EXPECT_TRUE(logic_->directory()->knows_role("Night"));
+}
+
 TEST_F(IamTest, EverythingIsThereAfterACrash) {
   ASSERT_TRUE(change(role("Night")));
   ASSERT_TRUE(change(user("ann")));

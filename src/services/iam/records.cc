@@ -150,6 +150,11 @@ void members(Revocation& r, V& v) {
   v("until", r.until);
 }
 
+template <class V>
+void members(DeletedRole& r, V& v) {
+  v("at", r.at);
+}
+
 template <class T>
 Bytes encode(const T& value) {
   return Bytes(1, kFormat) + json::serialize(Writer::to_object(value));
@@ -187,6 +192,8 @@ template Bytes encode(const InstanceProfile&);
 template Result<InstanceProfile> decode(ByteView);
 template Bytes encode(const Revocation&);
 template Result<Revocation> decode(ByteView);
+template Bytes encode(const DeletedRole&);
+template Result<DeletedRole> decode(ByteView);
 template Bytes encode(const LastUse&);
 template Result<LastUse> decode(ByteView);
 

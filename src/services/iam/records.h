@@ -21,6 +21,11 @@ struct Revocation {
   TimePoint until{};
 };
 
+// A role that was deleted, by its name.
+struct DeletedRole {
+  TimePoint at{};
+};
+
 template <class T>
 Bytes encode(const T& value);
 // Errors: kCorrupt.

@@ -8,6 +8,7 @@ constexpr char kSpace = 'i';
 constexpr char kLayout = 1;
 constexpr char kLastUse = 'l';
 constexpr char kRevoked = 'x';
+constexpr char kDeletedRole = 'd';
 
 constexpr char kind_of(const Role*) {
   return 'r';
@@ -107,6 +108,29 @@ Task<Result<std::shared_ptr<const Directory::Revoked>>> Storage::load_revoked() 
   co_return std::shared_ptr<const Directory::Revoked>(std::move(out));
 }
 
+void Storage::put_deleted_role(store::Batch& batch, std::string_view name, TimePoint at) {
+  batch.put(key_of(kDeletedRole, name), encode(DeletedRole{at}));
+}
+void Storage::erase_deleted_role(store::Batch& batch, std::string_view name) {
+  batch.erase(key_of(kDeletedRole, name));
+}
+
+Task<Result<std::shared_ptr<const Directory::Deleted>>> Storage::load_deleted_roles() {
+  auto out = std::make_shared<Directory::Deleted>();
+  const store::Key prefix = key_of(kDeletedRole, "");
+  store::ScanOptions options{.range = store::KeyRange::prefix(prefix)};
+  for (bool more = true; more;) {
+    CO_TRY(auto page, co_await store_.scan(options));
+    for (const auto& entry : page.entries) {
+      CO_TRY_VOID(decode<DeletedRole>(entry.value));
+      out->insert(entry.key.substr(prefix.size()));
+    }
+    more = page.more;
+    if (more) options.range.begin = page.entries.back().key + '\0';
+  }
+  co_return std::shared_ptr<const Directory::Deleted>(std::move(out));
+}
+
 Task<Result<std::optional<LastUse>>> Storage::last_use(std::string access_key_id) {
   CO_TRY(auto entry, co_await store_.get(key_of(kLastUse, access_key_id)));
   if (!entry) co_return std::nullopt;
@@ -140,6 +164,7 @@ Task<Result<Directory>> Storage::load(std::string account) {
   CO_TRY_VOID(co_await load_table('p', &out.policies));
   CO_TRY_VOID(co_await load_table('i', &out.profiles));
   CO_TRY(out.revoked, co_await load_revoked());
+  CO_TRY(out.deleted_roles, co_await load_deleted_roles());
   for (const auto& [name, user] : out.users) {
     for (const AccessKey& key : user->keys) out.keys[key.id] = name;
   }

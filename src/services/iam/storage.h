@@ -34,12 +34,15 @@ class Storage {
   static void erase_last_use(store::Batch& batch, std::string_view access_key_id);
   static void put_revocation(store::Batch& batch, std::string_view access_key_id, TimePoint until);
   static void erase_revocation(store::Batch& batch, std::string_view access_key_id);
+  static void put_deleted_role(store::Batch& batch, std::string_view name, TimePoint at);
+  static void erase_deleted_role(store::Batch& batch, std::string_view name);
   Task<Result<std::optional<LastUse>>> last_use(std::string access_key_id);
 
  private:
   template <class T>
   Task<Result<void>> load_table(char kind, Table<T>* table);
   Task<Result<std::shared_ptr<const Directory::Revoked>>> load_revoked();
+  Task<Result<std::shared_ptr<const Directory::Deleted>>> load_deleted_roles();
 
   store::Store& store_;
 };

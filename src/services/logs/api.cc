@@ -99,7 +99,7 @@ Api::Answer<op::DescribeLogGroups> Api::describe_groups(shape::DescribeLogGroups
                           .pattern = in.log_group_name_pattern.value_or(""),
                           .rows_max = static_cast<size_t>(in.limit.value_or(50))};
   for (const auto& id : in.log_group_identifiers.value_or(std::vector<std::string>())) {
-    CO_TRY(std::string name, group_name_of(id));
+    CO_TRY(std::string name, group_name_of(home(), id));
     query.names.push_back(std::move(name));
   }
   if (in.next_token) {
@@ -159,7 +159,7 @@ shape::LogStream Api::shape_of(const std::string& group, const Found<Stream>& ro
 }
 
 Api::Answer<op::DescribeLogStreams> Api::describe_streams(shape::DescribeLogStreamsRequest in) {
-  CO_TRY(std::string group, one_group(in.log_group_name, in.log_group_identifier));
+  CO_TRY(std::string group, one_group(home(), in.log_group_name, in.log_group_identifier));
   using Query = Logic::StreamQuery;
   Query query{.group = group,
               .prefix = in.log_stream_name_prefix.value_or(""),
@@ -187,19 +187,19 @@ Api::Answer<op::DescribeLogStreams> Api::describe_streams(shape::DescribeLogStre
 // ------------------------------------------------------------------------------------------
 
 Api::Answer<op::TagResource> Api::tag_resource(shape::TagResourceRequest in) {
-  CO_TRY(std::string name, group_name_of_arn(in.resource_arn));
+  CO_TRY(std::string name, group_name_of_arn(home(), in.resource_arn));
   co_return empty_answer<shape::TagResourceResponse>(
       co_await logic_.tag(std::move(name), std::move(in.tags)));
 }
 
 Api::Answer<op::UntagResource> Api::untag_resource(shape::UntagResourceRequest in) {
-  CO_TRY(std::string name, group_name_of_arn(in.resource_arn));
+  CO_TRY(std::string name, group_name_of_arn(home(), in.resource_arn));
   co_return empty_answer<shape::UntagResourceResponse>(
       co_await logic_.untag(std::move(name), std::move(in.tag_keys)));
 }
 
 Api::Answer<op::ListTagsForResource> Api::list_tags(shape::ListTagsForResourceRequest in) {
-  CO_TRY(std::string name, group_name_of_arn(in.resource_arn));
+  CO_TRY(std::string name, group_name_of_arn(home(), in.resource_arn));
   shape::ListTagsForResourceResponse out;
   CO_TRY(out.tags, co_await logic_.tags(std::move(name)));
   co_return out;

@@ -3,6 +3,7 @@
 // rules.
 #pragma once
 
+#include "services/logs/api_names.h"
 #include "services/logs/logic.h"
 #include "shapes/gen/logs.h"
 #include "shapes/registry.h"
@@ -68,6 +69,8 @@ class Api {
   std::string group_arn(std::string_view name) const;
   shapes::logs::LogGroup shape_of(const Logic::DescribedGroup& group) const;
   shapes::logs::LogStream shape_of(const std::string& group, const Found<Stream>& stream) const;
+
+  Home home() const { return {kernel_.region, kernel_.account}; }
 
   event::Kernel& kernel_;
   Logic& logic_;

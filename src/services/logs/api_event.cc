@@ -51,7 +51,7 @@ Api::Answer<op::PutLogEvents> Api::put_events(shape::PutLogEventsRequest in) {
 }
 
 Api::Answer<op::GetLogEvents> Api::get_events(shape::GetLogEventsRequest in) {
-  CO_TRY(std::string group, one_group(in.log_group_name, in.log_group_identifier));
+  CO_TRY(std::string group, one_group(home(), in.log_group_name, in.log_group_identifier));
   using From = Logic::GetQuery::From;
   using Way = PageToken::Way;
   Logic::GetQuery query{.group = std::move(group),
@@ -88,7 +88,7 @@ Api::Answer<op::GetLogEvents> Api::get_events(shape::GetLogEventsRequest in) {
 }
 
 Api::Answer<op::FilterLogEvents> Api::filter_events(shape::FilterLogEventsRequest in) {
-  CO_TRY(std::string group, one_group(in.log_group_name, in.log_group_identifier));
+  CO_TRY(std::string group, one_group(home(), in.log_group_name, in.log_group_identifier));
   if (in.log_stream_names && in.log_stream_name_prefix) {
     co_return invalid("logStreamNamePrefix and logStreamNames cannot both be specified.");
   }

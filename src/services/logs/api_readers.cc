@@ -106,7 +106,8 @@ Task<Result<shape::StartLiveTailResponse>> start_tail(TailContext context, std::
   }
   LiveTail::Options options;
   for (const std::string& identifier : in.log_group_identifiers) {
-    CO_TRY(std::string group, group_name_of(identifier));
+    CO_TRY(std::string group,
+           group_name_of(Home{context.kernel.region, context.kernel.account}, identifier));
     options.groups.push_back(std::move(group));
   }
   options.streams = in.log_stream_names.value_or(std::vector<std::string>());

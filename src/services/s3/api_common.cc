@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "services/s3/copy_source.h"
+
 namespace suiro::s3 {
 
 Requester requester_of(const shapes::Call& call) {
@@ -81,25 +83,11 @@ Result<CopySource> copy_source_of(std::string_view text) {
         "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
         "x-amz-copy-source", std::string(text));
   };
-  std::string_view rest = text;
-  if (rest.starts_with("arn:")) return refuse::unsupported("a copy source named by an ARN");
-  if (rest.starts_with('/')) rest.remove_prefix(1);
-  CopySource out;
-  // The version stands behind the last "?versionId="; a '?' of the key is encoded.
-  if (size_t at = rest.find("?versionId="); at != rest.npos) {
-    std::string id(rest.substr(at + 11));
-    TRY(out.version, version_of(id));
-    rest = rest.substr(0, at);
-  }
-  auto decoded = percent_decode(rest, Plus::kLiteral);
-  if (!decoded) return refused();
-  // Some clients encode the first slash too.
-  ByteView path = *decoded;
-  if (path.starts_with('/')) path.remove_prefix(1);
-  size_t slash = path.find('/');
-  if (slash == path.npos || slash == 0 || slash + 1 == path.size()) return refused();
-  out.bucket = path.substr(0, slash);
-  out.key = path.substr(slash + 1);
+  if (text.starts_with("arn:")) return refuse::unsupported("a copy source named by an ARN");
+  auto parsed = parse_copy_source(text);
+  if (!parsed) return refused();
+  CopySource out{std::move(parsed->bucket), std::move(parsed->key), {}};
+  TRY(out.version, version_of(parsed->version));
   return out;
 }
 

@@ -62,6 +62,21 @@ std::optional<std::string> Enforcer::deny(shapes::Call& call, const shapes::Oper
   return std::nullopt;
 }
 
+Result<void> Enforcer::may_pass(shapes::Call& call, const std::string& role_arn,
+                                std::string_view service) {
+  using Kind = shapes::Principal::Kind;
+  if (call.principal.kind != Kind::kUser && call.principal.kind != Kind::kRole) return ok();
+  auto directory = iam_.directory();
+  Asked asked{call, *directory, request_of(call, *directory),
+              grants_of(call.principal, *directory)};
+  asked.request.context["iam:passedtoservice"] = service;
+  auto text =
+      deny_one(asked, {.action_service = "iam", .action = "PassRole"}, {"iam:PassRole", role_arn});
+  if (!text) return ok();
+  report(call, role_arn, *text);
+  return fail("AccessDeniedException", *std::move(text));
+}
+
 // Who has no role of its own may not take one, nor change what others may do.
 std::optional<std::string> Enforcer::deny_function(const shapes::Call& call,
                                                    const shapes::Operation& operation) {

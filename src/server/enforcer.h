@@ -30,6 +30,10 @@ class Enforcer final : public aws::Gatekeeper {
   std::optional<std::string> deny(shapes::Call& call, const shapes::Operation& operation,
                                   const shapes::Value& input) override;
 
+  // Whether the caller may hand the role to the service (iam:PassRole), where a request names it
+  // only indirectly. Errors: AccessDeniedException.
+  Result<void> may_pass(shapes::Call& call, const std::string& role_arn, std::string_view service);
+
  private:
   struct Reported {
     int64_t second = 0;

@@ -262,7 +262,9 @@ void App::Parts::wire() {
   images.add_source(ecr.source());
   images.add_source(&registries);
   mount_registry({front_end, ecr.distribution(), registry, enforcer, kernel});
-  ecs.add_operations(registry);
+  ecs.add_operations(registry, [this](shapes::Call& call, const std::string& role_arn) {
+    return enforcer.may_pass(call, role_arn, "ecs-tasks.amazonaws.com");
+  });
   scheduler.add_operations(registry);
   iam.add_operations(registry);
   sts::add_operations(registry, identities);

@@ -108,7 +108,7 @@ def handler(event, context):
     out = {}
     for key, service, operation, arguments in (
             ("user", "iam", "create_user", {"UserName": event["name"]}),
-            ("role", "sts", "assume_role", {"RoleArn": event["role"], "RoleSessionName": "s"}),
+            ("role", "sts", "assume_role", {"RoleArn": event["role"], "RoleSessionName": "s1"}),
             ("self", "sts", "get_caller_identity", {})):
         try:
             getattr(boto3.client(service), operation)(**arguments)
@@ -175,3 +175,36 @@ def test_a_functions_policy_lets_a_user_invoke(suiro, name):
     iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(
         allow("lambda:InvokeFunction")))
     assert mine.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
+
+
+def test_starting_tasks_passes_the_roles_of_their_definition(suiro, name):
+    from test_iam import client
+    iam, tasks = suiro.client("iam"), suiro.client("ecs")
+    role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=LAMBDA_TRUST.replace(
+        "lambda.", "ecs-tasks."))
+    tasks.create_cluster(clusterName=name)
+    tasks.register_task_definition(
+        family=name, taskRoleArn=role, networkMode="none", containerDefinitions=[
+            {"name": "c", "image": "none/none", "memory": 64}])
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(allow("ecs:*")))
+    mine = client(suiro, "ecs", key)
+    service = {"cluster": name, "serviceName": "s", "taskDefinition": name, "desiredCount": 0}
+    refused(mine.create_service, "AccessDeniedException", f"iam:PassRole on resource: {role}",
+            **service)
+    refused(mine.run_task, "AccessDeniedException", f"iam:PassRole on resource: {role}",
+            cluster=name, taskDefinition=name + ":1")
+    iam.put_user_policy(UserName=name, PolicyName="q", PolicyDocument=policy(allow(
+        "iam:PassRole", role, Condition={"StringEquals": {
+            "iam:PassedToService": "ecs-tasks.amazonaws.com"}})))
+    made = mine.create_service(**service)["service"]
+    mine.update_service(cluster=name, service="s", taskDefinition=name)
+    # What is of elsewhere is not taken for what has its name here.
+    for there in (made["serviceArn"].replace(ACCOUNT, "111111111111"),
+                  made["serviceArn"].replace(":ecs:", ":ecs:x-"),
+                  made["serviceArn"].replace(f"/{name}/", "/other/")):
+        refused(tasks.describe_services, "InvalidParameterException", "dentifier", cluster=name,
+                services=[there])
+    tasks.delete_service(cluster=name, service=made["serviceArn"], force=True)

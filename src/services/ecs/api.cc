@@ -44,6 +44,19 @@ void Api::add(shapes::Registry& registry, Run run) {
   });
 }
 
+// A newer revision that comes in between was registered by somebody who could pass its roles.
+Task<Result<void>> Api::check_passing(shapes::Call& call, std::string definition) {
+  if (!may_pass_ || definition.empty()) co_return ok();
+  auto found = co_await logic_.definitions().find(std::move(definition));
+  // The operation itself tells what is wrong with the name.
+  if (!found && found.error().code == kClient) co_return ok();
+  CO_TRY(DefinitionPtr here, std::move(found));
+  for (const auto* role : {&here->shape.task_role_arn, &here->shape.execution_role_arn}) {
+    if (*role && !(*role)->empty()) CO_TRY_VOID(may_pass_(call, **role));
+  }
+  co_return ok();
+}
+
 void Api::add_clusters(shapes::Registry& registry) {
   using Call = shapes::Call;
   add<op::CreateCluster>(
@@ -124,12 +137,18 @@ void Api::add_machine(shapes::Registry& registry) {
 
 void Api::add_tasks(shapes::Registry& registry) {
   using Call = shapes::Call;
-  add<op::RunTask>(registry, [](Logic& logic, Call& call, shape::RunTaskRequest in) {
-    return logic.run_task(std::move(in), caller_of(call));
-  });
-  add<op::StartTask>(registry, [](Logic& logic, Call& call, shape::StartTaskRequest in) {
-    return logic.start_task(std::move(in), caller_of(call));
-  });
+  add<op::RunTask>(registry,
+                   [this](Logic& logic, Call& call,
+                          shape::RunTaskRequest in) -> Task<Result<shape::RunTaskResponse>> {
+                     CO_TRY_VOID(co_await check_passing(call, in.task_definition));
+                     co_return co_await logic.run_task(std::move(in), caller_of(call));
+                   });
+  add<op::StartTask>(registry,
+                     [this](Logic& logic, Call& call,
+                            shape::StartTaskRequest in) -> Task<Result<shape::StartTaskResponse>> {
+                       CO_TRY_VOID(co_await check_passing(call, in.task_definition));
+                       co_return co_await logic.start_task(std::move(in), caller_of(call));
+                     });
   add<op::StopTask>(registry, [](Logic& logic, Call&, shape::StopTaskRequest in) {
     return logic.stop_task(std::move(in));
   });
@@ -145,16 +164,18 @@ void Api::add_services(shapes::Registry& registry) {
   using Call = shapes::Call;
   add<op::CreateService>(
       registry,
-      [](Logic& logic, Call& call,
-         shape::CreateServiceRequest in) -> Task<Result<shape::CreateServiceResponse>> {
+      [this](Logic& logic, Call& call,
+             shape::CreateServiceRequest in) -> Task<Result<shape::CreateServiceResponse>> {
+        CO_TRY_VOID(co_await check_passing(call, in.task_definition.value_or("")));
         co_return wrap<shape::CreateServiceResponse>(
             co_await logic.create_service(std::move(in), caller_of(call)),
             &shape::CreateServiceResponse::service);
       });
   add<op::UpdateService>(
       registry,
-      [](Logic& logic, Call&,
-         shape::UpdateServiceRequest in) -> Task<Result<shape::UpdateServiceResponse>> {
+      [this](Logic& logic, Call& call,
+             shape::UpdateServiceRequest in) -> Task<Result<shape::UpdateServiceResponse>> {
+        CO_TRY_VOID(co_await check_passing(call, in.task_definition.value_or("")));
         co_return wrap<shape::UpdateServiceResponse>(co_await logic.update_service(std::move(in)),
                                                      &shape::UpdateServiceResponse::service);
       });
@@ -274,7 +295,8 @@ void Api::add_definitions(shapes::Registry& registry) {
       });
 }
 
-void Api::add_operations(shapes::Registry& registry) {
+void Api::add_operations(shapes::Registry& registry, MayPass may_pass) {
+  may_pass_ = std::move(may_pass);
   add_clusters(registry);
   add_machine(registry);
   add_definitions(registry);

@@ -226,10 +226,14 @@ Task<Result<void>> RuncRunner::run_here(TaskSpec spec) {
   auto written = co_await on_pool(&pool_, writing);
   arriving_.erase(spec.id);
   if (!written) co_return fail(written.error());
+  if (detached_) {
+    // The pool may be gone. The next start finds the task's folder.
+    co_return fail(codes::kUnavailable, "the runner ends", Retry::kLater);
+  }
   std::string id = spec.id;
   auto task = std::make_shared<TaskRun>(*setting_, std::move(spec), std::move(state));
   tasks_[id] = task;
-  if (!detached_) task->start();
+  task->start();
   // While it starts: a crash of the machine would end it anyway. Nobody is told before it is there.
   auto syncing = [folder = setting_->tasks_directory + "/" + id] { return TaskRun::sync(folder); };
   co_return co_await on_pool(&pool_, syncing);
@@ -255,6 +259,8 @@ Task<Result<void>> RuncRunner::stop(std::string task_id) {
 }
 
 void RuncRunner::let_go(const std::string& task_id) {
+  // Once it lets go, keep_only() of the next start takes away what was left.
+  if (detached_) return;
   auto found = tasks_.find(task_id);
   if (found == tasks_.end()) return;
   leaving_.insert(task_id);
@@ -308,7 +314,10 @@ Task<void> RuncRunner::keep_only(std::vector<std::string> task_ids) {
 Task<void> RuncRunner::detach() {
   auto working = [this]() -> Task<void> {
     detached_ = true;
-    for (auto& [id, task] : tasks_) co_await task->detach();
+    // run() may add to them meanwhile.
+    std::vector<std::shared_ptr<TaskRun>> tasks;
+    for (const auto& [id, task] : tasks_) tasks.push_back(task);
+    for (const auto& task : tasks) co_await task->detach();
     if (watch_) watch_->stop();
     if (scope_) co_await scope_->close();
     tasks_.clear();

@@ -60,12 +60,16 @@ Result<void> check_providers(const std::vector<std::string>& providers,
 
 Task<Result<void>> Clusters::start() {
   co_return co_await run_on(context_.executor, [this]() -> Task<Result<void>> {
-    CO_TRY(auto page, co_await context_.kernel.store.scan(
-                          {.range = storage::clusters(), .rows_max = kClustersMax}));
-    for (const auto& entry : page.entries) {
-      CO_TRY(clusters_[storage::name_of(entry.key)], storage::decode_cluster(entry.value));
+    store::KeyRange range = storage::clusters();
+    for (;;) {
+      CO_TRY(auto page,
+             co_await context_.kernel.store.scan({.range = range, .rows_max = kScanRows}));
+      for (const auto& entry : page.entries) {
+        CO_TRY(clusters_[storage::name_of(entry.key)], storage::decode_cluster(entry.value));
+      }
+      if (!page.more) co_return ok();
+      range.begin = page.entries.back().key + '\0';
     }
-    co_return ok();
   });
 }
 
@@ -126,27 +130,47 @@ Task<Result<shape::Cluster>> Clusters::change(std::string name, Edit edit) {
   co_return co_await put(std::move(name), std::move(next));
 }
 
-Task<Result<shape::Cluster>> Clusters::remove(std::string name) {
+Task<Result<shape::Cluster>> Clusters::remove(std::string name, Check check) {
   std::string turn_name = "cluster:" + name;
   co_await context_.turns.take(turn_name);
   Turn turn(context_.turns, turn_name);
   const auto* present = find(name);
   if (present == nullptr) co_return no_such_cluster();
+  CO_TRY_VOID(check());
+  if (held(name)) {
+    co_return fail(kClusterHasTasks, "The Cluster cannot be deleted while Tasks are active.");
+  }
   shape::Cluster gone = *present;
   store::Batch batch;
   batch.erase(storage::cluster_key(name));
-  CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
+  removing_.insert(name);
+  auto committed = co_await context_.kernel.store.commit(std::move(batch));
+  removing_.erase(name);
+  if (!committed) co_return fail(std::move(committed).error());
   clusters_.erase(name);
   gone.status = "INACTIVE";
   co_return gone;
 }
 
-Task<Result<std::string>> Clusters::use(std::string text) {
+Task<Result<Clusters::Used>> Clusters::use(std::string text) {
   CO_TRY(std::string name, cluster_name(text));
-  if (find(name) != nullptr) co_return name;
-  if (name != "default") co_return no_such_cluster();
-  CO_TRY_VOID(co_await create({}));
-  co_return name;
+  if (removing_.contains(name)) {
+    // Waits until its end is committed.
+    std::string turn_name = "cluster:" + name;
+    co_await context_.turns.take(turn_name);
+    Turn turn(context_.turns, turn_name);
+  }
+  if (find(name) == nullptr && name == "default") CO_TRY_VOID(co_await create({}));
+  if (find(name) == nullptr || removing_.contains(name)) co_return no_such_cluster();
+  auto& hold = holds_[name];
+  Used out{name, hold.lock()};
+  if (!out.hold) hold = out.hold = std::make_shared<const Hold>();
+  co_return out;
+}
+
+bool Clusters::held(const std::string& name) {
+  std::erase_if(holds_, [](const auto& row) { return row.second.expired(); });
+  return holds_.contains(name);
 }
 
 Result<std::string> Clusters::existing(std::string_view text) const {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "services/ecs/context.h"
 #include "services/ecs/types.h"
@@ -23,10 +24,19 @@ class Clusters {
   // `edit`: Result<void>(shape::Cluster&). Errors: ClusterNotFoundException, those of `edit`.
   using Edit = std::function<Result<void>(shape::Cluster&)>;
   Task<Result<shape::Cluster>> change(std::string name, Edit edit);
-  Task<Result<shape::Cluster>> remove(std::string name);
-  // That of a request that starts something: "default" is made where it is missing.
+  // `check` is asked in the cluster's turn. Errors: ClusterNotFoundException, those of `check`,
+  // ClusterContainsTasksException where something is being started in it.
+  using Check = std::function<Result<void>()>;
+  Task<Result<shape::Cluster>> remove(std::string name, Check check);
+  // That of a request that starts something: "default" is made where it is missing. It is not
+  // removed while `hold` lives: keep it until what was started is committed.
   // Errors: ClusterNotFoundException.
-  Task<Result<std::string>> use(std::string text);
+  struct Hold {};
+  struct Used {
+    std::string name;
+    std::shared_ptr<const Hold> hold;
+  };
+  Task<Result<Used>> use(std::string text);
   // Errors: ClusterNotFoundException.
   Result<std::string> existing(std::string_view text) const;
   const shape::Cluster* find(const std::string& name) const;
@@ -34,10 +44,13 @@ class Clusters {
   std::vector<std::string> list(const std::string& after, size_t rows_max) const;
 
  private:
+  bool held(const std::string& name);
   Task<Result<shape::Cluster>> put(std::string name, shape::Cluster cluster);
 
   Context& context_;
   std::map<std::string, ClusterRecord> clusters_;
+  std::map<std::string, std::weak_ptr<const Hold>> holds_;
+  std::set<std::string> removing_;  // their ends are being committed
 };
 
 // FARGATE and FARGATE_SPOT, and strategies over them. Errors: InvalidParameterException.

@@ -70,6 +70,7 @@ Task<Result<std::string>> read_object(event::ObjectReader* lake, std::string arn
   auto object = co_await lake->read(std::string(rest.substr(0, slash)),
                                     std::string(rest.substr(slash + 1)), "");
   if (!object) {
+    if (is_passing(object.error())) co_return fail(std::move(object).error());
     co_return resource_error(what,
                              fmt::format("{}: {}", object.error().code, object.error().message));
   }
@@ -78,6 +79,7 @@ Task<Result<std::string>> read_object(event::ObjectReader* lake, std::string arn
     co_return resource_error(what, fmt::format("it has more than {} bytes", bytes_max));
   }
   auto bytes = co_await object->bytes->read(0, size);
+  if (!bytes && is_passing(bytes.error())) co_return fail(std::move(bytes).error());
   if (!bytes) co_return resource_error(what, bytes.error().message);
   co_return *std::move(bytes);
 }

@@ -33,6 +33,11 @@ inline std::unexpected<Error> no_such_service() {
 inline std::unexpected<Error> no_such_definition() {
   return client_error("Unable to describe task definition.");
 }
+// The same may succeed a little later.
+inline bool is_passing(const Error& error) {
+  return error.retry == Retry::kLater || error.code == codes::kUnavailable ||
+         error.code == codes::kThrottled || error.code == codes::kClosed;
+}
 // What AWS has and Suiro has not.
 inline std::unexpected<Error> not_supported(std::string_view what) {
   return fail(codes::kNotImplemented, fmt::format("{} is not supported by Suiro", what));

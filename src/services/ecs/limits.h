@@ -40,6 +40,9 @@ inline constexpr Millis kMultilineWait = std::chrono::seconds(5);
 inline constexpr size_t kSweepRows = 500;  // a commit
 inline constexpr Millis kSweepInterval = std::chrono::minutes(10);
 inline constexpr Millis kCommitRetry{500};
+// Between attempts to hand a task to a runner that is busy: twice as long each time.
+inline constexpr Millis kLaunchRetryFirst{500};
+inline constexpr Millis kLaunchRetryLongest = std::chrono::seconds(2);
 inline constexpr Millis kServiceRetryFirst = std::chrono::seconds(1);
 inline constexpr Millis kServiceRetryLongest = std::chrono::minutes(5);
 inline constexpr Millis kRoleLife = std::chrono::hours(12);

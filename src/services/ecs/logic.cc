@@ -50,15 +50,16 @@ Result<size_t> page_size(const std::optional<int32_t>& given, size_t most, size_
 
 Task<Result<shape::Service>> Logic::create_service(shape::CreateServiceRequest in, Caller caller) {
   co_return co_await run_on(context_.executor, [&]() -> Task<Result<shape::Service>> {
-    CO_TRY(std::string cluster, co_await clusters_.use(in.cluster.value_or("")));
-    CO_TRY_VOID(check_launch(cluster, in));
-    co_return co_await services_.create(std::move(cluster), std::move(in), std::move(caller.arn));
+    CO_TRY(Clusters::Used cluster, co_await clusters_.use(in.cluster.value_or("")));
+    CO_TRY_VOID(check_launch(cluster.name, in));
+    co_return co_await services_.create(cluster.name, std::move(in), std::move(caller.arn));
   });
 }
 
 Result<void> Logic::check_launch(const std::string& cluster,
                                  shape::CreateServiceRequest& in) const {
   const shape::Cluster* record = clusters_.find(cluster);
+  if (record == nullptr) return no_such_cluster();
   bool has_strategy = in.capacity_provider_strategy && !in.capacity_provider_strategy->empty();
   if (in.launch_type && has_strategy) {
     return invalid(

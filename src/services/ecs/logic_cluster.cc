@@ -138,15 +138,18 @@ Task<Result<shape::Cluster>> Logic::put_providers(shape::PutClusterCapacityProvi
 Task<Result<shape::Cluster>> Logic::delete_cluster(std::string text) {
   co_return co_await run_on(context_.executor, [&]() -> Task<Result<shape::Cluster>> {
     CO_TRY(std::string name, clusters_.existing(text));
-    if (services_.active_count(name) > 0) {
-      co_return fail(kClusterHasServices,
-                     "The Cluster cannot be deleted while Services are active.");
-    }
-    for (const TaskRecord* task : tasks_.live()) {
-      if (task->cluster != name) continue;
-      co_return fail(kClusterHasTasks, "The Cluster cannot be deleted while Tasks are active.");
-    }
-    CO_TRY(shape::Cluster cluster, co_await clusters_.remove(std::move(name)));
+    auto check = [&]() -> Result<void> {
+      if (services_.active_count(name) > 0) {
+        return fail(kClusterHasServices,
+                    "The Cluster cannot be deleted while Services are active.");
+      }
+      for (const TaskRecord* task : tasks_.live()) {
+        if (task->cluster != name) continue;
+        return fail(kClusterHasTasks, "The Cluster cannot be deleted while Tasks are active.");
+      }
+      return ok();
+    };
+    CO_TRY(shape::Cluster cluster, co_await clusters_.remove(name, check));
     co_return with_counts(std::move(cluster));
   });
 }

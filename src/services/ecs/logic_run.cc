@@ -123,6 +123,7 @@ Result<void> Logic::set_launch(NewTasks& start, const shape::RunTaskRequest& in)
   auto strategy =
       in.capacity_provider_strategy.value_or(std::vector<shape::CapacityProviderStrategyItem>());
   const shape::Cluster* cluster = clusters_.find(start.cluster);
+  if (cluster == nullptr) return no_such_cluster();
   auto providers = cluster->capacity_providers.value_or(std::vector<std::string>());
   if (strategy.empty() && !in.launch_type && cluster->default_capacity_provider_strategy) {
     strategy = *cluster->default_capacity_provider_strategy;
@@ -150,7 +151,9 @@ Result<void> Logic::set_launch(NewTasks& start, const shape::RunTaskRequest& in)
 Task<Result<NewTasks>> Logic::new_tasks(shape::RunTaskRequest in, Caller caller) {
   CO_TRY_VOID(refuse_settings(in));
   NewTasks start;
-  CO_TRY(start.cluster, co_await clusters_.use(in.cluster.value_or("")));
+  CO_TRY(Clusters::Used cluster, co_await clusters_.use(in.cluster.value_or("")));
+  start.cluster = std::move(cluster.name);
+  start.cluster_hold = std::move(cluster.hold);
   CO_TRY(start.definition, co_await definitions_.find_to_run(in.task_definition));
   CO_TRY_VOID(set_launch(start, in));
   CO_TRY_VOID(check_network(in.network_configuration, start.definition->shape));

@@ -160,7 +160,14 @@ Task<Result<shape::Setting>> Logic::delete_setting(std::string principal, std::s
 
 Task<Result<shape::ListAccountSettingsResponse>> Logic::list_settings(
     shape::ListAccountSettingsRequest in) {
-  CO_TRY(auto page, co_await context_.kernel.store.scan({.range = storage::settings()}));
+  std::vector<store::Entry> entries;
+  store::KeyRange range = storage::settings();
+  for (bool more = true; more;) {
+    CO_TRY(auto page, co_await context_.kernel.store.scan({.range = range}));
+    more = page.more;
+    if (more) range.begin = page.entries.back().key + '\0';
+    std::ranges::move(page.entries, std::back_inserter(entries));
+  }
   std::string principal = in.principal_arn.value_or(context_.root_arn());
   bool effective = in.effective_settings.value_or(false);
   std::map<std::string, shape::Setting, std::less<>> found;
@@ -171,7 +178,7 @@ Task<Result<shape::ListAccountSettingsResponse>> Logic::list_settings(
     }
   }
   // The account's defaults stand before those of principals.
-  for (const auto& entry : page.entries) {
+  for (const auto& entry : entries) {
     storage::SettingName which = storage::setting_of(entry.key);
     if (!which.principal.empty() && which.principal != principal) continue;
     CO_TRY(std::string value, storage::decode_setting(entry.value));

@@ -177,9 +177,11 @@ Result<std::string> expired_task_of(ByteView key) {
   return std::string(key.substr(kFamilyBytes + 8));
 }
 
-Result<store::Key> expired_token_of(ByteView key) {
+Result<ExpiredToken> expired_token_of(ByteView key) {
   if (key.size() <= kFamilyBytes + 8) return fail(codes::kCorrupt, "client token: its key");
-  return family(kTokens).append(key.substr(kFamilyBytes + 8));
+  auto made = static_cast<int64_t>(read_be64(key.substr(kFamilyBytes, 8)));
+  return ExpiredToken{family(kTokens).append(key.substr(kFamilyBytes + 8)),
+                      TimePoint(TimePoint::duration(made))};
 }
 
 SettingName setting_of(ByteView key) {

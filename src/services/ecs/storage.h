@@ -44,8 +44,12 @@ struct DefinitionName {
 // Errors: kCorrupt.
 Result<DefinitionName> definition_of(ByteView key);
 Result<std::string> expired_task_of(ByteView key);
-// The key of the token that an expiry key names. Errors: kCorrupt.
-Result<store::Key> expired_token_of(ByteView key);
+// The token that an expiry key names. Errors: kCorrupt.
+struct ExpiredToken {
+  store::Key key;
+  TimePoint made;
+};
+Result<ExpiredToken> expired_token_of(ByteView key);
 struct SettingName {
   std::string principal;  // empty: the account's default
   std::string name;

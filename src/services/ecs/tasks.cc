@@ -2,6 +2,9 @@
 // Memory, commits, the queue for the machine, the sweeper.
 #include "services/ecs/tasks.h"
 
+#include <algorithm>
+#include <ranges>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "services/ecs/errors.h"
@@ -30,17 +33,16 @@ Task<Result<void>> Tasks::load() {
       CO_TRY(live->record, storage::decode_task(entry.value));
       const TaskRecord& record = live->record;
       next_number_ = std::max(next_number_, record.queue_number + 1);
-      if (record.placed) {
-        reserve(record);
-      } else {
-        queue_[record.queue_number] = record.id;
-      }
+      if (record.placed) reserve(*live);
       live->committed = true;
-      live_[record.id] = std::move(live);
+      enter(live);
     }
     if (!page.more) break;
     range.begin = page.entries.back().key + '\0';
   }
+  // Earlier runs may have come after later ones.
+  std::erase_if(queue_,
+                [this](const auto& row) { return is_blocked(find_live(row.second)->record); });
   ready_ = true;
   co_return ok();
 }
@@ -80,8 +82,12 @@ void Tasks::take_up() {
     }
   }
   std::vector<TaskRecord> replacing;
-  for (const auto& [id, live] : live_) {
-    if (live->record.overlap == Overlap::kReplace) replacing.push_back(live->record);
+  for (const auto& [key, runs] : runs_) {
+    // The latest that replaces stops all before it.
+    auto latest = std::ranges::find_if(runs | std::views::reverse, [](const auto& run) {
+      return (*run.second.begin())->record.overlap == Overlap::kReplace;
+    });
+    if (latest != runs.rend()) replacing.push_back((*latest->second.begin())->record);
   }
   for (const auto& record : replacing) stop_replaced(record);
   pump();
@@ -92,11 +98,13 @@ void Tasks::take_up() {
 Task<void> Tasks::launch_unless_reported(std::string id) {
   co_await context_.kernel.clock.sleep_for(kTakeUpWait);
   LivePtr live = find_live(id);
-  if (live && !live->reported && !scope_.closing()) co_await launch(std::move(id));
+  if (!live || live->reported || scope_.closing()) co_return;
+  co_await launch(std::move(id));
 }
 
 Task<void> Tasks::stop() {
   co_await run_on(context_.executor, [this]() -> Task<void> {
+    stopping_ = true;
     sweeper_.reset();
     outputs_.stop();
     if (context_.config.runner != nullptr) co_await context_.config.runner->detach();
@@ -216,14 +224,12 @@ Task<void> Tasks::change_surely(std::string id, Edit edit) {
 void Tasks::after_change(const LivePtr& live) {
   const TaskRecord& record = live->record;
   if (record.stopped()) {
-    if (record.placed) release(record);
-    queue_.erase(record.queue_number);
+    leave(live);
     outputs_.drop(record.id);
     for (const auto& key : record.access_key_ids) {
       if (context_.kernel.roles != nullptr) context_.kernel.roles->revoke(key);
     }
     if (record.placed) scope_.spawn(forget(record.id));
-    live_.erase(record.id);
   }
   if (listener_) listener_(record);
   if (record.stopped()) pump();
@@ -256,35 +262,59 @@ bool Tasks::fits(const Capacity& need) const {
          need.memory_mb <= total_.memory_mb && used_.memory_mb <= total_.memory_mb - need.memory_mb;
 }
 
-void Tasks::reserve(const TaskRecord& record) {
-  used_.cpu_units += record.cpu_units;
-  used_.memory_mb += record.memory_mb;
+void Tasks::reserve(Live& live) {
+  CHECK(!live.reserved);
+  live.reserved = true;
+  used_.cpu_units += live.record.cpu_units;
+  used_.memory_mb += live.record.memory_mb;
   ++placed_;
 }
 
-void Tasks::release(const TaskRecord& record) {
+void Tasks::release(Live& live) {
+  if (!std::exchange(live.reserved, false)) return;
+  const TaskRecord& record = live.record;
   CHECK(used_.cpu_units >= record.cpu_units && used_.memory_mb >= record.memory_mb);
   used_.cpu_units -= record.cpu_units;
   used_.memory_mb -= record.memory_mb;
   --placed_;
 }
 
-bool Tasks::is_blocked(const TaskRecord& record) const {
-  if (record.overlap != Overlap::kQueue && record.overlap != Overlap::kReplace) return false;
-  for (const auto& [id, live] : live_) {
-    const TaskRecord& other = live->record;
-    if (other.overlap_key == record.overlap_key && other.run_number < record.run_number) {
-      return true;
+void Tasks::enter(const LivePtr& live) {
+  const TaskRecord& record = live->record;
+  live_[record.id] = live;
+  runs_[record.overlap_key][record.run_number].insert(live);
+  if (!live->reserved && !is_blocked(record)) queue_[record.queue_number] = record.id;
+}
+
+void Tasks::leave(const LivePtr& live) {
+  const TaskRecord& record = live->record;
+  release(*live);
+  queue_.erase(record.queue_number);
+  live_.erase(record.id);
+  auto of_key = runs_.find(record.overlap_key);
+  Runs& runs = of_key->second;
+  auto run = runs.find(record.run_number);
+  run->second.erase(live);
+  if (!run->second.empty()) return;
+  bool was_first = run == runs.begin();
+  runs.erase(run);
+  if (runs.empty()) {
+    runs_.erase(of_key);
+  } else if (was_first) {
+    for (const auto& next : runs.begin()->second) {
+      if (!next->reserved) queue_[next->record.queue_number] = next->record.id;
     }
   }
-  return false;
+}
+
+bool Tasks::is_blocked(const TaskRecord& record) const {
+  if (record.overlap != Overlap::kQueue && record.overlap != Overlap::kReplace) return false;
+  auto found = runs_.find(record.overlap_key);
+  return found != runs_.end() && found->second.begin()->first < record.run_number;
 }
 
 bool Tasks::any_live(const std::string& overlap_key) const {
-  for (const auto& [id, live] : live_) {
-    if (live->record.overlap_key == overlap_key) return true;
-  }
-  return false;
+  return runs_.contains(overlap_key);
 }
 
 std::string Tasks::refusal() const {
@@ -302,17 +332,13 @@ std::vector<const TaskRecord*> Tasks::live() const {
 }
 
 void Tasks::pump() {
-  if (scope_.closing() || !refusal().empty()) return;
+  if (stopping_ || !refusal().empty()) return;
   for (auto next = queue_.begin(); next != queue_.end();) {
     LivePtr live = find_live(next->second);
     CHECK(live);
     if (!live->committed) return;  // add() pumps again
-    if (is_blocked(live->record)) {
-      ++next;
-      continue;
-    }
     if (!fits({live->record.cpu_units, live->record.memory_mb})) return;
-    reserve(live->record);
+    reserve(*live);
     std::string id = next->second;
     next = queue_.erase(next);
     scope_.spawn(place(std::move(id)));
@@ -352,9 +378,15 @@ Task<Result<bool>> Tasks::sweep_some() {
   CO_TRY(auto tokens, co_await store.scan({.range = storage::expired_tokens(now - kClientTokenLife),
                                            .rows_max = kSweepRows}));
   for (const auto& entry : tokens.entries) {
-    CO_TRY(store::Key key, storage::expired_token_of(entry.key));
-    batch.erase(std::move(key));
+    CO_TRY(storage::ExpiredToken expired, storage::expired_token_of(entry.key));
     batch.erase(entry.key);
+    CO_TRY(auto row, co_await store.get(expired.key));
+    if (!row) continue;
+    CO_TRY(TokenRecord token, storage::decode_token(row->value));
+    // It was given again since the scan: this is the token of a later request.
+    if (token.made != expired.made) continue;
+    batch.require_version(expired.key, row->version);
+    batch.erase(std::move(expired.key));
   }
   if (batch.empty()) co_return false;
   CO_TRY_VOID(co_await store.commit(std::move(batch)));

@@ -28,6 +28,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "services/ecs/definitions.h"
 #include "services/ecs/outputs.h"
@@ -43,6 +44,7 @@ struct Started {
 // What starts `count` tasks.
 struct NewTasks {
   std::string cluster;
+  std::shared_ptr<const void> cluster_hold;  // the cluster stays until the tasks are committed
   DefinitionPtr definition;
   int32_t count = 1;
   shape::TaskOverride overrides;
@@ -123,11 +125,15 @@ class Tasks final : public container::Observer {
     TaskRecord record;
     DefinitionPtr definition;
     bool committed = false;  // else its add() is under way
+    bool reserved = false;   // it has its share of the machine, on disk (placed) or soon
     bool reported = false;   // the runner told of it since the start
     bool launching = false;  // launch() is at work
     bool launched = false;   // run() was accepted since the start
   };
   using LivePtr = std::shared_ptr<Live>;
+
+  // Of one overlap key: those that wait or run, by the number of their run.
+  using Runs = std::map<uint64_t, std::set<LivePtr>>;
 
   Task<Result<void>> load();
   void take_up();
@@ -137,8 +143,12 @@ class Tasks final : public container::Observer {
   std::string reason_to_wait(const TaskRecord& record) const;
   bool is_blocked(const TaskRecord& record) const;
   bool fits(const Capacity& need) const;
-  void reserve(const TaskRecord& record);
-  void release(const TaskRecord& record);
+  void reserve(Live& live);
+  void release(Live& live);
+  // Into memory, and its place in the queue or behind its earlier runs where it has no share.
+  void enter(const LivePtr& live);
+  // Gives back its share and its place; runs that waited for it alone come into the queue.
+  void leave(const LivePtr& live);
   void stop_replaced(const TaskRecord& newer);
   LivePtr find_live(const std::string& id) const;
   Task<Result<DefinitionPtr>> definition_of(LivePtr live);
@@ -156,6 +166,8 @@ class Tasks final : public container::Observer {
   Task<void> place(std::string id);
   Task<void> launch(std::string id);
   Task<Result<void>> try_launch(LivePtr live);
+  // As try_launch(), until the runner has room and the store is there.
+  Task<Result<void>> try_launch_patiently(LivePtr live);
   Task<Result<event::RoleKeys>> role_keys(LivePtr live, std::string role_arn);
   Task<void> fail_start(std::string id, std::string reason);
   Task<void> stop_in_runner(std::string id);
@@ -172,12 +184,15 @@ class Tasks final : public container::Observer {
   Listener listener_;
   TaskScope scope_;
   std::map<std::string, LivePtr> live_;
-  std::map<uint64_t, std::string> queue_;  // by queue number
+  std::map<std::string, Runs> runs_;  // by overlap key
+  // Waits for room, by queue number. What waits for earlier runs is not in it.
+  std::map<uint64_t, std::string> queue_;
   Capacity total_;
   Capacity used_;
   uint32_t placed_ = 0;  // tasks that have their share
   uint64_t next_number_ = 1;
-  bool ready_ = false;  // load() is done: reports can be matched
+  bool ready_ = false;     // load() is done: reports can be matched
+  bool stopping_ = false;  // the runner lets go: what cannot start now starts after the restart
   std::unique_ptr<Clock::Alarm> sweeper_;
 };
 

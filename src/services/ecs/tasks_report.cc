@@ -192,6 +192,9 @@ Task<Result<void>> Tasks::changed(container::TaskReport report) {
       return apply_report(record, *definition, report, now);
     });
     if (!done) co_return fail(std::move(done).error());
+    // The wish may be older than the first report, when nobody could be told of it.
+    bool is_to_stop = find_live(report.id) && live->record.stop_wanted();
+    if (is_to_stop && !report.stopping && !report.ended()) scope_.spawn(stop_in_runner(report.id));
     co_return ok();
   });
 }
@@ -241,9 +244,10 @@ Task<Result<shape::Task>> Tasks::stop_task(std::string id, std::string code, std
 
 // Until the runner knows of the wish. It does not know the task: it never ran here.
 Task<void> Tasks::stop_in_runner(std::string id) {
-  while (!scope_.closing()) {
+  while (!stopping_) {
     auto done = co_await context_.config.runner->stop(id);
-    if (done || !find_live(id)) co_return;
+    // One that lets go knows no task.
+    if (done || stopping_ || !find_live(id)) co_return;
     if (done.error().code == codes::kNotFound) {
       co_await change_surely(id, [this](TaskRecord& record) {
         if (record.stopped()) return false;

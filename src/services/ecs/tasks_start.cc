@@ -201,13 +201,12 @@ Result<Started> Tasks::prepare(const NewTasks& start, std::vector<LivePtr>& made
     record.placed = waiting.empty();
     record.task.last_status = record.placed ? "PENDING" : "PROVISIONING";
     if (record.placed) {
-      reserve(record);
+      reserve(*live);
     } else {
       set_waiting(record.task, waiting);
     }
     // Its place is taken before the commit, so that no later one passes it.
-    if (!record.placed) queue_[record.queue_number] = record.id;
-    live_[record.id] = live;
+    enter(live);
     out.tasks.push_back(record.task);
     made.push_back(std::move(live));
   }
@@ -226,9 +225,7 @@ Task<Result<Started>> Tasks::add(NewTasks start, Also also) {
     const TaskRecord& record = live->record;
     live->committed = committed.has_value();
     if (!committed) {
-      if (record.placed) release(record);
-      queue_.erase(record.queue_number);
-      live_.erase(record.id);
+      leave(live);
     } else if (record.placed) {
       scope_.spawn(launch(record.id));
     }
@@ -247,11 +244,12 @@ Task<Result<Started>> Tasks::add(NewTasks start, Also also) {
 
 void Tasks::stop_replaced(const TaskRecord& newer) {
   std::vector<std::string> ids;
-  for (const auto& [id, live] : live_) {
-    const TaskRecord& other = live->record;
-    if (other.overlap_key == newer.overlap_key && other.run_number < newer.run_number &&
-        !other.stop_wanted()) {
-      ids.push_back(id);
+  auto runs = runs_.find(newer.overlap_key);
+  if (runs == runs_.end()) return;
+  for (const auto& [number, tasks] : runs->second) {
+    if (number >= newer.run_number) break;
+    for (const auto& older : tasks) {
+      if (!older->record.stop_wanted()) ids.push_back(older->record.id);
     }
   }
   for (auto& id : ids) {
@@ -346,16 +344,31 @@ Task<Result<void>> Tasks::try_launch(LivePtr live) {
   co_return co_await context_.config.runner->run(std::move(spec));
 }
 
+Task<Result<void>> Tasks::try_launch_patiently(LivePtr live) {
+  for (Millis pause = kLaunchRetryFirst;; pause = std::min(2 * pause, kLaunchRetryLongest)) {
+    auto done = co_await try_launch(live);
+    bool is_again = !done && is_passing(done.error()) && refusal().empty();
+    if (!is_again || stopping_ || live->reported || live->record.stopped()) co_return done;
+    log::warning("ecs: task {} waits for its start: {}", live->record.id, done.error().message);
+    co_await context_.kernel.clock.sleep_for(pause);
+  }
+}
+
 Task<void> Tasks::launch(std::string id) {
   LivePtr live = find_live(id);
-  if (!live || live->launching) co_return;
+  // One that is at work looks at its end whether the task is to be stopped.
+  if (!live || live->launching || stopping_) co_return;
   live->launching = true;
-  auto done = co_await try_launch(live);
+  auto done = co_await try_launch_patiently(live);
   live->launching = false;
-  if (scope_.closing() || !find_live(id)) co_return;
+  // It stays placed: the next start of Suiro runs it, or stops it.
+  if (stopping_ || !find_live(id)) co_return;
   if (!done) {
     // The runner has it: what went wrong here was asked for in vain.
-    if (live->reported) co_return;
+    if (live->reported) {
+      if (live->record.stop_wanted()) co_await stop_in_runner(std::move(id));
+      co_return;
+    }
     co_await fail_start(std::move(id), done.error().message);
     co_return;
   }

@@ -265,8 +265,161 @@ TEST_F(EcsTest, StoppedTasksAreKeptForTheirTime) {
   EXPECT_EQ(run_record(id).state, State::kSucceeded) << "the log of runs keeps it";
 }
 
+// Room comes while the end of a task that waits for it is being committed.
+TEST_F(EcsTest, AStopThatMeetsRoomGivesTheRoomBack) {
+  ASSERT_TRUE(register_definition(definition("big", 256, 3000)));
+  std::string runs = run_one("big"), waits = run_one("big");
+  begin(runs);
+  runner_.end(runs, 0, now());
+  auto told = runner_.tell_at_once(sim_.shards().executor(0), runs);
+  shape::StopTaskRequest in;
+  in.task = waits;
+  auto stopped = sim_.spawn(logic().stop_task(in));
+  sim_.advance(kSecond);
+  ASSERT_TRUE(event::SimKernel::is_ready(told) && event::SimKernel::is_ready(stopped));
+  ASSERT_TRUE(stopped.get());
+  EXPECT_EQ(describe(waits).last_status, "STOPPED");
+  EXPECT_FALSE(runner_.starts.contains(waits));
+  EXPECT_EQ(live(), 0u);
+  EXPECT_EQ(logic().tasks().used().memory_mb, 0u);
+  std::string next = run_one("big");
+  EXPECT_EQ(describe(next).last_status, "PENDING");
+}
+
+TEST_F(EcsTest, AStopBeforeTheFirstReportAfterARestartIsCarriedOut) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  std::string told = run_one("job"), silent = run_one("job");
+  begin(told);
+  begin(silent);
+  sim_.crash();
+  close();
+  sim_.reopen();
+  runner_.quiet_start = true;
+  open();
+  for (const auto& id : {told, silent}) {
+    shape::StopTaskRequest in;
+    in.task = id;
+    ASSERT_TRUE(sim_.run(logic().stop_task(in)));
+  }
+  tell(told);
+  sim_.advance(kTakeUpWait + kSecond);
+  EXPECT_TRUE(runner_.jobs.at(told).stop_wanted);
+  EXPECT_TRUE(runner_.jobs.at(silent).stop_wanted);
+}
+
+TEST_F(EcsTest, ATaskWaitsForARunnerThatIsBusy) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  runner_.run_failure = Error{std::string(codes::kThrottled), "too many tasks run", Retry::kLater};
+  std::string runs = run_one("job"), stopped = run_one("job");
+  sim_.advance(kSecond);
+  EXPECT_EQ(describe(runs).last_status, "PENDING");
+  shape::StopTaskRequest in;
+  in.task = stopped;
+  ASSERT_TRUE(sim_.run(logic().stop_task(in)));
+  sim_.advance(2 * kLaunchRetryLongest);
+  EXPECT_EQ(describe(stopped).last_status, "STOPPED");
+  runner_.run_failure.reset();
+  sim_.advance(2 * kLaunchRetryLongest);
+  EXPECT_EQ(runner_.order, (std::vector<std::string>{runs}));
+}
+
+TEST_F(EcsTest, TheEndOfSuiroFailsNoTaskThatWasBeingStarted) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  runner_.hold_runs = true;
+  std::string id = run_one("job");
+  EXPECT_TRUE(runner_.jobs.empty());
+  close();
+  sim_.reopen();
+  runner_.hold_runs = false;
+  open();
+  sim_.advance(kTakeUpWait + kSecond);
+  EXPECT_EQ(describe(id).last_status, "PENDING");
+  EXPECT_EQ(runner_.starts[id], 1);
+}
+
+TEST_F(EcsTest, AClusterIsNotDeletedUnderAStart) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  for (bool is_delete_first : {false, true}) {
+    shape::CreateClusterRequest cluster;
+    cluster.cluster_name = is_delete_first ? "first" : "second";
+    ASSERT_TRUE(sim_.run(logic().create_cluster(cluster)));
+    shape::RunTaskRequest in;
+    in.cluster = cluster.cluster_name;
+    in.task_definition = "job";
+    auto executor = sim_.shards().executor(0);
+    std::future<Result<shape::RunTaskResponse>> started;
+    auto start = [&] {
+      started = asio::co_spawn(executor, logic().run_task(in, {}), asio::use_future);
+    };
+    if (!is_delete_first) start();
+    auto removed =
+        asio::co_spawn(executor, logic().delete_cluster(*cluster.cluster_name), asio::use_future);
+    if (is_delete_first) start();
+    sim_.settle();
+    auto answer = started.get();
+    auto gone = removed.get();
+    EXPECT_EQ(code(answer), is_delete_first ? "ClusterNotFoundException" : "ok");
+    EXPECT_EQ(code(gone), is_delete_first ? "ok" : "ClusterContainsTasksException");
+  }
+}
+
+TEST_F(EcsTest, AllClustersAreThereAfterARestart) {
+  constexpr int kMany = 260;  // of about 19 KiB each: more than one page of a scan
+  for (int i = 0; i < kMany; ++i) {
+    shape::CreateClusterRequest in;
+    in.cluster_name = fmt::format("c{}", i);
+    in.tags.emplace();
+    for (int j = 0; j < 49; ++j) {
+      shape::Tag& tag = in.tags->emplace_back();
+      tag.key = fmt::format("{:0128}", j);
+      tag.value = std::string(256, 'x');
+    }
+    ASSERT_TRUE(sim_.run(logic().create_cluster(in)));
+  }
+  restart();
+  for (int i = 0; i < kMany; ++i) {
+    ASSERT_TRUE(sim_.run(
+        logic().tags(fmt::format("arn:aws:ecs:ap-northeast-1:000000000000:cluster/c{}", i))))
+        << i;
+  }
+}
+
+// Tokens that are given again while the sweep of the expired ones is under way.
+TEST_F(EcsTest, TheSweepLeavesATokenThatWasGivenAgain) {
+  ASSERT_TRUE(register_definition(definition("job", 10, 10)));
+  constexpr int kTokens = 24;
+  auto request = [](int i) {
+    shape::RunTaskRequest in;
+    in.task_definition = "job:1";
+    in.client_token = fmt::format("t{}", i);
+    return in;
+  };
+  sim_.advance(kSweepInterval / 2);
+  for (int i = 0; i < kTokens; ++i) ASSERT_TRUE(run(request(i)));
+  // The last sweep before their end finds none of them.
+  sim_.advance(kClientTokenLife + kSweepInterval / 2 - kSecond);
+  sim_.store().delay_scans(sim_.clock(), sim_.random());
+  std::vector<std::future<Result<shape::RunTaskResponse>>> again;
+  for (int i = 0; i < kTokens; ++i) {
+    again.push_back(sim_.spawn(logic().run_task(request(i), {})));
+    sim_.advance(Millis(250));
+  }
+  sim_.advance(std::chrono::seconds(10));
+  sim_.store().undelay_scans();
+  for (int i = 0; i < kTokens; ++i) {
+    auto first = again[static_cast<size_t>(i)].get();
+    ASSERT_TRUE(first);
+    auto second = run(request(i));
+    ASSERT_TRUE(second);
+    EXPECT_EQ(first->tasks->front().task_arn, second->tasks->front().task_arn) << i;
+  }
+  EXPECT_EQ(live(), size_t{2 * kTokens});
+}
+
 class EventTest : public EcsTest {
  protected:
+  explicit EventTest(Config config = {}) : EcsTest(std::move(config)) {}
+
   // A schedule's event, delivered by the kernel.
   void fire(std::string overlap, std::string nominal) {
     shape::RunTaskRequest request;
@@ -346,6 +499,50 @@ TEST_F(EventTest, ReplaceStopsTheRunBeforeAndFollowsIt) {
   end(first, 143);
   EXPECT_EQ(runner_.order.size(), 2u);
   EXPECT_EQ(describe(first).stopped_reason, "Replaced by a newer run of its schedule");
+}
+
+TEST_F(EventTest, RunsThatWaitForOthersHoldUpNobodyElse) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  ASSERT_TRUE(register_definition(definition("other")));
+  for (int i = 0; i < 4; ++i) fire("queue", fmt::format("2026-01-01T00:0{}:00Z", i));
+  ASSERT_EQ(live(), 4u);
+  std::string other = run_one("other");
+  EXPECT_EQ(describe(other).last_status, "PENDING");
+  std::vector<std::string> waiting;
+  for (const TaskRecord* record : logic().tasks().live()) {
+    if (record->task.last_status == "PROVISIONING") waiting.push_back(record->id);
+  }
+  ASSERT_EQ(waiting.size(), 3u);
+  std::ranges::sort(waiting, {}, [&](const auto& id) { return run_record(id).planned; });
+  shape::StopTaskRequest in;
+  in.task = waiting[0];
+  ASSERT_TRUE(sim_.run(logic().stop_task(in)));
+  EXPECT_EQ(runner_.order.size(), 2u) << "the run before them has not ended";
+  std::string first = runner_.order.front();
+  restart();
+  begin(first);
+  end(first);
+  EXPECT_EQ(runner_.order.back(), waiting[1]);
+  EXPECT_EQ(describe(waiting[2]).last_status, "PROVISIONING");
+  begin(waiting[1]);
+  end(waiting[1]);
+  EXPECT_EQ(runner_.order.back(), waiting[2]);
+}
+
+class StrictEventTest : public EventTest {
+ protected:
+  StrictEventTest() : EventTest({.full = Full::kFail}) {}
+};
+
+TEST_F(StrictEventTest, ARunThatWaitsForAnotherFailsNobodyElse) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  fire("queue", "2026-01-01T00:00:00Z");
+  fire("queue", "2026-01-01T00:01:00Z");
+  ASSERT_EQ(live(), 2u);
+  auto answer = run("job");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->tasks->size(), 1u);
+  EXPECT_TRUE(answer->failures->empty());
 }
 
 TEST_F(EventTest, AStartThatCannotBeIsARunThatFailed) {

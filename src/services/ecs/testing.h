@@ -30,6 +30,7 @@ class FakeRunner final : public container::TaskRunner {
     observer_ = observer;
     std::vector<std::string> ids;
     for (const auto& [id, job] : jobs) ids.push_back(id);
+    if (quiet_start) co_return ok();
     for (const auto& id : ids) {
       // A store that is busy or gone: the runner would ask again.
       static_cast<void>(co_await tell(id));
@@ -39,6 +40,12 @@ class FakeRunner final : public container::TaskRunner {
   const container::RunnerProbe& probe() const override { return probe_; }
   Task<Result<void>> run(container::TaskSpec spec) override {
     if (!run_error.empty()) co_return fail(codes::kInvalidArgument, run_error);
+    if (run_failure) co_return fail(*run_failure);
+    if (hold_runs) {
+      held_ = std::make_unique<Signal>(co_await asio::this_coro::executor);
+      co_await held_->wait();
+      co_return fail(codes::kUnavailable, "the runner ends", Retry::kLater);
+    }
     if (jobs.contains(spec.id)) co_return ok();
     ++starts[spec.id];
     order.push_back(spec.id);
@@ -52,7 +59,7 @@ class FakeRunner final : public container::TaskRunner {
   }
   Task<Result<void>> stop(std::string id) override {
     auto job = jobs.find(id);
-    if (job == jobs.end()) co_return fail(codes::kNotFound, "no such task");
+    if (job == jobs.end() || observer_ == nullptr) co_return fail(codes::kNotFound, "no such task");
     job->second.stop_wanted = true;
     co_return ok();
   }
@@ -68,9 +75,16 @@ class FakeRunner final : public container::TaskRunner {
   }
   Task<void> detach() override {
     observer_ = nullptr;
-    co_return;
+    if (held_) held_->notify_all();
+    // Who was refused goes on before this ends.
+    auto executor = co_await asio::this_coro::executor;
+    for (int i = 0; i < 10; ++i) co_await asio::post(executor, use_task);
   }
 
+  // Without waiting for what follows.
+  std::future<Result<void>> tell_at_once(Executor executor, std::string id) {
+    return asio::co_spawn(executor, tell(std::move(id)), asio::use_future);
+  }
   // What a container wrote and how the task stands, as the real one hands it over.
   Task<Result<void>> tell(std::string id) {
     auto found = jobs.find(id);
@@ -121,10 +135,14 @@ class FakeRunner final : public container::TaskRunner {
   std::map<std::string, int> starts;
   std::vector<std::string> order;
   std::string run_error;
+  std::optional<Error> run_failure;
+  bool hold_runs = false;    // run() answers when the runner lets go
+  bool quiet_start = false;  // nothing is reported before a test tells it
   container::RunnerProbe probe_;
 
  private:
   container::Observer* observer_ = nullptr;
+  std::unique_ptr<Signal> held_;
 };
 
 // Keeps lines in the store, under a key of its own.

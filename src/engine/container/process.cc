@@ -33,7 +33,7 @@ int wait_for(pid_t process) {
 
 }  // namespace
 
-Result<Started> start_process(const std::vector<std::string>& words, Errors errors) {
+Result<Started> start_process(const std::vector<std::string>& words, Errors errors, int input) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(sandbox::errno_error("pipe"));
   Started started;
@@ -44,7 +44,11 @@ Result<Started> start_process(const std::vector<std::string>& words, Errors erro
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawnattr_init(&attributes);
   set_signals(attributes);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (input >= 0) {
+    ::posix_spawn_file_actions_adddup2(&actions, input, 0);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  }
   ::posix_spawn_file_actions_adddup2(&actions, writing.get(), 1);
   if (errors == Errors::kWithOutput) {
     ::posix_spawn_file_actions_adddup2(&actions, writing.get(), 2);
@@ -71,9 +75,10 @@ Result<Started> start_process(const std::vector<std::string>& words, Errors erro
   return started;
 }
 
-Result<Finished> run_process(const std::vector<std::string>& words, Errors errors, int timeout_ms) {
+Result<Finished> run_process(const std::vector<std::string>& words, Errors errors, int timeout_ms,
+                             int input) {
   using Steady = std::chrono::steady_clock;
-  TRY(Started started, start_process(words, errors));
+  TRY(Started started, start_process(words, errors, input));
   auto deadline = Steady::now() + std::chrono::milliseconds(timeout_ms);
   Finished finished;
   bool late = false;

@@ -21,6 +21,8 @@ namespace {
 
 constexpr int kStartTimeoutMs = 20'000;
 constexpr int kQuitTimeoutMs = 10'000;
+constexpr int kClaimRounds = 4'000;  // of kClaimPauseUs: 20 s
+constexpr useconds_t kClaimPauseUs = 5'000;
 constexpr int kListener = 12;  // supervisor.h
 
 // The number behind `key` in lines "key number".
@@ -52,6 +54,24 @@ bool locked(const std::string& task_directory) {
 
 }  // namespace
 
+Result<sandbox::Descriptor> claim_task(const std::string& task_directory) {
+  std::string path = task_directory + "/lock";
+  sandbox::Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return fail(sandbox::errno_error("open " + path));
+  for (int round = 0; round < kClaimRounds; ++round) {
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) {
+      ::unlink((task_directory + "/supervisor").c_str());
+      return lock;
+    }
+    if (auto old = find_supervisor(task_directory)) {
+      TRY_VOID(end_supervisor(task_directory, *old));
+    } else {
+      ::usleep(kClaimPauseUs);  // it was started, and its file is not there yet
+    }
+  }
+  return fail(codes::kInternal, "an earlier supervisor in " + task_directory + " does not end");
+}
+
 Result<pid_t> start_supervisor(const SupervisorStart& start) {
   std::vector<std::string> words{
       start.program,   "run",
@@ -69,7 +89,7 @@ Result<pid_t> start_supervisor(const SupervisorStart& start) {
   for (const auto& volume : start.volumes) {
     words.insert(words.end(), {"--volume-root", volume.root, "--volume", volume.path});
   }
-  TRY(Finished said, run_process(words, Errors::kDiscard, kStartTimeoutMs));
+  TRY(Finished said, run_process(words, Errors::kDiscard, kStartTimeoutMs, start.lock));
   std::string_view text = trim(said.output);
   constexpr std::string_view kReady = "ready ", kFailed = "failed ";
   if (text.starts_with(kReady)) {

@@ -16,7 +16,14 @@
 
 namespace suiro::container {
 
+// The right to start a supervisor for a task, as the descriptor that holds its lock. Ends the one
+// that lives; one that was only just started is waited for, and then ended. Afterwards none lives,
+// and none appears while the descriptor or a supervisor that was given it does. Errors: kInternal
+// where it does not end.
+Result<sandbox::Descriptor> claim_task(const std::string& task_directory);
+
 struct SupervisorStart {
+  int lock = -1;  // of claim_task(); the supervisor keeps it, whatever becomes of its starter
   std::string program;
   std::string task_directory;
   std::string runc;

@@ -188,11 +188,11 @@ Task<void> TaskRun::detach() {
 Task<void> TaskRun::destroy() {
   auto ending = [this]() -> Result<void> {
     std::string directory = this->directory();
-    if (auto supervisor = find_supervisor(directory)) {
-      if (auto ended = end_supervisor(directory, *supervisor); !ended) return ended;
+    std::error_code error;
+    if (std::filesystem::exists(directory, error)) {
+      TRY(auto lock, claim_task(directory));
     }
     auto result = setting_.groups.remove(spec_.id);
-    std::error_code error;
     for (size_t i = 0; i < spec_.containers.size(); ++i) {
       for (uint32_t attempt = 1; attempt <= state_.progress[i].attempt; ++attempt) {
         std::filesystem::remove_all(setting_.runc_root + "/" + runtime_id(i, attempt), error);

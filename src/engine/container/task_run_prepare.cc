@@ -120,11 +120,9 @@ Result<void> TaskRun::write_files() {
 }
 
 Result<pid_t> TaskRun::prepare_machine() {
-  // A predecessor may have come as far as here; it had started no container.
-  if (auto old = find_supervisor(directory())) {
-    TRY_VOID(end_supervisor(directory(), *old));
-  }
-  ::unlink((directory() + "/supervisor").c_str());
+  // A predecessor may have come as far as here, and its supervisor may be about to mount the disk;
+  // it had started no container.
+  TRY(sandbox::Descriptor lock, claim_task(directory()));
   TRY_VOID(write_files());
   const auto& config = setting_.config;
   uint32_t disk = spec_.disk_mb != 0 ? spec_.disk_mb : config.disk_mb;
@@ -134,7 +132,8 @@ Result<pid_t> TaskRun::prepare_machine() {
       spec_.id,
       {.memory_mb = spec_.memory_mb, .cpu_units = spec_.cpu_units, .processes = processes}));
   bool endpoint = config.serve_task && spec_.network != NetworkMode::kHost;
-  SupervisorStart start{.program = setting_.program,
+  SupervisorStart start{.lock = lock.get(),
+                        .program = setting_.program,
                         .task_directory = directory(),
                         .runc = config.runc,
                         .runc_root = setting_.runc_root,

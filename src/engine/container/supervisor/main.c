@@ -93,10 +93,7 @@ static void forget(struct container* container) {
 // how: "exit N", "signal N", "failed N" (runc's status).
 static void ended(struct container* container, const char* how, int number) {
   struct output* output = &container->output;
-  while (output_take(output, options.waiting_max, 1) == kOpen) {
-  }
-  if (output->pipe >= 0) close(output->pipe);
-  output->pipe = -1;
+  output_finish(output, options.waiting_max);
   char text[1024];
   snprintf(text, sizeof text,
            "attempt %u\n%s %d\nstarted %llu\nended %llu\noom %llu\npeak %llu\ncpu %llu\n"
@@ -330,11 +327,9 @@ static int become(void) {
   int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0 || dup2(log, 2) < 0) die("open %s", path);
   close(log);
-  snprintf(path, sizeof path, "%s/lock", options.task);
-  int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) die("open %s", path);
-  fixed_descriptor(lock, kLock);
-  if (flock(kLock, LOCK_EX | LOCK_NB) != 0) die("another supervisor has this task");
+  // Who started this program took the lock: it is held without a gap, even if that one is killed.
+  if (flock(0, LOCK_EX | LOCK_NB) != 0) die("standard input is not the task's lock");
+  if (dup3(0, kLock, O_CLOEXEC) < 0) die("dup of the lock");
   for (int i = 0; i < options.cgroup_count; ++i) {
     if (write_text(options.cgroups[i], "0") != 0) die("join %s", options.cgroups[i]);
   }
@@ -363,7 +358,7 @@ static void pump(struct pollfd* polled, int count, const int* owner) {
   for (int i = 3; i < count; ++i) {
     struct output* output = &containers[owner[i]].output;
     if (polled[i].revents == 0 || output->pipe < 0) continue;
-    if (output_take(output, options.waiting_max, 0) != kEnded) continue;
+    if (output_take(output, options.waiting_max) != kEnded) continue;
     close(output->pipe);
     output->pipe = -1;
   }

@@ -14,7 +14,7 @@
 
 #include "supervisor.h"
 
-enum { kReadBytes = 64 * 1024, kSegmentBytesMax = 1024 * 1024 };
+enum { kReadBytes = 64 * 1024, kPipeBytesMax = 1024 * 1024, kSegmentBytesMax = 1024 * 1024 };
 static const uint32_t kMagic = 0x314f5553;  // "SUO1"
 
 // Little-endian, as the machines are that Suiro runs on.
@@ -84,16 +84,29 @@ static void append(struct output* output, char* bytes, size_t length) {
   output->position += length;
 }
 
-enum output_state output_take(struct output* output, uint64_t waiting_max, int last) {
+enum output_state output_take(struct output* output, uint64_t waiting_max) {
   static char bytes[kReadBytes];
   if (output->pipe < 0) return kEnded;
   ssize_t count = read(output->pipe, bytes, sizeof bytes);
   if (count < 0) return errno == EAGAIN || errno == EINTR ? kEmpty : kEnded;
   if (count == 0) return kEnded;
-  if (output->drop && !last && output_full(output, waiting_max)) {
+  if (output->drop && output_full(output, waiting_max)) {
     output->position += (uint64_t)count;
   } else {
     append(output, bytes, (size_t)count);
   }
   return kOpen;
+}
+
+void output_finish(struct output* output, uint64_t waiting_max) {
+  if (output->pipe < 0) return;
+  int capacity = fcntl(output->pipe, F_GETPIPE_SZ);
+  if (capacity <= 0 || capacity > kPipeBytesMax) capacity = kPipeBytesMax;
+  uint64_t end = output->position + (uint64_t)capacity;
+  if (!output->drop) waiting_max += kPipeBytesMax;
+  output->drop = 1;
+  while (output->position < end && output_take(output, waiting_max) == kOpen) {
+  }
+  close(output->pipe);
+  output->pipe = -1;
 }

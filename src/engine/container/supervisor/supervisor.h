@@ -11,8 +11,9 @@
 //   supervisor inside                 tells what a container may do, for the probe
 //
 // Invariants of `run`:
-//  1. It holds the lock of TASK/lock from its first line on "ready" to its end: who gets the lock
-//     knows that no supervisor lives. It is nobody's child and ends by "quit" alone.
+//  1. Its standard input is TASK/lock, locked by who starts it, and it holds that to its end: who
+//     gets the lock knows that no supervisor lives or is about to. It is nobody's child and ends by
+//     "quit" alone.
 //  2. Mounts and namespaces are its own: they go when it and its containers go, however they do.
 //  3. A container's first process is its child, not reaped before its end was noted: a signal
 //     never reaches a process that got its number later.
@@ -95,8 +96,12 @@ int mount_root(const struct options* options, int number, char** layers, int lay
 int output_open(struct output* output, const char* directory);
 int output_full(const struct output* output, uint64_t waiting_max);
 enum output_state { kOpen, kEmpty, kEnded };
-// Takes what is in the pipe, one read; with `last`, beyond the limit too.
-enum output_state output_take(struct output* output, uint64_t waiting_max, int last);
+// Takes what is in the pipe, one read. Where output is dropped, so is what is beyond the limit.
+enum output_state output_take(struct output* output, uint64_t waiting_max);
+// The container has ended: takes what it left in the pipe, which is no more than a pipe holds,
+// though another process may have been given the writing end and go on. What is beyond the limit by
+// more than a pipe is dropped. Closes the pipe.
+void output_finish(struct output* output, uint64_t waiting_max);
 // Segments may be gone: counts again.
 void output_recount(struct output* output);
 

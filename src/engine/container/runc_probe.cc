@@ -65,7 +65,7 @@ Result<void> make_layer(const TaskSetting& setting, const std::string& layer) {
 }
 
 Result<std::string> run_inside(const TaskSetting& setting, const std::string& directory,
-                               uint32_t id_base) {
+                               uint32_t id_base, const std::atomic<bool>& unwanted) {
   TaskSpec spec = probe_spec();
   std::string folder = directory + "/c/0";
   TRY_VOID(sandbox::make_directory(folder, 0700));
@@ -76,7 +76,9 @@ Result<std::string> run_inside(const TaskSetting& setting, const std::string& di
   TRY_VOID(make_layer(setting, directory + "/layer"));
   TRY_VOID(setting.disks.make(directory + "/disk.img", kDiskMbMin));
   TRY_VOID(setting.groups.make(kProbeTask, {.processes = kProcessesDefault}));
-  TRY(pid_t supervisor, start_supervisor({.program = setting.program,
+  TRY(sandbox::Descriptor lock, claim_task(directory));
+  TRY(pid_t supervisor, start_supervisor({.lock = lock.get(),
+                                          .program = setting.program,
                                           .task_directory = directory,
                                           .runc = setting.config.runc,
                                           .runc_root = setting.runc_root,
@@ -95,7 +97,7 @@ Result<std::string> run_inside(const TaskSetting& setting, const std::string& di
   TRY_VOID(sandbox::write_file(folder + "/plan", plan, 0600));
   TRY_VOID(send_command(directory, "start 0 1 0"));
   std::optional<AttemptEnd> end;
-  for (int round = 0; round < kProbeRounds && !end; ++round) {
+  for (int round = 0; round < kProbeRounds && !end && !unwanted; ++round) {
     end = read_end(folder);
     if (!end) ::usleep(kProbePauseUs);
   }
@@ -108,8 +110,9 @@ Result<std::string> run_inside(const TaskSetting& setting, const std::string& di
   return text;
 }
 
-Told try_container(const TaskSetting& setting, const std::string& directory, uint32_t id_base) {
-  auto text = run_inside(setting, directory, id_base);
+Told try_container(const TaskSetting& setting, const std::string& directory, uint32_t id_base,
+                   const std::atomic<bool>& unwanted) {
+  auto text = run_inside(setting, directory, id_base, unwanted);
   if (auto supervisor = find_supervisor(directory)) (void)end_supervisor(directory, *supervisor);
   (void)setting.groups.remove(kProbeTask);
   std::error_code ignored;
@@ -167,25 +170,32 @@ std::string find_program(std::initializer_list<std::string> candidates) {
   return {};
 }
 
-RuncProbe probe_runc(const TaskSetting& setting, const std::string& directory) {
-  RuncProbe result;
-  auto& probe = result.probe;
+RunnerProbe look_at_machine(const RuncConfig& config) {
+  RunnerProbe probe;
   probe.cpu_units = std::max(1U, std::thread::hardware_concurrency()) * kUnitsOfCore;
   struct sysinfo machine{};
   if (::sysinfo(&machine) == 0) {
     probe.memory_mb = static_cast<uint32_t>(machine.totalram * machine.mem_unit / kMegabyte);
   }
-  probe.refusal = missing_program(setting.config);
-  if (!probe.refusal.empty()) {
-    probe.lines.push_back({kContainers, false, probe.refusal});
-    return result;
-  }
+  probe.refusal = missing_program(config);
+  probe.pending = probe.refusal.empty();
+  if (!probe.pending) probe.lines.push_back({kContainers, false, probe.refusal});
+  return probe;
+}
+
+RuncProbe probe_runc(const TaskSetting& setting, const std::string& directory,
+                     const std::atomic<bool>& unwanted) {
+  RuncProbe result;
+  auto& probe = result.probe;
+  probe = look_at_machine(setting.config);
+  probe.pending = false;
+  if (!probe.refusal.empty()) return result;
   auto version =
       run_process({setting.config.runc, "--version"}, Errors::kDiscard, kVersionTimeoutMs);
   std::string first = version ? version->output.substr(0, version->output.find('\n')) : "";
-  Told mapped = try_container(setting, directory, kIdBaseFirst);
+  Told mapped = try_container(setting, directory, kIdBaseFirst, unwanted);
   result.user_namespaces = mapped.failure.empty();
-  Told told = result.user_namespaces ? mapped : try_container(setting, directory, 0);
+  Told told = result.user_namespaces ? mapped : try_container(setting, directory, 0, unwanted);
   probe.lines.push_back(
       {kContainers, told.failure.empty(), told.failure.empty() ? first : told.failure});
   if (!told.failure.empty()) {

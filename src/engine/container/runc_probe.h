@@ -3,6 +3,8 @@
 // may do. Blocking.
 #pragma once
 
+#include <atomic>
+
 #include "engine/container/task_run.h"
 
 namespace suiro::container {
@@ -12,9 +14,14 @@ struct RuncProbe {
   bool user_namespaces = false;
 };
 
+// What is known without a container: the machine's resources, and what is missing. Pending where
+// nothing is.
+RunnerProbe look_at_machine(const RuncConfig& config);
+
 // The setting's programs, groups and folders are ready. `directory` is empty and of this machine's
-// disk; it is removed afterwards.
-RuncProbe probe_runc(const TaskSetting& setting, const std::string& directory);
+// disk; it is removed afterwards. Ends early, with any result, once `unwanted`.
+RuncProbe probe_runc(const TaskSetting& setting, const std::string& directory,
+                     const std::atomic<bool>& unwanted);
 
 // The first of them that can be executed; empty where none can.
 std::string find_program(std::initializer_list<std::string> candidates);

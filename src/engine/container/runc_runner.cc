@@ -36,6 +36,8 @@ class RuncRunner final : public TaskRunner {
 
   Task<Result<void>> start(Observer* observer) override;
   const RunnerProbe& probe() const override { return probe_; }
+  Task<void> probed(TimePoint until) override;
+  Task<std::optional<std::vector<std::string>>> known() override;
   Task<Result<void>> run(TaskSpec spec) override;
   Task<Result<void>> stop(std::string task_id) override;
   Task<void> forget(std::string task_id) override;
@@ -48,11 +50,13 @@ class RuncRunner final : public TaskRunner {
     TaskState state;
   };
   Result<void> prepare();
+  Task<void> try_machine();
   std::string pick_stage() const;
   std::vector<Found> find_tasks();
   void sweep(const std::string& folder);
   Task<Result<void>> run_here(TaskSpec spec);
-  Result<uint32_t> pick_ids(const TaskSpec& spec) const;
+  Result<uint32_t> pick_ids(const TaskSpec& spec);
+  void release_ids(uint32_t base);
   void let_go(const std::string& task_id);
   Task<void> take_away(std::shared_ptr<TaskRun> task);
   Task<void> release_strangers();
@@ -62,6 +66,8 @@ class RuncRunner final : public TaskRunner {
   Clock& clock_;
   asio::thread_pool pool_;
   RunnerProbe probe_;
+  std::optional<Signal> probe_changed_;
+  std::atomic<bool> probe_unwanted_ = false;
   bool user_namespaces_ = false;
   std::optional<Executor> executor_;
   std::optional<TaskScope> scope_;
@@ -71,6 +77,8 @@ class RuncRunner final : public TaskRunner {
   std::map<std::string, std::shared_ptr<TaskRun>> tasks_;
   std::set<std::string> arriving_;
   std::set<std::string> leaving_;
+  // First user ids of the tasks that are here, arrive or leave; two found ones may share one.
+  std::multiset<uint32_t> ids_taken_;
   bool detached_ = false;
 };
 
@@ -114,21 +122,45 @@ Result<void> RuncRunner::prepare() {
   setting_->groups = TaskGroups::open(config_.instance);
   setting_->stage = pick_stage();
   disks_.emplace(root + "/disks", root + "/tasks", config_.mkfs);
+  probe_ = look_at_machine(config_);
   if (setting_->stage.empty()) {
+    probe_.pending = false;
     probe_.refusal = "container tasks need a folder to mount things on: /mnt, /media, /srv or /opt";
-    return ok();
   }
-  std::string trial = root + "/probe";
-  sweep(trial);
-  auto result = probe_runc(*setting_, trial);
+  return ok();
+}
+
+Task<void> RuncRunner::try_machine() {
+  auto trying = [this] {
+    std::string trial = config_.run_directory + "/probe";
+    sweep(trial);
+    return probe_runc(*setting_, trial, probe_unwanted_);
+  };
+  auto result = co_await on_pool(&pool_, trying);
+  if (probe_unwanted_) co_return;
   probe_ = std::move(result.probe);
   user_namespaces_ = result.user_namespaces;
-  return ok();
+  if (!probe_.refusal.empty()) log::warning("{}", probe_.refusal);
+  probe_changed_->notify_all();
+}
+
+Task<void> RuncRunner::probed(TimePoint until) {
+  while (probe_.pending && !detached_ && clock_.now() < until) {
+    (void)co_await probe_changed_->wait_until(clock_, until);
+  }
+}
+
+Task<std::optional<std::vector<std::string>>> RuncRunner::known() {
+  std::vector<std::string> ids;
+  for (const auto& [id, task] : tasks_) ids.push_back(id);
+  co_return ids;
 }
 
 // Takes away what stands in a folder that is no task's.
 void RuncRunner::sweep(const std::string& folder) {
-  if (auto supervisor = find_supervisor(folder)) (void)end_supervisor(folder, *supervisor);
+  if (std::error_code none; !std::filesystem::exists(folder, none)) return;
+  auto lock = claim_task(folder);
+  if (!lock) log::error("{}: {}", folder, lock.error().message);
   auto name = std::filesystem::path(folder).filename().string();
   if (is_id(name)) (void)setting_->groups.remove(name);
   std::error_code ignored;
@@ -170,6 +202,7 @@ std::vector<RuncRunner::Found> RuncRunner::find_tasks() {
 Task<Result<void>> RuncRunner::start(Observer* observer) {
   CHECK(!scope_, "a task runner is started once");
   executor_ = co_await asio::this_coro::executor;
+  probe_changed_.emplace(*executor_);
   scope_.emplace(*executor_);
   watch_.emplace(*executor_);
   disks_.emplace("", "", "");
@@ -181,26 +214,33 @@ Task<Result<void>> RuncRunner::start(Observer* observer) {
   auto finding = [this] { return find_tasks(); };
   for (auto& found : co_await on_pool(&pool_, finding)) {
     std::string id = found.spec.id;
+    ids_taken_.insert(found.state.id_base);
     tasks_[id] =
         std::make_shared<TaskRun>(*setting_, std::move(found.spec), std::move(found.state));
   }
   for (auto& [id, task] : tasks_) task->start();
+  if (probe_.pending) scope_->spawn(try_machine());
   co_return ok();
 }
 
 // --- tasks
 
-Result<uint32_t> RuncRunner::pick_ids(const TaskSpec& spec) const {
+// Takes them until release_ids(). 0: the machine's own, which may be shared.
+Result<uint32_t> RuncRunner::pick_ids(const TaskSpec& spec) {
   bool privileged = std::ranges::any_of(spec.containers, &ContainerSpec::privileged);
-  if (!user_namespaces_ || privileged) return 0U;
-  std::set<uint32_t> taken;
-  for (const auto& [id, task] : tasks_) taken.insert(task->state().id_base);
+  if (!user_namespaces_ || privileged) return *ids_taken_.insert(0);
   uint32_t slot = static_cast<uint32_t>(stable_hash(spec.id) % kIdBases);
   for (uint32_t i = 0; i < kIdBases; ++i) {
     uint32_t base = kIdBaseFirst + (slot + i) % kIdBases * kIdsOfTask;
-    if (!taken.contains(base)) return base;
+    if (!ids_taken_.contains(base)) return *ids_taken_.insert(base);
   }
   return fail(codes::kThrottled, "no user ids are left for a task", Retry::kLater);
+}
+
+void RuncRunner::release_ids(uint32_t base) {
+  auto taken = ids_taken_.find(base);
+  CHECK(taken != ids_taken_.end(), "user ids are released once");
+  ids_taken_.erase(taken);
 }
 
 Task<Result<void>> RuncRunner::run_here(TaskSpec spec) {
@@ -225,7 +265,10 @@ Task<Result<void>> RuncRunner::run_here(TaskSpec spec) {
   };
   auto written = co_await on_pool(&pool_, writing);
   arriving_.erase(spec.id);
-  if (!written) co_return fail(written.error());
+  if (!written) {
+    release_ids(state.id_base);
+    co_return fail(written.error());
+  }
   if (detached_) {
     // The pool may be gone. The next start finds the task's folder.
     co_return fail(codes::kUnavailable, "the runner ends", Retry::kLater);
@@ -240,9 +283,11 @@ Task<Result<void>> RuncRunner::run_here(TaskSpec spec) {
 }
 
 Task<Result<void>> RuncRunner::run(TaskSpec spec) {
-  if (!probe_.refusal.empty()) co_return fail(codes::kUnavailable, probe_.refusal);
   CO_TRY_VOID(check_spec(spec, config_.allowances));
   auto working = [this, spec = std::move(spec)]() mutable -> Task<Result<void>> {
+    // It ends by its own limits of time.
+    while (probe_.pending && !detached_) co_await probe_changed_->wait();
+    if (!probe_.refusal.empty()) co_return fail(codes::kUnavailable, probe_.refusal);
     co_return co_await run_here(std::move(spec));
   };
   co_return co_await run_on(*executor_, std::move(working));
@@ -274,6 +319,7 @@ Task<void> RuncRunner::take_away(std::shared_ptr<TaskRun> task) {
   std::string id = task->state().report.id;
   co_await task->detach();
   co_await task->destroy();
+  release_ids(task->state().id_base);
   leaving_.erase(id);
 }
 
@@ -314,6 +360,8 @@ Task<void> RuncRunner::keep_only(std::vector<std::string> task_ids) {
 Task<void> RuncRunner::detach() {
   auto working = [this]() -> Task<void> {
     detached_ = true;
+    probe_unwanted_ = true;
+    if (probe_changed_) probe_changed_->notify_all();
     // run() may add to them meanwhile.
     std::vector<std::shared_ptr<TaskRun>> tasks;
     for (const auto& [id, task] : tasks_) tasks.push_back(task);

@@ -22,8 +22,9 @@
 //  with
 //     forget(), and only then. A folder of a task that nobody knows is swept by keep_only().
 //
-// Threads: run(), stop(), forget() from any shard; observers are called on the executor on which
-// start() was awaited. Failure: what a task does wrong is in its report; an Error is the machine's.
+// Threads: run(), stop(), forget() from any shard; probe() and what waits for it on the executor on
+// which start() was awaited, where observers are called too. Failure: what a task does wrong is in
+// its report; an Error is the machine's.
 #pragma once
 
 #include <cstdint>
@@ -220,6 +221,7 @@ struct RunnerProbe {
     bool present = false;
     std::string detail;
   };
+  bool pending = false;  // the machine is being tried out: lines and refusal may change once
   std::vector<Line> lines;
   std::string refusal;  // why no task can run here; empty: they can
   uint32_t cpu_units = 0;
@@ -229,11 +231,20 @@ struct RunnerProbe {
 class TaskRunner {
  public:
   virtual ~TaskRunner() = default;  // stop_all() or detach() must have been awaited
-  // Finds what runs or ended since, and reports it. Errors: the run directory cannot be written.
+  // Finds what runs or ended since, and reports it. Does not wait for the probe of the machine,
+  // which takes a second. Errors: the run directory cannot be written.
   virtual Task<Result<void>> start(Observer* observer) = 0;
-  virtual const RunnerProbe& probe() const = 0;  // after start(); constant
-  // Takes the task up; what becomes of it is reported. Errors: kUnavailable (probe().refusal),
-  // kInvalidArgument names what this runner cannot do with the spec.
+  // After start(). The machine's resources are there at once; the rest is constant as soon as it is
+  // not pending any more.
+  virtual const RunnerProbe& probe() const = 0;
+  // Returns when the probe is not pending, the runner was detached, or at `until`.
+  virtual Task<void> probed(TimePoint /*until*/) { co_return; }
+  // After start(): the ids of all tasks that were found. Each of them is reported, and run() of any
+  // other starts it. None: this runner cannot tell.
+  virtual Task<std::optional<std::vector<std::string>>> known() { co_return std::nullopt; }
+  // Takes the task up, behind the probe; what becomes of it is reported. Errors: kUnavailable
+  // (probe().refusal, or detached), kInvalidArgument names what this runner cannot do with the
+  // spec.
   virtual Task<Result<void>> run(TaskSpec spec) = 0;
   // SIGTERM (the image's stop signal), after each container's stop timeout SIGKILL; in reverse
   // order of the dependencies. Errors: kNotFound.

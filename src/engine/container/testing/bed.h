@@ -206,8 +206,12 @@ class Bed {
     shards_.stop();
   }
   template <class T>
+  std::future<T> begin(Task<T> task) {
+    return asio::co_spawn(shards_.executor(0), std::move(task), asio::use_future);
+  }
+  template <class T>
   T wait(Task<T> task) {
-    return asio::co_spawn(shards_.executor(0), std::move(task), asio::use_future).get();
+    return begin(std::move(task)).get();
   }
   void wait_void(Task<void> task) {
     asio::co_spawn(shards_.executor(0), std::move(task), asio::use_future).get();

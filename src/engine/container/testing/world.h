@@ -33,6 +33,7 @@ class World : public testing::Environment {
     });
     std::filesystem::create_directories(bed->root() + "/data/allowed/shared");
     auto started = bed->start();
+    if (started) bed->wait_void(bed->runner->probed(RealClock().now() + std::chrono::minutes(2)));
     refusal = started ? bed->runner->probe().refusal : started.error().message;
     for (const auto& line : bed->runner->probe().lines) {
       std::printf("probe: %s: %s%s\n", line.protection.c_str(), line.present ? "" : "MISSING ",

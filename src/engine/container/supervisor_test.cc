@@ -2,6 +2,7 @@
 // The supervisor's parts, and how it is started and claimed.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 
 #include <chrono>
@@ -62,6 +63,8 @@ TEST_F(OutputFinishTest, TakesWhatIsLeft) {
 
 TEST_F(OutputFinishTest, EndsWhileSomebodyWrites) {
   auto writer = write_without_pause();
+  pollfd readable{output_.pipe, POLLIN, 0};
+  EXPECT_EQ(::poll(&readable, 1, 10'000), 1);
   output_finish(&output_, uint64_t{1} << 40);
   writer.join();  // by the end of the pipe
   EXPECT_LE(output_.position, 3 * capacity_);

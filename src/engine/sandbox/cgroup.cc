@@ -91,6 +91,11 @@ bool make_group(const std::string& path) {
   return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
 }
 
+void thaw(const std::string& group) {
+  (void)write_control(group + "/freezer.state", "THAWED");
+  (void)write_control(group + "/cgroup.freeze", "0");
+}
+
 // Kills what is in the group and removes it. A killed process leaves the group when its parent or
 // the kernel has reaped it, which no file of version 1 announces: hence the bounded polling.
 Result<void> empty_and_remove(const std::string& directory) {
@@ -103,15 +108,13 @@ Result<void> empty_and_remove(const std::string& directory) {
       std::from_chars(word.data(), word.data() + word.size(), process);
       if (process > 1) ::kill(process, SIGKILL);
     }
-    (void)write_control(directory + "/freezer.state", "THAWED");
-    (void)write_control(directory + "/cgroup.freeze", "0");
+    thaw(directory);
     ::usleep(kRemovePauseUs);
   }
   return fail(codes::kInternal, "processes of " + directory + " do not end");
 }
 
-// Ends and removes what an earlier server of this instance left.
-void remove_stale(const std::string& directory) {
+std::vector<std::string> groups_in(const std::string& directory) {
   std::error_code error;
   std::vector<std::string> groups;
   for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
@@ -120,12 +123,23 @@ void remove_stale(const std::string& directory) {
       groups.push_back(at->path().string());
     }
   }
-  for (const auto& group : groups) {
-    if (auto removed = empty_and_remove(group); !removed) {
-      log::warning("sandbox: {}", removed.error().message);
-    }
+  return groups;
+}
+
+// Ends and removes what an earlier server of this instance left in these directories. A process
+// that one of the hierarchies froze ends in none of them.
+void remove_stale(const std::vector<std::string>& directories) {
+  for (const auto& directory : directories) {
+    for (const auto& group : groups_in(directory)) thaw(group);
   }
-  ::rmdir(directory.c_str());
+  for (const auto& directory : directories) {
+    for (const auto& group : groups_in(directory)) {
+      if (auto removed = empty_and_remove(group); !removed) {
+        log::warning("sandbox: {}", removed.error().message);
+      }
+    }
+    ::rmdir(directory.c_str());
+  }
 }
 
 // --- version 2 ---
@@ -375,15 +389,17 @@ CgroupTree CgroupTree::open(const std::string& instance, const CgroupSources& so
   auto self = read_small_file(sources.self);
   if (!mountinfo || !self) return tree;
   auto mounts = parse_cgroup_mounts(*mountinfo);
+  std::vector<std::string> stale;
   for (const auto& mount : mounts) {
     // A predecessor may have run in another place than this one will.
     auto known = std::ranges::find_first_of(mount.controllers, kResourceNames);
     if (mount.version == 1 && known == mount.controllers.end()) continue;
     std::string own = own_path(*self, mount.version == 2 ? std::string_view() : *known);
     for (const auto& place : candidates(mount, own)) {
-      remove_stale(fmt::format("{}/suiro-{}", place, instance));
+      stale.push_back(fmt::format("{}/suiro-{}", place, instance));
     }
   }
+  remove_stale(stale);
   for (const auto& mount : mounts) {
     for (size_t i = 0; i < kResources; ++i) {
       if (mount.version != 1 || tree.controllers_[i].version != 0) continue;

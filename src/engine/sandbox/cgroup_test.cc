@@ -173,5 +173,35 @@ TEST_F(CgroupTest, FreezesAndEndsProcessesOfThisMachine) {
   tree.close();
 }
 
+TEST(StaleCgroups, WhatIsFrozenInOneHierarchyEndsInAll) {
+  const std::string instance = "cgroup-stale-test-" + std::to_string(::getpid());
+  auto tree = CgroupTree::open(instance);
+  if (tree.controller(Resource::kFreezer).version != 1 ||
+      tree.controller(Resource::kProcesses).version != 1) {
+    GTEST_SKIP() << "no writable version-1 hierarchies";
+  }
+  auto made = tree.create("1", {.memory_bytes = 1 << 30, .memory_mb = 128, .processes = 9});
+  ASSERT_TRUE(made) << made.error().message;
+  pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  for (const auto& file : (*made)->procs_files()) {
+    ASSERT_TRUE(write_control(file, std::to_string(child)));
+  }
+  EXPECT_TRUE((*made)->freeze());
+  struct sigaction ignore{}, before{};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGCHLD, &ignore, &before);
+  // As a server that follows one that was killed.
+  auto next = CgroupTree::open(instance);
+  ::sigaction(SIGCHLD, &before, nullptr);
+  for (const auto& file : (*made)->procs_files()) {
+    EXPECT_FALSE(fs::exists(fs::path(file).parent_path())) << file;
+  }
+  EXPECT_EQ(::kill(child, 0), -1);
+  next.close();
+}
+
 }  // namespace
 }  // namespace suiro::sandbox

@@ -25,6 +25,7 @@ from supervisor import Supervisor  # noqa: E402
 SOURCE = "testsrc2=size=320x180:rate=24:duration=3600"
 RENDER_SECONDS_MAX = 300
 JOIN_SECONDS_MAX = 120
+END_SECONDS_MAX = 30
 
 
 def arguments():
@@ -94,6 +95,17 @@ def join(supervisor, chunks, screen):
     return code == 0
 
 
+def end_workers(ecs):
+    """Containers outlive the server: they end before it does."""
+    workers = ecs.list_tasks()["taskArns"]
+    ecs.delete_service(service=farm.SERVICE, force=True)
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while workers and time.monotonic() < deadline:
+        tasks_now = ecs.describe_tasks(tasks=workers)["tasks"]
+        workers = [task["taskArn"] for task in tasks_now if task["lastStatus"] != "STOPPED"]
+        time.sleep(0.2)
+
+
 def frames_of(*source):
     """A digest for each frame."""
     out = subprocess.run(["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", *source,
@@ -135,7 +147,7 @@ def run(options, directory, screen):
         else:
             wrong.append("the chunks were not joined")
         screen.say(supervisor.suiro("timeline", "--since", since, "--columns", "110"))
-        supervisor.client("ecs").delete_service(service=farm.SERVICE, force=True)
+        end_workers(supervisor.client("ecs"))
     finally:
         supervisor.stop()
     return blueprint.verdict(screen.say, wrong,

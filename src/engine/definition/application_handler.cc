@@ -12,10 +12,6 @@ constexpr size_t kCodeBytesMax = 100 << 10;
 constexpr size_t kSchemaBytesMax = 1 << 20;
 constexpr std::string_view kService = "kinesisanalyticsv2";
 
-std::string last_part(const std::string& arn) {
-  return arn.substr(arn.find_last_of(":/") + 1);
-}
-
 Result<json::value> schema_of(const std::string& path) {
   TRY(Bytes text, file_bytes(path, kSchemaBytesMax));
   boost::system::error_code failed;
@@ -35,12 +31,6 @@ Result<json::object> with_schemas(const json::object& parts) {
     out.emplace(part.key(), std::move(read));
   }
   return out;
-}
-
-std::string role_of(const Context& context, const Resource& resource) {
-  std::string role = text_at(resource.properties, "role", "suiro-" + resource.name);
-  if (role.starts_with("arn:")) return role;
-  return fmt::format("arn:aws:iam::{}:role/{}", context.account, role);
 }
 
 Result<json::object> sql_configuration(const Context& context, const json::object& wanted) {
@@ -166,16 +156,17 @@ Result<std::optional<json::object>> ApplicationHandler::read(const Context& cont
 Result<void> ApplicationHandler::create(const Context& context, const Resource& resource) const {
   TRY(json::object w, wanted(resource));
   TRY(json::object sql, sql_configuration(context, w));
-  TRY_VOID(context.calls.call(kService, "CreateApplication",
-                              {{"ApplicationName", resource.name},
-                               {"ApplicationDescription", text_at(w, "description")},
-                               {"RuntimeEnvironment", "SQL-1_0"},
-                               {"ServiceExecutionRole", role_of(context, resource)},
-                               {"ApplicationConfiguration",
-                                {{"SqlApplicationConfiguration", sql},
-                                 {"ApplicationCodeConfiguration",
-                                  {{"CodeContentType", "PLAINTEXT"},
-                                   {"CodeContent", {{"TextContent", text_at(w, "code")}}}}}}}}));
+  TRY_VOID(context.calls.call(
+      kService, "CreateApplication",
+      {{"ApplicationName", resource.name},
+       {"ApplicationDescription", text_at(w, "description")},
+       {"RuntimeEnvironment", "SQL-1_0"},
+       {"ServiceExecutionRole", context.role_arn(text_at(w, "role", "suiro-" + resource.name))},
+       {"ApplicationConfiguration",
+        {{"SqlApplicationConfiguration", sql},
+         {"ApplicationCodeConfiguration",
+          {{"CodeContentType", "PLAINTEXT"},
+           {"CodeContent", {{"TextContent", text_at(w, "code")}}}}}}}}));
   return start(context, resource.name);
 }
 

@@ -66,6 +66,15 @@ const json::array& array_at(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_array() ? value->as_array() : kNone;
 }
 
+std::string last_part(const std::string& arn) {
+  return arn.substr(arn.find_last_of(":/") + 1);
+}
+
+json::array sorted(json::array items) {
+  std::ranges::sort(items, {}, [](const json::value& item) { return json::serialize(item); });
+  return items;
+}
+
 json::object object_of_pairs(const json::array& pairs, std::string_view name,
                              std::string_view value) {
   std::map<std::string, std::string> sorted;

@@ -36,6 +36,10 @@ int64_t integer_at(const json::object& object, std::string_view name, int64_t fa
 bool boolean_at(const json::object& object, std::string_view name);
 const json::object& object_at(const json::object& object, std::string_view name);
 const json::array& array_at(const json::object& object, std::string_view name);
+// What stands behind the last ':' or '/' of an ARN.
+std::string last_part(const std::string& arn);
+// By their text: lists whose order tells nothing.
+json::array sorted(json::array items);
 // {"A": "b"} from [{"Name": "A", "Value": "b"}].
 json::object object_of_pairs(const json::array& pairs, std::string_view name,
                              std::string_view value);

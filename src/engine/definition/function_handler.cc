@@ -12,20 +12,12 @@ namespace {
 
 constexpr size_t kMappingsMax = 1000;
 
-std::string last_part(const std::string& arn) {
-  return arn.substr(std::min(arn.size(), arn.find_last_of(":/") + 1));
-}
-
 json::object settings_of(const Context& context, const Resource& resource) {
   const json::object& p = resource.properties;
-  std::string role = text_at(p, "role", "suiro-" + resource.name);
-  if (!role.starts_with("arn:")) {
-    role = fmt::format("arn:aws:iam::{}:role/{}", context.account, role);
-  }
   return {{"FunctionName", resource.name},
           {"Runtime", text_at(p, "runtime")},
           {"Handler", text_at(p, "handler")},
-          {"Role", role},
+          {"Role", context.role_arn(text_at(p, "role", "suiro-" + resource.name))},
           {"Description", text_at(p, "description")},
           {"MemorySize", integer_at(p, "memory")},
           {"Timeout", integer_at(p, "timeout")},
@@ -78,11 +70,6 @@ json::object mapping_input(const json::object& source) {
   return {{"BatchSize", integer_at(source, "batch_size")},
           {"MaximumBatchingWindowInSeconds", integer_at(source, "batch_window")},
           {"FunctionResponseTypes", types}};
-}
-
-json::array sorted(json::array items) {
-  std::ranges::sort(items, {}, [](const json::value& item) { return json::serialize(item); });
-  return items;
 }
 
 }  // namespace

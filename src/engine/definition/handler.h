@@ -21,6 +21,8 @@ struct Context {
   std::string account;
   std::string definition;  // its name: the group of its schedules
   std::string arn(std::string_view service, std::string_view rest) const;
+  // A role's ARN, of its name or of itself.
+  std::string role_arn(std::string_view role) const;
 };
 
 class Handler {

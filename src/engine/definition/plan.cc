@@ -147,6 +147,11 @@ std::string Context::arn(std::string_view service, std::string_view rest) const 
   return fmt::format("arn:aws:{}:{}:{}:{}", service, region, account, rest);
 }
 
+std::string Context::role_arn(std::string_view role) const {
+  if (role.starts_with("arn:")) return std::string(role);
+  return fmt::format("arn:aws:iam::{}:role/{}", account, role);
+}
+
 const Handler& handler_of(Kind kind) {
   static const BucketHandler kBucket;
   static const QueueHandler kQueue;

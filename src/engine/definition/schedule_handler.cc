@@ -9,10 +9,6 @@ namespace {
 
 constexpr int64_t kSecondsPerMinute = 60;
 
-std::string last_part(const std::string& arn) {
-  return arn.substr(arn.find_last_of(":/") + 1);
-}
-
 // The input of a schedule: given as text, or the overrides of its task.
 std::string input_of(const Resource& resource) {
   const json::object& p = resource.properties;
@@ -28,8 +24,7 @@ std::string input_of(const Resource& resource) {
 
 json::object target_of(const Context& context, const Resource& resource) {
   const json::object& p = resource.properties;
-  json::object target{{"RoleArn", fmt::format("arn:aws:iam::{}:role/suiro-{}", context.account,
-                                              context.definition)}};
+  json::object target{{"RoleArn", context.role_arn("suiro-" + context.definition)}};
   if (std::string input = input_of(resource); !input.empty()) target["Input"] = input;
   if (std::string task = text_at(p, "task"); !task.empty()) {
     target["Arn"] = context.arn("ecs", "cluster/default");

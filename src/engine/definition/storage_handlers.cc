@@ -12,10 +12,6 @@ constexpr int64_t kSecondsPerDay = 86'400;
 constexpr int64_t kSecondsPerHour = 3600;
 constexpr std::string_view kExpiryRule = "suiro-expire";
 
-std::string last_part(const std::string& arn) {
-  return arn.substr(arn.rfind(':') + 1);
-}
-
 json::object filter_of(const json::object& notification) {
   json::array rules;
   for (const char* name : {"prefix", "suffix"}) {
@@ -35,12 +31,6 @@ json::object notification_of(const json::object& configured, std::string_view ta
   }
   out[target] = last_part(text_at(configured, arn));
   return out;
-}
-
-// The order of notifications tells nothing.
-json::array sorted(json::array items) {
-  std::ranges::sort(items, {}, [](const json::value& item) { return json::serialize(item); });
-  return items;
 }
 
 }  // namespace

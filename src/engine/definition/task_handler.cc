@@ -67,15 +67,11 @@ json::object restart_of(const json::object& policy) {
           {"ignored_exit_codes", std::move(ignored)}};
 }
 
-std::string role_name(const std::string& arn) {
-  return arn.substr(arn.find_last_of('/') + 1);
-}
-
 }  // namespace
 
 Result<json::object> TaskHandler::wanted(const Resource& resource) const {
   json::object out = resource.properties;
-  out["role"] = role_name(text_at(out, "role"));
+  out["role"] = last_part(text_at(out, "role"));
   return out;
 }
 
@@ -102,7 +98,7 @@ Result<std::optional<json::object>> TaskHandler::read(const Context& context,
       {"working_directory", text_at(c, "workingDirectory")},
       {"read_only", boolean_at(c, "readonlyRootFilesystem")},
       {"stop_timeout", integer_at(c, "stopTimeout", 30)},
-      {"role", role_name(text_at(definition, "taskRoleArn"))},
+      {"role", last_part(text_at(definition, "taskRoleArn"))},
       {"log_group",
        text_at(object_at(object_at(c, "logConfiguration"), "options"), "awslogs-group")}};
   json::array files, tmpfs;
@@ -128,9 +124,7 @@ Result<void> TaskHandler::create(const Context& context, const Resource& resourc
                      {"memory", std::to_string(integer_at(p, "memory"))},
                      {"containerDefinitions", {container_of(context, resource)}}};
   if (std::string role = text_at(p, "role"); !role.empty()) {
-    input["taskRoleArn"] = role.starts_with("arn:")
-                               ? role
-                               : fmt::format("arn:aws:iam::{}:role/{}", context.account, role);
+    input["taskRoleArn"] = context.role_arn(role);
   }
   TRY_VOID(context.calls.call("ecs", "RegisterTaskDefinition", input));
   return ok();

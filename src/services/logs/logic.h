@@ -8,12 +8,12 @@
 // rare. Reads run anywhere.
 #pragma once
 
+#include "base/turns.h"
 #include "kernel/event/kernel.h"
 #include "services/logs/export.h"
 #include "services/logs/live_tail.h"
 #include "services/logs/pattern.h"
 #include "services/logs/reader.h"
-#include "services/logs/turns.h"
 
 namespace suiro::logs {
 

@@ -1,45 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns: where changes of one resource keep overtaking each other, they queue here, so that each of
-// them succeeds after a bounded number of attempts. settle() is the loop of every change.
-//
-// Invariants:
-//  1. At most one holder a name; the others wait in the order in which they came.
-// Thread: a Turns belongs to one shard.
+// settle(): the loop of every change. Where changes of one resource keep overtaking each other,
+// they queue, so that each of them succeeds after a bounded number of attempts.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <unordered_map>
 
-#include "base/clock.h"
 #include "base/shard.h"
+#include "base/turns.h"
 #include "services/s3/errors.h"
 #include "services/s3/types.h"
 
 namespace suiro::s3 {
-
-class Turns {
- public:
-  explicit Turns(Executor executor) : executor_(executor) {}
-
-  Task<void> take(std::string name) {
-    auto [slot, free] = slots_.try_emplace(name);
-    if (free) {
-      slot->second = std::make_unique<Signal>(executor_);
-      co_return;
-    }
-    co_await slot->second->wait();
-  }
-
-  // Hands the turn to who has waited longest.
-  void give(const std::string& name) {
-    if (!slots_.at(name)->notify_one()) slots_.erase(name);
-  }
-
- private:
-  Executor executor_;
-  std::unordered_map<std::string, std::unique_ptr<Signal>> slots_;
-};
 
 // Whether a change may be judged by a bucket's record in memory.
 enum class Freshness { kCached, kStored };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns: writers of one stream come one after the other, in the order in which they came. Without
-// them every writer of a busy stream but one would lose its race each time. Thread: a Turns belongs
-// to one shard.
+// Turns: changes of one thing come one after the other, in the order in which they came. Without
+// them every writer of a busy thing but one would lose its race each time.
+// Thread: a Turns belongs to one executor.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 
-namespace suiro::logs {
+namespace suiro {
 
 class Turns {
  public:
@@ -35,4 +35,17 @@ class Turns {
   std::unordered_map<std::string, std::unique_ptr<Signal>> waiting_;
 };
 
-}  // namespace suiro::logs
+// Gives the turn back at the end of its scope.
+class Turn {
+ public:
+  Turn(Turns& turns, std::string name) : turns_(&turns), name_(std::move(name)) {}
+  ~Turn() { turns_->give(name_); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Turns* turns_;
+  std::string name_;
+};
+
+}  // namespace suiro

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/json/value.h"
+
+#include <gtest/gtest.h>
+
+namespace suiro::json {
+namespace {
+
+std::string again(std::string_view text) {
+  auto value = parse(text);
+  return value ? write(*value) : "error: " + value.error().message;
+}
+
+TEST(JsonText, WritesWhatItRead) {
+  for (const char* text :
+       {"null", "true", "-7", "9007199254740993", R"({"b":1,"a":[1,2.5,"x\ny",{}],"c":null})", "[]",
+        R"("\u0001 \"\\ ü")", "3.0", "-0.001", "1.0E10", "1.5E-7", "123456.789"}) {
+    EXPECT_EQ(again(text), text);
+    EXPECT_EQ(written_size(*parse(text)), std::string_view(text).size()) << text;
+  }
+  EXPECT_EQ(again(" [ 1 , 2 ] "), "[1,2]");
+  EXPECT_EQ(again(R"({"a":1,"b":2,"a":3})"), R"({"a":3,"b":2})");
+  EXPECT_EQ(again("1e400").substr(0, 5), "null");
+}
+
+TEST(JsonText, RefusesWhatIsNotJson) {
+  for (const char* text : {"", "{", "[1,]", "{\"a\" 1}", "1 2", "'a'", "\"\xff\"", "nul", "NaN"}) {
+    EXPECT_FALSE(parse(text)) << text;
+  }
+  EXPECT_FALSE(parse(std::string(2000, '[')));
+}
+
+TEST(JsonValue, SharesUntilItIsEdited) {
+  Value first = *parse(R"({"a":[1,2]})");
+  Value second = first;
+  second.edit_object().set("b", 1);
+  EXPECT_EQ(write(first), R"({"a":[1,2]})");
+  EXPECT_EQ(write(second), R"({"a":[1,2],"b":1})");
+  EXPECT_TRUE(first.find("a")->same(*second.find("a")));
+}
+
+TEST(JsonValue, IsEqualByContent) {
+  EXPECT_EQ(*parse(R"({"a":1,"b":[2]})"), *parse(R"({"b":[2.0],"a":1})"));
+  EXPECT_NE(*parse("1"), *parse("true"));
+  EXPECT_NE(*parse("[1]"), *parse("[1,1]"));
+  EXPECT_NE(*parse("{\"a\":1}"), *parse("{\"b\":1}"));
+}
+
+TEST(JsonValue, FindsMembersOfLargeObjects) {
+  Object object;
+  for (int i = 0; i < 100; ++i) object.set("m" + std::to_string(i), i);
+  EXPECT_TRUE(object.erase("m3"));
+  EXPECT_FALSE(object.erase("m3"));
+  object.set("m4", "new");
+  EXPECT_EQ(object.size(), 99u);
+  EXPECT_EQ(object.find("m3"), nullptr);
+  EXPECT_EQ(object.find("m4")->as_string(), "new");
+  EXPECT_EQ(object.find("m99")->as_integer(), 99);
+}
+
+}  // namespace
+}  // namespace suiro::json

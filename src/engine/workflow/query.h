@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Query and Template: what a workflow's fields compute with, in both query languages.
+//
+//   Query     "$.a[0]", "$$.State.Name", "$v.x", "States.Format('{}', $.a)"   or   "{% ... %}"
+//   Template  a JSON value with queries in it: keys that end in ".$"          or   "{% ... %}"
+//   texts
+//
+// Both are compiled once, with the definition, and evaluated against a Scope.
+// Failure: Error whose code is the name of the workflow's error ("States.ParameterPathFailure",
+// "States.IntrinsicFailure", "States.Runtime", "States.QueryEvaluationError") and whose message is
+// the inner sentence of AWS's cause; who evaluates adds the frame ("An error occurred while
+// executing the state 'X' (entered at the event id #2). ...").
+// Source: Amazon States Language specification; Step Functions Developer Guide.
+// Threads: immutable once compiled; any.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "engine/json/value.h"
+
+namespace suiro::workflow {
+
+enum class QueryLanguage : uint8_t { kJsonPath, kJsonata };
+
+// What a query may read. Borrowed for one evaluation.
+struct Scope {
+  json::Value input;                        // "$"; $states.input
+  std::optional<json::Value> result;        // $states.result, where the field has one
+  std::optional<json::Value> error_output;  // $states.errorOutput, in a catcher
+  // "$$"; $states.context. Built when asked: most queries do not.
+  std::function<json::Value()> context;
+  // A variable of the workflow by name, without its "$"; inner scopes first.
+  std::function<std::optional<json::Value>(std::string_view)> variable;
+  TimePoint now;
+  Random* random = nullptr;
+};
+
+// A variable that a query reads: "$v.x[0]" reads {"v", whole text "$v.x[0]"}.
+struct VariableUse {
+  std::string name;
+  std::string text;  // as DescribeStateMachine's variableReferences lists it
+};
+
+// One expression.
+class Query {
+ public:
+  enum class Form : uint8_t {
+    kPath,           // "$..." "$$..." "$v..."
+    kReferencePath,  // a path without @ , : ? * ..: exactly one place
+    kIntrinsic,      // "States.X(...)"
+    kJsonata,        // "{% ... %}"
+  };
+  // Whether JSONPath mode allows intrinsic functions here, too.
+  static Result<Query> json_path(std::string_view text);
+  static Result<Query> path(std::string_view text);
+  static Result<Query> reference_path(std::string_view text);
+  // `text` with its delimiters.
+  static Result<Query> jsonata(std::string_view text);
+  // Whether a text stands between "{%" and "%}".
+  static bool is_jsonata(std::string_view text);
+
+  // A path that selects nothing is an error; a path with several matches gives an array.
+  Result<json::Value> evaluate(const Scope& scope) const;
+  // Without error where there is nothing: IsPresent, optional fields.
+  Result<std::optional<json::Value>> find(const Scope& scope) const;
+
+  Form form() const;
+  const std::string& text() const;
+  const std::vector<VariableUse>& variables() const;
+
+  struct Impl;  // query.cc
+  explicit Query(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+// Sets `value` at a reference path ("$.a.b[0]", "$") of `root`: ResultPath. Errors:
+// States.ResultPathMatchFailure.
+Result<json::Value> put_at(const Query& reference_path, json::Value root, json::Value value);
+
+// A JSON value some of whose parts are computed.
+class Template {
+ public:
+  // Keys that end in ".$" hold queries. Errors: kInvalidArgument, AWS's sentence, with the place as
+  // detail "path" ("/Parameters/a.$").
+  static Result<Template> json_path(const json::Value& source);
+  // Texts between "{%" and "%}", at any depth.
+  static Result<Template> jsonata(const json::Value& source);
+  // Nothing in it is computed.
+  static Template constant(json::Value value);
+
+  // Errors have the detail "path": where in the template.
+  Result<json::Value> evaluate(const Scope& scope) const;
+  const json::Value& source() const;
+  std::vector<VariableUse> variables() const;
+
+  struct Node;
+  explicit Template(std::shared_ptr<const Node> root, json::Value source)
+      : root_(std::move(root)), source_(std::move(source)) {}
+
+ private:
+  std::shared_ptr<const Node> root_;
+  json::Value source_;
+};
+
+// The condition of a Choice rule in JSONPath mode (Variable with an operator, And, Or, Not).
+class ChoiceCondition {
+ public:
+  // `rule`: the rule's object; Next, Assign, Output and Comment are ignored. Errors:
+  // kInvalidArgument, AWS's sentence, detail "path".
+  static Result<ChoiceCondition> compile(const json::Value& rule);
+  // A comparison of different types is false. Errors: States.Runtime for a Variable that is not
+  // there (except IsPresent).
+  Result<bool> holds(const Scope& scope) const;
+  std::vector<VariableUse> variables() const;
+
+  struct Node;
+  explicit ChoiceCondition(std::shared_ptr<const Node> root) : root_(std::move(root)) {}
+
+ private:
+  std::shared_ptr<const Node> root_;
+};
+
+}  // namespace suiro::workflow

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Performer: does the work of Task states: calls the service behind the resource, waits for the end
+// of what .sync started, and reports.
+//
+//   Executions ──perform(call, reporter)──► Performer ──► OperationCaller, FunctionCaller, HTTP
+//        ▲                                      │
+//        └───────────── report() ◄──────────────┘      each report is one commit
+//
+// Invariants:
+//  1. perform() of one effect runs at most once at a time. After a crash it is called again with
+//     what save() kept last, so that work that was started is found and not started again.
+//  2. Calls carry `call.key` where the target takes an idempotency token or a name.
+// Activities never come here: they wait in the queue of Executions.
+// Threads: the execution's shard; perform() is a coroutine of a scope that Executions closes.
+#pragma once
+
+#include "base/trace.h"
+#include "engine/workflow/execution.h"
+
+namespace suiro::states {
+
+struct TaskCall {
+  std::string execution_arn;
+  std::string machine_arn;
+  std::string role_arn;  // of the machine, or of the state's Credentials
+  bool express = false;
+  workflow::TaskEffect effect;
+  // 64 hex digits of (execution ARN, start, effect id): the same in every incarnation.
+  std::string key;
+  Bytes saved;  // what save() kept; empty: this is the first time
+  TraceContext cause;
+};
+
+class TaskReporter {
+ public:
+  virtual ~TaskReporter() = default;
+  // EffectStarted, EffectSubmitted, EffectSucceeded or EffectFailed of this effect, durable when
+  // this completes. kClosed: nobody waits for the effect any more; perform() should end.
+  virtual Task<Result<void>> report(workflow::Occurrence occurrence) = 0;
+  // Keeps notes for the next incarnation, durable when this completes.
+  virtual Task<Result<void>> save(Bytes notes) = 0;
+  // report(occurrence) and save(notes) in one commit.
+  virtual Task<Result<void>> report_and_save(workflow::Occurrence occurrence, Bytes notes) = 0;
+  // True as soon as the effect was cancelled or the server stops: loops that wait look at it.
+  virtual bool cancelled() const = 0;
+  // Waits for `duration`, less where cancelled() becomes true.
+  virtual Task<void> wait(Millis duration) = 0;
+};
+
+class Performer {
+ public:
+  virtual ~Performer() = default;
+  // Ends when it has reported the result or, for callbacks, that the request was submitted. What
+  // ends without either (the server stops) is performed again after a start.
+  virtual Task<void> perform(TaskCall call, TaskReporter& reporter) = 0;
+  // Stops what .sync started: its state timed out, was aborted, or a sibling failed.
+  virtual Task<void> cancel(TaskCall call) = 0;
+};
+
+}  // namespace suiro::states

@@ -6,10 +6,28 @@
 //   texts
 //
 // Both are compiled once, with the definition, and evaluated against a Scope.
-// Failure: Error whose code is the name of the workflow's error ("States.ParameterPathFailure",
-// "States.IntrinsicFailure", "States.Runtime", "States.QueryEvaluationError") and whose message is
-// the inner sentence of AWS's cause; who evaluates adds the frame ("An error occurred while
-// executing the state 'X' (entered at the event id #2). ...").
+// Failure of an evaluation: Error whose code is the name of the workflow's error and whose message
+// is the whole inner sentence of AWS's cause. Who evaluates adds nothing but the frame in front of
+// it: "An error occurred while executing the state 'X' (entered at the event id #2). " The field
+// that the sentences name is told by the caller:
+//
+//   JSONPath, field told   States.Runtime   The JSONPath '$.x' specified for the field 'ErrorPath'
+//                                           could not be found in the input '{...}'
+//   JSONPath, no field     States.Runtime   Invalid path '$.x' : No results for path: $['x']
+//                                           (InputPath and OutputPath tell no field)
+//   intrinsic function     States.Runtime   The function 'States.Format('{}', $.x)' had the
+//                                           following error: The JsonPath argument for the field
+//                                           '$.x' could not be found in the input '{...}'
+//                          States.IntrinsicFailure   for every other failure of a function
+//   in a payload template  as with a field: the key, "value.$"
+//   Choice's Variable      States.Runtime   Invalid path '$.x': The choice state's condition path
+//                                           references an invalid value.
+//   JSONata                States.QueryEvaluationError   The JSONata expression '$x' specified for
+//                                           the field 'Output/result' returned nothing (undefined).
+//                                           ... threw an error during evaluation. T2001: ...
+//
+// An error of JSONata has the detail "location" ("Output/result"): the member of history's
+// EvaluationFailed.
 // Source: Amazon States Language specification; Step Functions Developer Guide.
 // Threads: immutable once compiled; any.
 #pragma once
@@ -42,11 +60,9 @@ struct Scope {
   Random* random = nullptr;
 };
 
-// A variable that a query reads: "$v.x[0]" reads {"v", whole text "$v.x[0]"}.
-struct VariableUse {
-  std::string name;
-  std::string text;  // as DescribeStateMachine's variableReferences lists it
-};
+// The names of the workflow's variables that something reads, without "$"; sorted, each once: as
+// DescribeStateMachine's variableReferences lists them.
+using VariableNames = std::vector<std::string>;
 
 // One expression.
 class Query {
@@ -66,14 +82,17 @@ class Query {
   // Whether a text stands between "{%" and "%}".
   static bool is_jsonata(std::string_view text);
 
-  // A path that selects nothing is an error; a path with several matches gives an array.
-  Result<json::Value> evaluate(const Scope& scope) const;
+  // A path that selects nothing is an error; a path with several matches gives an array. `field`:
+  // the state's field by its name ("ErrorPath", "Items", "Condition"), for the sentences above.
+  Result<json::Value> evaluate(const Scope& scope, std::string_view field = {}) const;
   // Without error where there is nothing: IsPresent, optional fields.
   Result<std::optional<json::Value>> find(const Scope& scope) const;
 
   Form form() const;
   const std::string& text() const;
-  const std::vector<VariableUse>& variables() const;
+  // What AWS's sentences quote: JSONata without its delimiters and blanks, otherwise text().
+  std::string_view expression() const;
+  const VariableNames& variables() const;
 
   struct Impl;  // query.cc
   explicit Query(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -86,21 +105,30 @@ class Query {
 // States.ResultPathMatchFailure.
 Result<json::Value> put_at(const Query& reference_path, json::Value root, json::Value value);
 
+// A result of JSONata that has another type than its field wants ("array", "number", "string",
+// "boolean", "object"): States.QueryEvaluationError with AWS's sentence and the detail "location".
+Error unexpected_type(std::string_view expression, std::string_view field,
+                      std::string_view expected, const json::Value& value);
+
 // A JSON value some of whose parts are computed.
 class Template {
  public:
   // Keys that end in ".$" hold queries. Errors: kInvalidArgument, AWS's sentence, with the place as
-  // detail "path" ("/Parameters/a.$").
+  // detail "path": of the object whose member is wrong ("", "/a/0"), as AWS tells it behind "at
+  // /States/X/Parameters"; of jsonata() the place of the text itself.
   static Result<Template> json_path(const json::Value& source);
   // Texts between "{%" and "%}", at any depth.
   static Result<Template> jsonata(const json::Value& source);
   // Nothing in it is computed.
   static Template constant(json::Value value);
 
-  // Errors have the detail "path": where in the template.
-  Result<json::Value> evaluate(const Scope& scope) const;
+  // `field`: the state's field that holds the template ("Output", "Arguments"): the first part of
+  // JSONata's locations ("Output/result/0"). Sentences of JSONPath name the key alone.
+  Result<json::Value> evaluate(const Scope& scope, std::string_view field = {}) const;
   const json::Value& source() const;
-  std::vector<VariableUse> variables() const;
+  VariableNames variables() const;
+  // The query which is the whole template ("{% $x %}"); null where it is none.
+  const Query* query() const;
 
   struct Node;
   explicit Template(std::shared_ptr<const Node> root, json::Value source)
@@ -120,7 +148,7 @@ class ChoiceCondition {
   // A comparison of different types is false. Errors: States.Runtime for a Variable that is not
   // there (except IsPresent).
   Result<bool> holds(const Scope& scope) const;
-  std::vector<VariableUse> variables() const;
+  VariableNames variables() const;
 
   struct Node;
   explicit ChoiceCondition(std::shared_ptr<const Node> root) : root_(std::move(root)) {}

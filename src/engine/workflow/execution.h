@@ -132,6 +132,9 @@ struct TaskEffect {
 struct MapRunEffect {
   uint64_t id = 0;
   std::string state;
+  // After a redrive: the run that goes on (MapRunRedriven instead of MapRunStarted); empty: a new
+  // one.
+  std::string redriven_map_run_arn;
   json::Value input;                 // of the state, behind InputPath
   std::optional<json::Value> items;  // without a reader: an array or an object
   std::optional<json::Value> reader_arguments;

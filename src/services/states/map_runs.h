@@ -145,24 +145,33 @@ struct UpdateMapRunRequest {
   std::optional<int64_t> tolerated_failure_count;
 };
 
-class MapRuns {
+// What Executions needs of MapRuns.
+class MapRunDriver {
+ public:
+  virtual ~MapRunDriver() = default;
+  // As Performer::perform(). Ends when the result is reported, the run was cancelled, or the server
+  // stops.
+  virtual Task<void> perform(MapRunCall call, TaskReporter& reporter) = 0;
+  // Marks the run as aborted and stops its children.
+  virtual Task<void> cancel(MapRunCall call) = 0;
+  // See above. child_ends() only adds to the batch and does not block.
+  virtual void child_ends(const ChildEnd& end, store::Batch& batch) = 0;
+  virtual void child_ended(const ChildEnd& end) = 0;
+};
+
+class MapRuns final : public MapRunDriver {
  public:
   // `operations` may be null: then nothing is listed, and objects are read without asking for
   // permission. Both outlive this.
   MapRuns(event::Kernel& kernel, event::OperationCaller* operations);
-  ~MapRuns();
+  ~MapRuns() override;
   // Before the first perform(). `children` outlives every perform().
   void connect(ChildRunner& children);
 
-  // As Performer::perform(). Ends when the result is reported, the run was cancelled, or the server
-  // stops.
-  Task<void> perform(MapRunCall call, TaskReporter& reporter);
-  // Marks the run as aborted and stops its children.
-  Task<void> cancel(MapRunCall call);
-
-  // See above. child_ends() only adds to the batch and does not block.
-  void child_ends(const ChildEnd& end, store::Batch& batch);
-  void child_ended(const ChildEnd& end);
+  Task<void> perform(MapRunCall call, TaskReporter& reporter) override;
+  Task<void> cancel(MapRunCall call) override;
+  void child_ends(const ChildEnd& end, store::Batch& batch) override;
+  void child_ended(const ChildEnd& end) override;
 
   // The API. Errors: ResourceNotFound, InvalidToken, ValidationException.
   Task<Result<MapRunDescription>> describe(std::string arn);

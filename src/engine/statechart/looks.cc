@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/statechart/looks.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace suiro::statechart {
+namespace {
+
+using workflow::EventType;
+using workflow::HistoryEvent;
+
+bool enters(EventType type) {
+  return workflow::event_type_name(type).ends_with("StateEntered");
+}
+bool exits(EventType type) {
+  return workflow::event_type_name(type).ends_with("StateExited");
+}
+bool aborts(EventType type) {
+  return workflow::event_type_name(type).ends_with("StateAborted");
+}
+
+bool schedules(EventType type) {
+  return type == EventType::kTaskScheduled || type == EventType::kLambdaFunctionScheduled ||
+         type == EventType::kActivityScheduled;
+}
+
+bool fails(EventType type) {
+  switch (type) {
+    case EventType::kActivityFailed:
+    case EventType::kActivityScheduleFailed:
+    case EventType::kActivityTimedOut:
+    case EventType::kEvaluationFailed:
+    case EventType::kLambdaFunctionFailed:
+    case EventType::kLambdaFunctionScheduleFailed:
+    case EventType::kLambdaFunctionStartFailed:
+    case EventType::kLambdaFunctionTimedOut:
+    case EventType::kMapRunFailed:
+    case EventType::kMapStateFailed:
+    case EventType::kParallelStateFailed:
+    case EventType::kTaskFailed:
+    case EventType::kTaskStartFailed:
+    case EventType::kTaskSubmitFailed:
+    case EventType::kTaskTimedOut:
+    case EventType::kFailStateEntered:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool ends_execution(EventType type) {
+  return type == EventType::kExecutionSucceeded || type == EventType::kExecutionFailed ||
+         type == EventType::kExecutionAborted || type == EventType::kExecutionTimedOut;
+}
+
+// One visit of a state.
+struct Visit {
+  std::string name;
+  TimePoint entered;
+  uint64_t attempts = 0;
+  bool last_failed = false;
+  bool open = true;
+};
+
+class Reader {
+ public:
+  Looks read(const std::vector<HistoryEvent>& history) {
+    for (const HistoryEvent& event : history) add(event);
+    for (auto& [id, visit] : visits_) {
+      if (visit.open) close(visit, left_open(visit), std::nullopt);
+    }
+    return std::move(looks_);
+  }
+
+ private:
+  void add(const HistoryEvent& event) {
+    previous_[event.id] = event.previous_id;
+    if (event.type == EventType::kExecutionStarted) looks_.begun = event.time;
+    if (event.type == EventType::kExecutionRedriven) looks_.ended.reset(), looks_.failed = false;
+    if (ends_execution(event.type)) {
+      looks_.ended = event.time;
+      looks_.failed = event.type != EventType::kExecutionSucceeded;
+      return;
+    }
+    if (enters(event.type)) enter(event);
+    Visit* visit = exits(event.type) || aborts(event.type) ? visit_of(event.id, event.name)
+                                                           : visit_of(event.id, "");
+    if (visit == nullptr) return;
+    Look& look = looks_.states[visit->name];
+    if (schedules(event.type) && visit->attempts++ > 0) ++look.retries;
+    if (fails(event.type)) ++look.failures;
+    if (!exits(event.type)) visit->last_failed = fails(event.type);
+    if (aborts(event.type)) close(*visit, Status::kAborted, event.time);
+    if (exits(event.type)) {
+      close(*visit, visit->last_failed ? Status::kCaught : Status::kSucceeded, event.time);
+    }
+  }
+
+  void enter(const HistoryEvent& event) {
+    visits_[event.id] = Visit{.name = event.name, .entered = event.time};
+    Look& look = looks_.states[event.name];
+    ++look.visits;
+    look.status = std::max(look.status, Status::kRunning);
+    looks_.path.push_back(event.name);
+  }
+
+  // The visit under which an event stands; of the state `name`, if one is told.
+  Visit* visit_of(uint64_t id, std::string_view name) {
+    // Each step goes to a smaller id.
+    while (id != 0) {
+      auto found = visits_.find(id);
+      if (found != visits_.end() && (name.empty() || found->second.name == name)) {
+        return &found->second;
+      }
+      auto before = previous_.find(id);
+      if (before == previous_.end() || before->second >= id) return nullptr;
+      id = before->second;
+    }
+    return nullptr;
+  }
+
+  Status left_open(const Visit& visit) const {
+    if (!looks_.ended) return Status::kRunning;
+    return visit.last_failed ? Status::kFailed : Status::kAborted;
+  }
+
+  void close(Visit& visit, Status status, std::optional<TimePoint> at) {
+    Look& look = looks_.states[visit.name];
+    // A visit that goes on is graver than none, and less than any that ended.
+    look.status = std::max(look.status, status);
+    if (at) {
+      Millis took = *at - visit.entered;
+      look.total += took;
+      look.longest = std::max(look.longest, took);
+    }
+    visit.open = false;
+  }
+
+  Looks looks_;
+  std::map<uint64_t, Visit> visits_;  // by the id of the event that entered
+  std::unordered_map<uint64_t, uint64_t> previous_;
+};
+
+}  // namespace
+
+std::string_view status_text(Status status) {
+  static constexpr std::string_view kTexts[] = {"not run",      "running", "succeeded",
+                                                "caught error", "failed",  "aborted"};
+  return kTexts[static_cast<size_t>(status)];
+}
+
+Looks looks_of(const std::vector<HistoryEvent>& history) {
+  return Reader().read(history);
+}
+
+}  // namespace suiro::statechart

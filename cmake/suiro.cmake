@@ -45,16 +45,41 @@ if(SUIRO_FUZZ)
 endif()
 
 if(SUIRO_PCH)
-  file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "// Carrier of the precompiled header.\n")
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/pch.cc CONTENT "// Carrier of the precompiled header.\n")
   add_library(suiro_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
   target_link_libraries(suiro_pch PUBLIC suiro_flags)
   target_precompile_headers(suiro_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
+endif()
+
+# Test programs of a release build: the libraries as they are shipped, the tests themselves compiled
+# fast. Their precompiled header is another one, since it depends on the options.
+set(SUIRO_FAST_TESTS OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(SUIRO_FAST_TESTS ON)
+endif()
+if(SUIRO_PCH AND SUIRO_TESTS AND SUIRO_FAST_TESTS)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/pch_test.cc
+       CONTENT "// Carrier of the tests' precompiled header.\n")
+  add_library(suiro_pch_test OBJECT ${CMAKE_BINARY_DIR}/pch_test.cc)
+  target_link_libraries(suiro_pch_test PUBLIC suiro_flags)
+  target_compile_options(suiro_pch_test PRIVATE -O0 -g0)
+  target_precompile_headers(suiro_pch_test PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
 endif()
 
 # suiro_use_pch(target): share the one precompiled header.
 function(suiro_use_pch target)
   if(SUIRO_PCH)
     target_precompile_headers(${target} REUSE_FROM suiro_pch)
+  endif()
+endfunction()
+
+# suiro_as_test(target): compiled as test programs are.
+function(suiro_as_test target)
+  if(SUIRO_PCH AND SUIRO_FAST_TESTS)
+    target_compile_options(${target} PRIVATE -O0 -g0)
+    target_precompile_headers(${target} REUSE_FROM suiro_pch_test)
+  else()
+    suiro_use_pch(${target})
   endif()
 endfunction()
 
@@ -86,6 +111,6 @@ function(suiro_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} suiro_flags GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE SUIRO_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  suiro_use_pch(${name})
+  suiro_as_test(${name})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "protocol/aws/codec.h"
 #include "shapes/json.h"
 #include "shapes/validate.h"
 
@@ -15,12 +16,19 @@ std::string model_of(const std::string& service) {
   constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
       {"cloudwatchlogs", "logs"},
       {"eventbridge", "events"},
+      {"cloudwatchevents", "events"},
       {"sfn", "states"},
       {"kinesisanalytics2", "kinesisanalyticsv2"}};
   for (const auto& [sdk, model] : kOthers) {
     if (name == sdk) return std::string(model);
   }
   return name;
+}
+
+shapes::Dialect dialect_of(event::OperationCaller::Request::Names names) {
+  using Names = event::OperationCaller::Request::Names;
+  if (names == Names::kSdk) return shapes::Dialect::kSdk;
+  return names == Names::kSdkMillis ? shapes::Dialect::kSdkMillis : shapes::Dialect::kPlain;
 }
 
 std::string operation_of(std::string name) {
@@ -51,11 +59,10 @@ Result<shapes::Principal> Operations::caller_of(const Request& request) const {
 
 // The gatekeeper asks what is in the input; the registry reads it once more for the handler.
 Result<void> Operations::permit(shapes::Call& call, const shapes::Operation& operation,
-                                std::string json) const {
+                                std::string json, shapes::Dialect dialect) const {
   shapes::Value input(*operation.input);
   shapes::Violations violations;
-  TRY_VOID(
-      shapes::read_json(json, *operation.input, input.data(), shapes::Dialect::kPlain, violations));
+  TRY_VOID(shapes::read_json(json, *operation.input, input.data(), dialect, violations));
   TRY_VOID(shapes::check_request(operation, input.data(), violations));
   auto denial = options_.gatekeeper.deny(call, operation, input);
   if (!denial) return ok();
@@ -72,11 +79,23 @@ Result<void> Operations::check(std::string service, std::string operation) const
               fmt::format("{}:{} is not supported by Suiro", service, name));
 }
 
+event::OperationCaller::Fault Operations::fault_of(std::string service, const Error& error) const {
+  const std::string model = model_of(service);
+  const shapes::ServiceModel* found = options_.registry.model(model);
+  Fault fault{.status = aws::error_status(found, error.code), .service_code = error.code};
+  const auto* known = found == nullptr ? nullptr : found->find_error(error.code);
+  fault.modelled = known != nullptr;
+  if (known != nullptr && !known->query_code.empty()) fault.service_code = known->query_code;
+  return fault;
+}
+
 Task<Result<std::string>> Operations::call(Request request) {
   CO_TRY_VOID(check(request.service, request.operation));
   shapes::Call call;
   call.now = options_.clock.now();
-  call.request_id = new_request_uuid(call.now, options_.random);
+  call.request_id = request.request_id.empty() ? new_request_uuid(call.now, options_.random)
+                                               : std::move(request.request_id);
+  call.cancellation = std::move(request.cancellation);
   call.trace = request.cause;
   call.caused_by = request.cause.span_id;
   call.region = options_.region;
@@ -85,8 +104,9 @@ Task<Result<std::string>> Operations::call(Request request) {
   const std::string service = model_of(request.service);
   const std::string operation = operation_of(std::move(request.operation));
   const auto* handler = options_.registry.find(service, operation);
-  CO_TRY_VOID(permit(call, handler->operation(), request.json));
-  co_return co_await options_.registry.call(service, operation, std::move(request.json), call);
+  CO_TRY_VOID(permit(call, handler->operation(), request.json, dialect_of(request.names)));
+  co_return co_await options_.registry.call(service, operation, std::move(request.json), call,
+                                            dialect_of(request.names));
 }
 
 }  // namespace suiro::server

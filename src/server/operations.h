@@ -28,12 +28,13 @@ class Operations final : public event::OperationCaller {
   };
   explicit Operations(Options options) : options_(std::move(options)) {}
   Result<void> check(std::string service, std::string operation) const override;
+  Fault fault_of(std::string service, const Error& error) const override;
   Task<Result<std::string>> call(Request request) override;
 
  private:
   Result<shapes::Principal> caller_of(const Request& request) const;
-  Result<void> permit(shapes::Call& call, const shapes::Operation& operation,
-                      std::string json) const;
+  Result<void> permit(shapes::Call& call, const shapes::Operation& operation, std::string json,
+                      shapes::Dialect dialect) const;
 
   Options options_;
 };

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON text of generated structs. Two dialects: kWire is what the AWS JSON protocols carry; kPlain
-// names members as the model does and writes times as ISO 8601 (workflows, storage of small
-// records).
+// JSON text of generated structs, in dialects:
+//   kWire       what the AWS JSON protocols carry
+//   kPlain      members named as in the model, times as ISO 8601 (storage of small records)
+//   kSdk        as tasks of workflows see it through AWS's SDK for Java: members' names begin with
+//   a
+//               capital and are sorted, times as ISO 8601, blobs as their text (base64 where they
+//               are none); an object or array stands for its text where a string is wanted
+//   kSdkMillis  the same with times as milliseconds since 1970 (the older SDK)
 //
 // Parsing is in one pass over simdjson's on-demand tokens; unknown members are ignored, as AWS
-// does. Fails with codes::kSerialization for text that is not JSON or a value of another type, and
-// with the violated constraints (shapes/validate.h). Threads: any.
+// does, but of the SDKs' dialects refused with kUnknownMember. Fails with codes::kSerialization for
+// text that is not JSON or a value of another type, and with the violated constraints
+// (shapes/validate.h). Threads: any.
 #pragma once
 
 #include <string>
@@ -18,7 +24,12 @@ namespace suiro::shapes {
 
 inline constexpr std::string_view kSerialization = "SerializationException";
 
-enum class Dialect : uint8_t { kWire, kPlain };
+inline constexpr std::string_view kUnknownMember = "UnknownMember";
+
+enum class Dialect : uint8_t { kWire, kPlain, kSdk, kSdkMillis };
+constexpr bool is_sdk(Dialect dialect) {
+  return dialect == Dialect::kSdk || dialect == Dialect::kSdkMillis;
+}
 
 // Nesting beyond this is refused.
 inline constexpr int kDepthMax = 96;

@@ -33,7 +33,8 @@ class Reader {
     for (auto field : object) {
       std::string_view key;
       SIMD(field.unescaped_key().get(key), "a JSON object");
-      const Member* member = dialect_ == Dialect::kWire ? shape.find_wire(key) : shape.find(key);
+      const Member* member = find(shape, key);
+      if (member == nullptr && is_sdk(dialect_)) return fail(kUnknownMember, std::string(key));
       if (member == nullptr) continue;
       od::value held;
       SIMD(field.value().get(held), "a JSON value");
@@ -62,6 +63,15 @@ class Reader {
   }
 
  private:
+  const Member* find(const Shape& shape, std::string_view key) const {
+    if (dialect_ == Dialect::kWire) return shape.find_wire(key);
+    const Member* member = shape.find(key);
+    if (member != nullptr || !is_sdk(dialect_) || key.empty()) return member;
+    std::string other(key);
+    if (other[0] >= 'A' && other[0] <= 'Z') other[0] = static_cast<char>(other[0] - 'A' + 'a');
+    return shape.find(other);
+  }
+
   Result<void> any(od::value held, const Shape& shape, void* value) {
     switch (shape.kind) {
       case Kind::kInteger: {
@@ -136,15 +146,40 @@ class Reader {
     return ok();
   }
 
+  // Of the SDKs' dialects: sets `place` to the compact text of an object or array, and for bytes
+  // also of a number, true or false.
+  static bool document_text(od::value held, const Shape& shape, std::string& place) {
+    od::json_type type{};
+    if (held.type().get(type) || type == od::json_type::string) return false;
+    const bool compound = type == od::json_type::object || type == od::json_type::array;
+    if (!compound && shape.kind == Kind::kString) return false;
+    std::string_view raw;
+    if (simdjson::to_json_string(held).get(raw)) return false;
+    place.resize(raw.size());
+    size_t size = 0;
+    if (simdjson::minify(raw.data(), raw.size(), place.data(), size)) return false;
+    place.resize(size);
+    return true;
+  }
+
   Result<void> text(od::value held, const Shape& shape, void* value) {
     std::string_view text;
-    SIMD(held.get_string().get(text), "a string");
+    std::string compact;
+    if (is_sdk(dialect_) && document_text(held, shape, compact)) {
+      text = compact;
+    } else {
+      SIMD(held.get_string().get(text), "a string");
+    }
     if (shape.kind == Kind::kStream) {
       *static_cast<Body*>(value) = body_of(Bytes(text));
       return ok();
     }
     if (shape.kind == Kind::kString) {
       static_cast<std::string*>(value)->assign(text);
+      return ok();
+    }
+    if (is_sdk(dialect_)) {
+      static_cast<Bytes*>(value)->assign(text);
       return ok();
     }
     Result<Bytes> bytes = base64_decode(text);

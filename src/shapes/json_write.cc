@@ -2,9 +2,11 @@
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <cmath>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -15,11 +17,25 @@
 namespace suiro::shapes {
 namespace {
 
+std::string sdk_name(std::string_view name) {
+  std::string out(name);
+  if (!out.empty() && out[0] >= 'a' && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 32);
+  return out;
+}
+
+// As Java's Instant writes itself: no fraction where there is none.
+std::string sdk_time(TimePoint when) {
+  std::string out = format_iso8601(when);
+  if (out.ends_with(".000Z")) out.replace(out.size() - 5, 5, "Z");
+  return out;
+}
+
 class Writer {
  public:
   Writer(std::string& out, Dialect dialect) : out_(out), dialect_(dialect) {}
 
   void structure(const Shape& shape, const void* value) {
+    if (is_sdk(dialect_)) return sorted_structure(shape, value);
     out_ += '{';
     bool first = true;
     for (const Member& member : shape.members) {
@@ -42,6 +58,25 @@ class Writer {
   }
 
  private:
+  void sorted_structure(const Shape& shape, const void* value) {
+    std::vector<std::pair<std::string, const Member*>> present;
+    for (const Member& member : shape.members) {
+      if (is_streamed(member.shape->kind) || member.get(value) == nullptr) continue;
+      present.emplace_back(sdk_name(member.name), &member);
+    }
+    std::ranges::sort(present, {}, &std::pair<std::string, const Member*>::first);
+    out_ += '{';
+    bool first = true;
+    for (const auto& [name, member] : present) {
+      if (!first) out_ += ',';
+      first = false;
+      append_json_string(out_, name);
+      out_ += ':';
+      this->member(*member, member->get(value));
+    }
+    out_ += '}';
+  }
+
   void any(const Shape& shape, const void* value, TimeFormat format) {
     switch (shape.kind) {
       case Kind::kString:
@@ -60,10 +95,7 @@ class Writer {
       case Kind::kDouble:
         return append_json_double(out_, *static_cast<const double*>(value));
       case Kind::kBlob:
-        out_ += '"';
-        out_ += base64_encode(*static_cast<const Bytes*>(value));
-        out_ += '"';
-        return;
+        return blob(*static_cast<const Bytes*>(value));
       case Kind::kTimestamp:
         return time(*static_cast<const TimePoint*>(value), format);
       case Kind::kList:
@@ -81,7 +113,19 @@ class Writer {
     }
   }
 
+  void blob(const Bytes& bytes) {
+    if (is_sdk(dialect_) && is_valid_utf8(bytes)) return append_json_string(out_, bytes);
+    out_ += '"';
+    out_ += base64_encode(bytes);
+    out_ += '"';
+  }
+
   void time(TimePoint when, TimeFormat format) {
+    if (dialect_ == Dialect::kSdkMillis) {
+      fmt::format_to(std::back_inserter(out_), FMT_COMPILE("{}"), when.time_since_epoch().count());
+      return;
+    }
+    if (dialect_ == Dialect::kSdk) return append_json_string(out_, sdk_time(when));
     if (format == TimeFormat::kDefault) {
       format = dialect_ == Dialect::kWire ? TimeFormat::kUnix : TimeFormat::kIso8601;
     }

@@ -37,8 +37,15 @@ const Registry::Handler* Registry::find(std::string_view service,
   return found == handlers_.end() ? nullptr : found->second.get();
 }
 
+const ServiceModel* Registry::model(std::string_view service) const {
+  const auto first = handlers_.lower_bound(key_of(service, ""));
+  if (first == handlers_.end()) return nullptr;
+  const ServiceModel* found = first->second->operation().service;
+  return found->id == service ? found : nullptr;
+}
+
 Task<Result<std::string>> Registry::call(std::string service, std::string operation,
-                                         std::string json, Call& call) const {
+                                         std::string json, Call& call, Dialect dialect) const {
   const Handler* handler = find(service, operation);
   if (handler == nullptr) {
     co_return fail(codes::kNotImplemented,
@@ -52,11 +59,11 @@ Task<Result<std::string>> Registry::call(std::string service, std::string operat
   }
   Value input(*op.input);
   Violations violations;
-  CO_TRY_VOID(read_json(json, *op.input, input.data(), Dialect::kPlain, violations));
+  CO_TRY_VOID(read_json(json, *op.input, input.data(), dialect, violations));
   CO_TRY_VOID(check_request(op, input.data(), violations));
   CO_TRY(Value output, co_await handler->invoke(call, std::move(input)));
   std::string text;
-  write_json(text, *op.output, output.data(), Dialect::kPlain);
+  write_json(text, *op.output, output.data(), dialect);
   const Member* streamed = member_of_kind(*op.output, Kind::kStream);
   if (streamed == nullptr || streamed->get(output.data()) == nullptr) co_return text;
   auto& body = *static_cast<Body*>(streamed->emplace(output.data()));

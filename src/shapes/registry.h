@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "shapes/call.h"
+#include "shapes/json.h"
 #include "shapes/shape.h"
 #include "shapes/value.h"
 
@@ -44,12 +45,15 @@ class Registry {
   // nullptr: no handler. `service` is the model's id ("sqs").
   const Handler* find(std::string_view service, std::string_view operation) const;
 
-  // Calls an operation with its input as JSON (members by their model names, times as ISO 8601 or
-  // epoch seconds, blobs as base64, streaming bodies as text) and returns its output likewise.
+  // nullptr: nobody handles an operation of it.
+  const ServiceModel* model(std::string_view service) const;
+
+  // Calls an operation with its input as JSON in `dialect` (times also as epoch seconds, streaming
+  // bodies as text) and returns its output likewise.
   // Errors: NotImplemented for an unknown operation, the model's validation errors, the handler's;
   // kTooLarge where an output body exceeds kDynamicBodyBytesMax.
   Task<Result<std::string>> call(std::string service, std::string operation, std::string json,
-                                 Call& call) const;
+                                 Call& call, Dialect dialect = Dialect::kPlain) const;
 
   static constexpr size_t kDynamicBodyBytesMax = 6 * 1024 * 1024;
 

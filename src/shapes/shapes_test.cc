@@ -4,6 +4,7 @@
 #include <set>
 
 #include "shapes/gen/all.h"
+#include "shapes/gen/ecs.h"
 #include "shapes/gen/lambda.h"
 #include "shapes/gen/s3.h"
 #include "shapes/gen/sqs.h"
@@ -30,6 +31,34 @@ TEST(Json, RoundTrip) {
   auto back = from_json<sqs::SendMessageRequest>(text);
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(to_json(*back), text);
+}
+
+// As a task of a workflow writes a request, and reads an answer.
+TEST(Json, TheDialectsOfTheSdk) {
+  lambda::InvocationRequest in;
+  Violations violations;
+  std::string text = R"({"FunctionName":"f","Payload":{"a": [1, "x y"]},"ClientContext":null})";
+  auto read = read_json(text, lambda::InvocationRequest::shape(), &in, Dialect::kSdk, violations);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(in.payload, R"({"a":[1,"x y"]})");
+
+  std::string unknown = R"({"FunctionName":"f","Unknown":1})";
+  read = read_json(unknown, lambda::InvocationRequest::shape(), &in, Dialect::kSdk, violations);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, kUnknownMember);
+  EXPECT_EQ(read.error().message, "Unknown");
+
+  ecs::Task task;
+  text = R"({"TaskArn":"arn","CreatedAt":"2026-01-02T03:04:05Z","Containers":[{"Name":"c"}]})";
+  read = read_json(text, ecs::Task::shape(), &task, Dialect::kSdkMillis, violations);
+  ASSERT_TRUE(read) << read.error().message;
+  std::string out;
+  write_json(out, ecs::Task::shape(), &task, Dialect::kSdkMillis);
+  EXPECT_EQ(out, R"({"Containers":[{"Name":"c"}],"CreatedAt":1767323045000,"TaskArn":"arn"})");
+  out.clear();
+  write_json(out, ecs::Task::shape(), &task, Dialect::kSdk);
+  EXPECT_EQ(out, R"({"Containers":[{"Name":"c"}],"CreatedAt":"2026-01-02T03:04:05Z",)"
+                 R"("TaskArn":"arn"})");
 }
 
 TEST(Json, MissingRequiredMember) {

@@ -8,8 +8,10 @@
 // Threads: any shard. Failure: the operation's own errors.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "base/cancellation.h"
 #include "base/task.h"
 #include "base/trace.h"
 
@@ -20,16 +22,30 @@ class OperationCaller {
   struct Request {
     std::string service;     // as AWS SDKs name it in target ARNs: "sqs", "sfn", "cloudwatchlogs"
     std::string operation;   // "sendMessage" or "SendMessage"
-    std::string json;        // the input; members by their model names
+    std::string json;        // the input, in the form of `names`
     std::string principal;   // who calls: "scheduler.amazonaws.com"
     std::string role_arn;    // as whom
     std::string source_arn;  // for which resource
     TraceContext cause;
+    // How members of input and output are named, and times written (shapes/json.h: dialects).
+    enum class Names : uint8_t { kModel, kSdk, kSdkMillis };
+    Names names = Names::kModel;
+    std::string request_id = {};  // a UUID; empty: one is made
+    // Rings when nobody waits for the answer any more. Null: the caller waits to the end.
+    std::shared_ptr<Cancellation> cancellation = {};
+  };
+  // How a service's error is known to its SDKs.
+  struct Fault {
+    int status = 400;
+    bool modelled = false;     // the SDKs have an exception of that name
+    std::string service_code;  // on the wire where it differs from the code; else the code
   };
   virtual ~OperationCaller() = default;
   // Whether there is such an operation. Errors: NotImplemented.
   virtual Result<void> check(std::string service, std::string operation) const = 0;
-  // The output as JSON.
+  virtual Fault fault_of(std::string service, const Error& error) const = 0;
+  // The output as JSON. Errors: the operation's; with the SDKs' names also
+  // shapes::kUnknownMember (the message is the name).
   virtual Task<Result<std::string>> call(Request request) = 0;
 };
 

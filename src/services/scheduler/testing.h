@@ -40,6 +40,7 @@ class FakeOperations final : public event::OperationCaller {
     if (operation == "sendMessage") return ok();
     return fail(codes::kNotImplemented, "no such operation");
   }
+  Fault fault_of(std::string, const Error&) const override { return {}; }
   Task<Result<std::string>> call(Request request) override {
     requests.push_back(request);
     if (failures > 0) {

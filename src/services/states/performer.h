@@ -14,6 +14,7 @@
 // Threads: the execution's shard; perform() is a coroutine of a scope that Executions closes.
 #pragma once
 
+#include "base/cancellation.h"
 #include "base/trace.h"
 #include "engine/workflow/execution.h"
 
@@ -43,6 +44,8 @@ class TaskReporter {
   virtual Task<Result<void>> report_and_save(workflow::Occurrence occurrence, Bytes notes) = 0;
   // True as soon as the effect was cancelled or the server stops: loops that wait look at it.
   virtual bool cancelled() const = 0;
+  // Rings when cancelled() becomes true: calls that wait long are told. Null: nobody is told.
+  virtual std::shared_ptr<Cancellation> cancellation() const { return {}; }
   // Waits for `duration`, less where cancelled() becomes true.
   virtual Task<void> wait(Millis duration) = 0;
 };

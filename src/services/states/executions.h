@@ -36,6 +36,7 @@ struct MachineAtStart {
   workflow::MachineType type = workflow::MachineType::kStandard;
   std::string logging;  // loggingConfiguration as plain JSON; empty: none
   std::string tracing;  // tracingConfiguration, kept and told again
+  TimePoint updated;    // of this revision: DescribeStateMachineForExecution tells it
   std::shared_ptr<const workflow::Plan> plan;
 };
 

@@ -130,6 +130,7 @@ struct ResultWriter {
 };
 struct MapFields {
   StateGroup processor;
+  json::Value source;  // the processor's object: what child_plan() compiles
   bool distributed = false;
   bool express_children = false;
   bool old_iterator = false;    // "Iterator" instead of "ItemProcessor"
@@ -191,7 +192,7 @@ struct Diagnostic {
   Severity severity = Severity::kError;
   std::string code;      // "SCHEMA_VALIDATION_FAILED"
   std::string message;   // AWS's
-  std::string location;  // "/States/A/Next"; may be empty
+  std::string location;  // "/States/A/Next", "/Branches[0]/States/B"; may be empty
 };
 
 enum class MachineType : uint8_t { kStandard, kExpress };
@@ -205,15 +206,16 @@ struct CompileOptions {
 struct Compiled {
   std::shared_ptr<const Plan> plan;     // null where there is an error among the diagnostics
   std::vector<Diagnostic> diagnostics;  // in the order in which AWS lists them
-  // "'SCHEMA_VALIDATION_FAILED: ... at /States/A', ..." behind "Invalid State Machine Definition:
-  // ".
+  // The errors as CreateStateMachine tells them behind "Invalid State Machine Definition: ":
+  // "'SCHEMA_VALIDATION_FAILED: ... at /States/A, MISSING_END_STATE: ... at null'".
   std::string summary() const;
 };
 
-// Limits: a definition of at most 1 MiB, names of at most 80 characters.
+// Limits: a definition of at most 1 MiB, names of at most 80 characters, 100 nested groups, 1'000
+// diagnostics.
 Compiled compile(std::string_view definition, CompileOptions options = {});
-// The plan of a distributed Map's children: its item processor as a machine of its own. Shares
-// `plan`.
+// The plan of a distributed Map's children: its item processor as a machine of its own, compiled
+// anew (its states are other objects than those of MapFields::processor): keep it for the run.
 std::shared_ptr<const Plan> child_plan(std::shared_ptr<const Plan> plan, const State& map_state);
 
 }  // namespace suiro::workflow

@@ -11,22 +11,21 @@
 //  2. Between steps the state is exactly its cells: load(cells) of what take_changes() told in all
 //     steps goes on as if nothing had happened.
 //  3. An effect has an id that is unique in its execution and never used again; an occurrence for
-//  an
-//     effect or a timer that is not waited for (late, twice) changes nothing.
+//     an effect or a timer that is not waited for (late, twice) changes nothing.
 //  4. The ids of history events grow by one, over all steps.
-//  5. A step ends after at most kStepEventsMax events; Outcome::more says that step(Continue) goes
-//  on.
+//  5. A step begins no transition after kStepEventsMax events; Outcome::more says that
+//     step(Continue) goes on.
 //
 // Threads: one at a time. Failure: a step does not fail; what goes wrong in a workflow is its
 // outcome. Bytes of cells: docs/formats/states.md.
 #pragma once
 
-#include <array>
 #include <map>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.h"
+#include "engine/workflow/data.h"
 #include "engine/workflow/history.h"
 #include "engine/workflow/plan.h"
 #include "engine/workflow/resource.h"
@@ -67,7 +66,8 @@ struct Continue {};  // after Outcome::more
 struct TimerFired {
   uint64_t timer = 0;
 };
-// The work began: TaskStarted, LambdaFunctionStarted, ActivityStarted (with its worker's name).
+// The work began: TaskStarted, LambdaFunctionStarted, ActivityStarted (with its worker's name). May
+// be left out but for activities: what happens next to the effect then tells it, too.
 struct EffectStarted {
   uint64_t effect = 0;
   std::string worker_name;
@@ -84,15 +84,15 @@ struct EffectSucceeded {
   std::string output;
 };
 enum class FailureStage : uint8_t {
-  kRun,
-  kSchedule,
-  kStart,
-  kSubmit
-};  // *Failed, *ScheduleFailed..
+  kRun,       // TaskFailed, LambdaFunctionFailed, ActivityFailed
+  kSchedule,  // LambdaFunctionScheduleFailed, ActivityScheduleFailed
+  kStart,     // TaskStartFailed, LambdaFunctionStartFailed
+  kSubmit,    // TaskSubmitFailed
+};
 struct EffectFailed {
   uint64_t effect = 0;
-  std::string error;
-  std::string cause;
+  std::optional<std::string> error;
+  std::optional<std::string> cause;
   FailureStage stage = FailureStage::kRun;
 };
 struct Heartbeat {
@@ -164,6 +164,8 @@ struct Ending {
   std::optional<Payload> output;
   std::optional<std::string> error;
   std::optional<std::string> cause;
+  // Of a plan that holds one state alone (CompileOptions::single_state): where it goes on.
+  std::optional<std::string> next_state;
 };
 
 struct Outcome {
@@ -185,6 +187,10 @@ class Inspector {
  public:
   virtual ~Inspector() = default;
   virtual void saw(const State& state, std::string_view stage, const json::Value& value) = 0;
+  // The state is tried again after `delay`, by its retrier of this index.
+  virtual void retries(const State&, size_t retrier, Millis delay) { (void)retrier, (void)delay; }
+  // The catcher of this index took the error.
+  virtual void caught(const State&, size_t catcher) { (void)catcher; }
 };
 
 struct Moment {
@@ -192,16 +198,17 @@ struct Moment {
   Random* random = nullptr;
   // Makes the token of an effect: unguessable, and the driver finds the execution by it.
   std::function<std::string(uint64_t effect)> token;
+  // Whether an activity exists: a task for one that does not fails unscheduled. Null: all do.
+  std::function<bool(std::string_view arn)> activity_exists;
   Inspector* inspector = nullptr;
 };
 
-// Large texts are kept once, by hash (SHA-256's first 16 bytes); cells hold the hash.
+// Large texts are kept once, by hash; cells hold the hash.
 inline constexpr size_t kPayloadInlineMax = 256;
-using PayloadHash = std::array<uint8_t, 16>;
-PayloadHash payload_hash(std::string_view text);
 class PayloadSink {
  public:
   virtual ~PayloadSink() = default;
+  // Told when a cell holds the hash for the first time since the Execution was made or loaded.
   virtual void put(const PayloadHash& hash, const Payload& text) = 0;
 };
 using Payloads = std::map<PayloadHash, Payload>;

@@ -94,8 +94,9 @@ class Query {
   std::string_view expression() const;
   const VariableNames& variables() const;
 
-  struct Impl;  // query.cc
+  struct Impl;  // query_impl.h
   explicit Query(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  const Impl& impl() const { return *impl_; }
 
  private:
   std::shared_ptr<const Impl> impl_;

@@ -219,7 +219,7 @@ Task<Result<shape::ListStateMachinesOutput>> Logic::list(shape::ListStateMachine
                                                        .token = in.next_token}));
   shape::ListStateMachinesOutput out;
   for (const auto& entry : page.entries) {
-    CO_TRY(Machine machine, decode_machine(entry.value));
+    CO_TRY(Machine machine, decode_state_machine(entry.value));
     auto& row = out.state_machines.emplace_back();
     row.state_machine_arn = machine_arn(machine.name);
     row.type = name_of(machine.type);

@@ -124,7 +124,7 @@ Bytes encode(const Machine& machine) {
   return out.take();
 }
 
-Result<Machine> decode_machine(ByteView bytes) {
+Result<Machine> decode_state_machine(ByteView bytes) {
   RecordReader in(bytes);
   in.version(kVersion);
   Machine out;
@@ -231,7 +231,7 @@ Result<std::string> decode_definition(ByteView bytes) {
 }
 
 Read<Machine> read_machine(store::Store& store, std::string name) {
-  return read<Machine>(store, keys::machine(name), decode_machine);
+  return read<Machine>(store, keys::machine(name), decode_state_machine);
 }
 Read<Version> read_version(store::Store& store, std::string machine, uint64_t number) {
   return read<Version>(store, keys::version(machine, number), decode_version);

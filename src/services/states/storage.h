@@ -27,7 +27,7 @@ Bytes encode(const Machine& machine);
 Bytes encode(const Version& version);
 Bytes encode(const Alias& alias);
 Bytes encode(const Activity& activity);
-Result<Machine> decode_machine(ByteView bytes);
+Result<Machine> decode_state_machine(ByteView bytes);
 Result<Version> decode_version(ByteView bytes);
 Result<Alias> decode_alias(ByteView bytes);
 Result<Activity> decode_activity(ByteView bytes);

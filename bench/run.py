@@ -20,6 +20,7 @@ import time
 import zipfile
 
 import rivals
+import schedules
 import streams
 
 ROOT = rivals.ROOT
@@ -381,6 +382,7 @@ def main():
             streams.run(bench)
         if "schedules" in parts:
             bench.schedules()
+            schedules.run(bench)
         if "runs" in parts:
             bench.runs_kept()
         if "logs" in parts:

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "server/command_extract.h"
 #include "server/command_plan.h"
 #include "server/command_run.h"
 #include "server/command_sql.h"
@@ -204,6 +205,8 @@ int run_command_line(int argc, char** argv) {
   run.add_to(add("run", "Start a task by hand and follow its log; ends with its exit code"));
   TimelineCommand timeline;
   timeline.add_to(add("timeline", "Draw the runs of tasks, planned against actual"));
+  ExtractCommand extract;
+  extract.add_to(add("extract", "Read a table of a database into files or the lake"));
   SqlCommand sql;
   sql.add_to(app);
   auto* version = app.add_subcommand("version", "Print the version");
@@ -228,6 +231,7 @@ int run_command_line(int argc, char** argv) {
   if (plan.parsed()) return report(plan.run(client.address()));
   if (run.parsed()) return report(run.run(client.address()));
   if (timeline.parsed()) return report(timeline.run(client.address()));
+  if (extract.parsed()) return report(extract.run(client.address()));
   if (sql.parsed()) return report(sql.run());
   if (version->parsed()) print_version();
   return 0;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "base/bytes.h"
 #include "server/credentials.h"
 
 namespace suiro::server {
@@ -16,6 +17,7 @@ namespace {
 constexpr std::string_view kTargetPrefix = "Suiro_20261101";
 constexpr long kConnectSecondsMax = 5;
 constexpr long kCallSecondsMax = 3600;  // a backup of a large store
+constexpr long kStallSecondsMax = 60;   // an upload that sends nothing
 constexpr size_t kReplyBytesMax = 64 << 20;
 
 std::filesystem::path endpoint_file(const std::filesystem::path& data) {
@@ -53,6 +55,50 @@ Error error_of(long status, const std::string& reply) {
   std::string message = text("message").empty() ? text("Message") : text("message");
   if (!message.empty()) error.message = message;
   return error;
+}
+
+// The bytes of files, one after the other.
+struct Files {
+  const std::vector<std::string>& paths;
+  size_t next = 0;
+  std::ifstream file = {};
+
+  size_t read(char* out, size_t most) {
+    while (true) {
+      if (file.is_open()) {
+        file.read(out, static_cast<std::streamsize>(most));
+        if (file.gcount() > 0) return static_cast<size_t>(file.gcount());
+        file.close();
+      }
+      if (next == paths.size()) return 0;
+      file.clear();
+      file.open(paths[next++], std::ios::binary);
+      if (!file) return CURL_READFUNC_ABORT;
+    }
+  }
+};
+
+size_t give_bytes(char* out, size_t, size_t most, void* files) {
+  return static_cast<Files*>(files)->read(out, most);
+}
+
+Result<uint64_t> size_of(const std::vector<std::string>& paths) {
+  uint64_t size = 0;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    size += std::filesystem::file_size(path, error);
+    if (error) return fail(codes::kNotFound, path + ": " + error.message());
+  }
+  if (size > kPutBytesMax) {
+    return fail(codes::kTooLarge,
+                fmt::format("{} bytes are more than one object can be put with (5 GiB)", size));
+  }
+  return size;
+}
+
+std::unexpected<Error> unreachable(const std::string& endpoint, CURLcode why) {
+  return fail(codes::kUnavailable, fmt::format("{} cannot be reached ({}): is `suiro up` running?",
+                                               endpoint, curl_easy_strerror(why)));
 }
 
 }  // namespace
@@ -105,15 +151,46 @@ Result<std::string> Remote::call(const std::string& operation, const std::string
   set(CURLOPT_WRITEFUNCTION, take_reply);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&reply));
   CURLcode done = curl_easy_perform(easy.handle);
-  if (done != CURLE_OK) {
-    return fail(codes::kUnavailable,
-                fmt::format("{} cannot be reached ({}): is `suiro up` running?", endpoint_,
-                            curl_easy_strerror(done)));
-  }
+  if (done != CURLE_OK) return unreachable(endpoint_, done);
   long status = 0;
   curl_easy_getinfo(easy.handle, CURLINFO_RESPONSE_CODE, &status);
   if (status != 200) return fail(error_of(status, reply));
   return reply;
+}
+
+Result<void> Remote::put_object(const std::string& bucket, const std::string& key,
+                                const std::vector<std::string>& files) const {
+  TRY(uint64_t size, size_of(files));
+  Easy easy;
+  std::string reply;
+  Files body{files};
+  easy.headers = curl_slist_append(easy.headers, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
+  easy.headers = curl_slist_append(easy.headers, "Expect:");
+  auto url = fmt::format("{}/{}/{}", endpoint_, bucket, percent_encode(key, Slash::kKeep));
+  auto signer = fmt::format("aws:amz:{}:s3", region_);
+  auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.handle, option, value); };
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_HTTPHEADER, easy.headers);
+  set(CURLOPT_UPLOAD, 1L);
+  set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
+  set(CURLOPT_READFUNCTION, give_bytes);
+  set(CURLOPT_READDATA, static_cast<void*>(&body));
+  set(CURLOPT_AWS_SIGV4, signer.c_str());
+  set(CURLOPT_USERPWD, user_password_.c_str());
+  set(CURLOPT_PROXY, "");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
+  set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(CURLOPT_LOW_SPEED_TIME, kStallSecondsMax);
+  set(CURLOPT_WRITEFUNCTION, take_reply);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(&reply));
+  if (CURLcode done = curl_easy_perform(easy.handle); done != CURLE_OK) {
+    return unreachable(endpoint_, done);
+  }
+  long status = 0;
+  curl_easy_getinfo(easy.handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status != 200) return fail(error_of(status, reply));
+  return ok();
 }
 
 }  // namespace suiro::server

@@ -5,10 +5,14 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
 namespace suiro::server {
+
+// Of one PutObject.
+inline constexpr uint64_t kPutBytesMax = 5ull << 30;
 
 class Remote {
  public:
@@ -19,6 +23,10 @@ class Remote {
   // Calls an operation with a JSON input; returns the JSON output. Errors: the server's own, or
   // kUnavailable when it cannot be reached.
   Result<std::string> call(const std::string& operation, const std::string& input) const;
+  // An object of the lake that holds the files' bytes, one after the other. At most kPutBytesMax.
+  // Errors: kTooLarge, kNotFound (a file), the server's own.
+  Result<void> put_object(const std::string& bucket, const std::string& key,
+                          const std::vector<std::string>& files) const;
 
  private:
   std::string endpoint_;

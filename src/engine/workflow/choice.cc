@@ -129,7 +129,7 @@ Result<NodePointer> Compiler::parts(BooleanOperation operation, std::string_view
       return wrong_at(name, "Expected value of type Array with at least one element");
     }
     for (size_t i = 0; i < value.as_array().size(); ++i) {
-      fmt::format_to(std::back_inserter(place_), "/{}/{}", name, i);
+      fmt::format_to(std::back_inserter(place_), "/{}[{}]", name, i);
       TRY(NodePointer part, rule(value.as_array()[i]));
       place_.resize(here);
       out.parts.push_back(std::move(part));

@@ -7,6 +7,7 @@
 
 #include "engine/workflow/path.h"
 #include "engine/workflow/path_filter.h"
+#include "engine/workflow/query_impl.h"
 
 namespace suiro::workflow {
 namespace {
@@ -15,25 +16,6 @@ using json::Value;
 
 std::unexpected<Error> runtime(std::string message) {
   return fail("States.Runtime", std::move(message));
-}
-
-std::string_view kind_name(const Value& value) {
-  switch (value.kind()) {
-    case json::Kind::kNull:
-      return "null";
-    case json::Kind::kBool:
-      return "boolean";
-    case json::Kind::kInteger:
-    case json::Kind::kDouble:
-      return "number";
-    case json::Kind::kString:
-      return "string";
-    case json::Kind::kArray:
-      return "array";
-    case json::Kind::kObject:
-      return "object";
-  }
-  return "";
 }
 
 // The element at an index that may count from the end.

@@ -121,6 +121,25 @@ void sort_names(VariableNames& names) {
   names.erase(std::ranges::unique(names).begin(), names.end());
 }
 
+std::string_view kind_name(const Value& value) {
+  switch (value.kind()) {
+    case json::Kind::kNull:
+      return "null";
+    case json::Kind::kBool:
+      return "boolean";
+    case json::Kind::kInteger:
+    case json::Kind::kDouble:
+      return "number";
+    case json::Kind::kString:
+      return "string";
+    case json::Kind::kArray:
+      return "array";
+    case json::Kind::kObject:
+      return "object";
+  }
+  return "";
+}
+
 Result<Lookup> look_up(const Path& path, const Scope& scope) {
   Lookup out;
   if (path.root == PathRoot::kVariable) {

@@ -26,8 +26,8 @@
 //                                           the field 'Output/result' returned nothing (undefined).
 //                                           ... threw an error during evaluation. T2001: ...
 //
-// An error of JSONata has the detail "location" ("Output/result"): the member of history's
-// EvaluationFailed.
+// An error of JSONata has the detail "location" ("Output/result[0]", "Choices[1]/Condition"): the
+// member of history's EvaluationFailed.
 // Source: Amazon States Language specification; Step Functions Developer Guide.
 // Threads: immutable once compiled; any.
 #pragma once
@@ -77,7 +77,8 @@ class Query {
   static Result<Query> json_path(std::string_view text);
   static Result<Query> path(std::string_view text);
   static Result<Query> reference_path(std::string_view text);
-  // `text` with its delimiters.
+  // `text` with its delimiters. Errors: the detail "diagnostic" is the code of the diagnostic,
+  // INVALID_JSONATA_EXPRESSION or UNSUPPORTED_JSONATA_EXPRESSION.
   static Result<Query> jsonata(std::string_view text);
   // Whether a text stands between "{%" and "%}".
   static bool is_jsonata(std::string_view text);
@@ -115,7 +116,7 @@ Error unexpected_type(std::string_view expression, std::string_view field,
 class Template {
  public:
   // Keys that end in ".$" hold queries. Errors: kInvalidArgument, AWS's sentence, with the place as
-  // detail "path": of the object whose member is wrong ("", "/a/0"), as AWS tells it behind "at
+  // detail "path": of the object whose member is wrong ("", "/a[0]"), as AWS tells it behind "at
   // /States/X/Parameters"; of jsonata() the place of the text itself.
   static Result<Template> json_path(const json::Value& source);
   // Texts between "{%" and "%}", at any depth.
@@ -126,7 +127,7 @@ class Template {
   static Template computed(Query query);
 
   // `field`: the state's field that holds the template ("Output", "Arguments"): the first part of
-  // JSONata's locations ("Output/result/0"). Sentences of JSONPath name the key alone.
+  // JSONata's locations ("Output/result[0]"). Sentences of JSONPath name the key alone.
   Result<json::Value> evaluate(const Scope& scope, std::string_view field = {}) const;
   const json::Value& source() const;
   VariableNames variables() const;

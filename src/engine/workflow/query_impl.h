@@ -21,6 +21,9 @@ struct Query::Impl {
   VariableNames variables;
 };
 
+// "array", "object", "string", "number", "boolean", "null".
+std::string_view kind_name(const json::Value& value);
+
 // Sorted, each once.
 void sort_names(VariableNames& names);
 

@@ -26,7 +26,7 @@ Result<TemplateNode> compiled_array(const Value& source, TemplateReader& reader,
   bool computed = false;
   const size_t here = place.size();
   for (size_t i = 0; i < source.as_array().size(); ++i) {
-    fmt::format_to(std::back_inserter(place), "/{}", i);
+    fmt::format_to(std::back_inserter(place), "[{}]", i);
     TRY(auto element, compiled(source.as_array()[i], reader, place));
     place.resize(here);
     computed = computed || !std::holds_alternative<Value>(element->content);
@@ -138,7 +138,7 @@ Result<Value> Evaluation::value(const Template::Node& node, std::string_view key
     json::Array out;
     out.reserve(elements->size());
     for (size_t i = 0; i < elements->size(); ++i) {
-      fmt::format_to(std::back_inserter(place_), "/{}", i);
+      fmt::format_to(std::back_inserter(place_), "[{}]", i);
       TRY(Value element, value(*(*elements)[i], key));
       place_.resize(here);
       out.push_back(std::move(element));

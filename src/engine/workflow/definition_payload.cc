@@ -168,7 +168,7 @@ std::vector<Assignment> Fields::assign() {
         continue;
       }
       reads(query->variables());
-      out.push_back({std::string(name), Template::computed(*std::move(query))});
+      out.push_back({std::string(name), Template::computed(*std::move(query), key)});
     } else if (std::optional<Template> compiled = payload_of(value, member)) {
       out.push_back({std::string(name), *std::move(compiled)});
     }

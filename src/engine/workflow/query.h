@@ -123,8 +123,9 @@ class Template {
   static Result<Template> jsonata(const json::Value& source);
   // Nothing in it is computed.
   static Template constant(json::Value value);
-  // The value of one query: what stands behind a key that ends in ".$" (Assign's "x.$").
-  static Template computed(Query query);
+  // The value of one query: what stands behind a key that ends in ".$" (Assign's "x.$"). `key` is
+  // for the sentences.
+  static Template computed(Query query, std::string key);
 
   // `field`: the state's field that holds the template ("Output", "Arguments"): the first part of
   // JSONata's locations ("Output/result[0]"). Sentences of JSONPath name the key alone.

@@ -133,6 +133,9 @@ Result<Value> Evaluation::computed(const Query& query, std::string_view key) {
 Result<Value> Evaluation::value(const Template::Node& node, std::string_view key) {
   if (const auto* constant = std::get_if<Value>(&node.content)) return *constant;
   if (const auto* query = std::get_if<Query>(&node.content)) return computed(*query, key);
+  if (const auto* member = std::get_if<TemplateMember>(&node.content)) {
+    return value(*member->node, member->key);
+  }
   const size_t here = place_.size();
   if (const auto* elements = std::get_if<TemplateElements>(&node.content)) {
     json::Array out;
@@ -163,6 +166,8 @@ void add_variables(VariableNames& names, const Template::Node& node) {
     for (const auto& element : *elements) add_variables(names, *element);
   } else if (const auto* members = std::get_if<std::vector<TemplateMember>>(&node.content)) {
     for (const TemplateMember& member : *members) add_variables(names, *member.node);
+  } else if (const auto* member = std::get_if<TemplateMember>(&node.content)) {
+    add_variables(names, *member->node);
   }
 }
 
@@ -181,6 +186,13 @@ Result<Template> Template::json_path(const Value& source) {
 
 Template Template::constant(Value value) {
   return Template(std::make_shared<const Node>(TemplateNode{value}), value);
+}
+
+Template Template::computed(Query query, std::string key) {
+  Value source(query.text());
+  auto node = std::make_shared<const Node>(TemplateNode{std::move(query)});
+  return Template(std::make_shared<const Node>(TemplateNode{TemplateMember{key, {}, node}}),
+                  std::move(source));
 }
 
 Result<Value> Template::evaluate(const Scope& scope, std::string_view field) const {

@@ -23,8 +23,9 @@ struct TemplateMember {
 };
 
 struct TemplateNode {
-  // A part in which nothing is computed is one value.
-  std::variant<json::Value, Query, TemplateElements, std::vector<TemplateMember>> content;
+  // A part in which nothing is computed is one value. A member alone: its value, not an object.
+  std::variant<json::Value, Query, TemplateElements, std::vector<TemplateMember>, TemplateMember>
+      content;
 };
 struct Template::Node : TemplateNode {
   explicit Node(TemplateNode node) : TemplateNode(std::move(node)) {}

@@ -290,6 +290,9 @@ Result<Value> format(const Values& values, std::string_view pattern) {
       if (next == values.size()) return failure("There are more {} than arguments");
       const Value& value = values[next++];
       out += value.is_string() ? value.as_string() : json::write(value);
+    } else if (c == '{' || c == '}') {
+      return failure(c == '{' ? "matching '}' not found for '{'"
+                              : "matching '{' not found for '}'");
     } else {
       out += c;
     }

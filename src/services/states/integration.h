@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Integration: how the tasks of one service are done: its request, its answer in AWS's form, and
+// for .sync how the end of the work is awaited and the work stopped.
+//
+//   Performer ──begin()──► (output, notes) ──save──► follow(notes) ──► output
+//                                                    stop(notes)
+//
+// Invariant: follow() and stop() need nothing but the call and the notes: they run after a crash.
+// Threads: the execution's shard. Failure: a TaskFault, as the state's Retry and Catch see it.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "engine/json/value.h"
+#include "services/states/performer.h"
+
+namespace suiro::states {
+
+inline constexpr std::string_view kRuntimeError = "States.Runtime";
+inline constexpr std::string_view kTaskFailedError = "States.TaskFailed";
+
+struct TaskFault {
+  std::string error;
+  std::string cause;
+};
+template <class T>
+using Attempt = std::expected<T, TaskFault>;
+
+struct Begun {
+  std::string output;      // JSON text
+  std::string notes = {};  // of .sync: what follow() and stop() go by; not empty
+};
+
+// One attempt of a task. Borrows the call.
+struct Work {
+  const TaskCall& call;
+  json::Value arguments;  // an object; of a function's ARN anything
+  std::shared_ptr<Cancellation> cancellation;
+};
+
+class Integration {
+ public:
+  virtual ~Integration() = default;
+  // Whether the service has this action with this pattern.
+  virtual bool has(const workflow::Resource& resource) const = 0;
+  virtual Task<Attempt<Begun>> begin(Work work) = 0;
+  // The end of what .sync began. nullopt: it was cancelled before.
+  virtual Task<std::optional<Attempt<std::string>>> follow(const TaskCall& call, std::string notes,
+                                                           TaskReporter& reporter);
+  virtual Task<void> stop(const TaskCall& call, std::string notes);
+};
+
+}  // namespace suiro::states

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source: Step Functions Developer Guide, "Start a new AWS Step Functions state machine from a
+// running execution".
+#include <fmt/format.h>
+
+#include "services/states/integration_services.h"
+
+namespace suiro::states {
+namespace {
+
+using Pattern = workflow::Pattern;
+using workflow::ExecutionStatus;
+
+std::string_view status_name(ExecutionStatus status) {
+  switch (status) {
+    case ExecutionStatus::kRunning:
+      return "RUNNING";
+    case ExecutionStatus::kSucceeded:
+      return "SUCCEEDED";
+    case ExecutionStatus::kFailed:
+      return "FAILED";
+    case ExecutionStatus::kTimedOut:
+      return "TIMED_OUT";
+    case ExecutionStatus::kAborted:
+      break;
+  }
+  return "ABORTED";
+}
+
+json::Value included() {
+  json::Object out;
+  out.set("Included", true);
+  return out;
+}
+
+// .sync:2 tells inputs and outputs as JSON, .sync as text.
+json::Value payload_of(const std::string& text, Pattern pattern) {
+  if (pattern != Pattern::kSync2) return text;
+  auto parsed = json::parse(text);
+  return parsed ? *std::move(parsed) : json::Value(text);
+}
+
+json::Value millis(TimePoint time) {
+  return json::Value(int64_t{time.time_since_epoch().count()});
+}
+
+// As DescribeExecution tells it through the first SDK.
+std::string description_of(const ExecutionRecord& record, Pattern pattern) {
+  json::Object out;
+  if (record.cause) out.set("Cause", *record.cause);
+  if (record.error) out.set("Error", *record.error);
+  out.set("ExecutionArn", record.arn);
+  out.set("Input", payload_of(record.input, pattern));
+  out.set("InputDetails", included());
+  out.set("Name", record.name);
+  if (record.output) {
+    out.set("Output", payload_of(*record.output, pattern));
+    out.set("OutputDetails", included());
+  }
+  out.set("RedriveCount", int64_t(record.redrive_count));
+  if (!record.redrive_status.empty()) out.set("RedriveStatus", record.redrive_status);
+  if (!record.redrive_status_reason.empty()) {
+    out.set("RedriveStatusReason", record.redrive_status_reason);
+  }
+  out.set("StartDate", millis(record.start));
+  if (!record.machine.alias_arn.empty()) {
+    out.set("StateMachineAliasArn", record.machine.alias_arn);
+  }
+  out.set("StateMachineArn", record.machine.machine_arn);
+  if (!record.machine.version_arn.empty()) {
+    out.set("StateMachineVersionArn", record.machine.version_arn);
+  }
+  out.set("Status", std::string(status_name(record.status)));
+  if (record.stop) out.set("StopDate", millis(*record.stop));
+  if (!record.trace_header.empty()) out.set("TraceHeader", record.trace_header);
+  return sorted_text(std::move(out));
+}
+
+// "arn:...:execution:MACHINE:NAME" of "arn:...:stateMachine:MACHINE[:VERSION]".
+std::string execution_arn_of(const std::string& machine_arn, const std::string& name) {
+  auto arn = Arn::parse(machine_arn);
+  constexpr std::string_view kKind = "stateMachine:";
+  if (!arn || !arn->resource.starts_with(kKind)) return {};
+  std::string machine = arn->resource.substr(kKind.size());
+  machine.resize(std::min(machine.find(':'), machine.size()));
+  arn->resource = fmt::format("execution:{}:{}", machine, name);
+  return arn->str();
+}
+
+}  // namespace
+
+bool ExecutionIntegration::has(const workflow::Resource& resource) const {
+  return resource.action == "startExecution";
+}
+
+Task<Attempt<Begun>> ExecutionIntegration::begin(Work work) {
+  const SdkService service = optimised_service("states");
+  json::Object request = work.arguments.as_object();
+  const json::Value* given = work.arguments.find("Name");
+  const bool named = given != nullptr && !given->is_null();
+  // Nobody else can know this name: what has it was started by this very effect.
+  if (!named) request.set("Name", work.call.key);
+  ServiceCalls::Request start{.service = service,
+                              .operation = "startExecution",
+                              .input = std::move(request),
+                              .cancellation = work.cancellation};
+  auto reply = co_await calls_.call(work.call, std::move(start));
+  if (!reply) {
+    const std::string arn =
+        execution_arn_of(text_of(work.arguments, "StateMachineArn"), work.call.key);
+    const bool again = !named && !arn.empty() &&
+                       reply.error().error == "StepFunctions.ExecutionAlreadyExistsException";
+    if (!again) co_return std::unexpected(std::move(reply).error());
+    auto record = co_await executions_->describe(arn);
+    if (!record) co_return std::unexpected(std::move(reply).error());
+    json::Object output;
+    output.set("ExecutionArn", arn);
+    output.set("StartDate", millis(record->start));
+    reply = ServiceCalls::Reply{
+        .output = std::move(output),
+        .request_id = new_request_uuid(calls_.kernel().clock.now(), calls_.kernel().random),
+        .bytes = 0,
+        .trace_header = {}};
+  }
+  std::string notes = text_of(reply->output, "ExecutionArn");
+  co_return Begun{.output = calls_.with_metadata(service, *std::move(reply)),
+                  .notes = std::move(notes)};
+}
+
+Task<std::optional<Attempt<std::string>>> ExecutionIntegration::follow(const TaskCall& call,
+                                                                       std::string notes,
+                                                                       TaskReporter& reporter) {
+  auto record = co_await executions_->ended(notes);
+  if (reporter.cancelled()) co_return std::nullopt;
+  if (!record) {
+    // The server stops: the next incarnation waits on.
+    if (record.error().code == codes::kClosed) co_return std::nullopt;
+    co_return std::unexpected(fault_of(optimised_service("states"), record.error(),
+                                       calls_.operations().fault_of("sfn", record.error()),
+                                       call.key));
+  }
+  std::string text = description_of(*record, call.effect.resource.pattern);
+  if (record->status == ExecutionStatus::kSucceeded) co_return Attempt<std::string>(text);
+  co_return std::unexpected(
+      TaskFault{std::string(kTaskFailedError), description_of(*record, Pattern::kSync)});
+}
+
+Task<void> ExecutionIntegration::stop(const TaskCall& call, std::string notes) {
+  json::Object request;
+  request.set("ExecutionArn", notes);
+  // What cannot be stopped (it has ended, the role may not) goes on: nobody is left to be told.
+  static_cast<void>(co_await calls_.call(call, {.service = optimised_service("states"),
+                                                .operation = "stopExecution",
+                                                .input = std::move(request)}));
+}
+
+}  // namespace suiro::states

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "services/states/integration_http_request.h"
+#include "services/states/integration_services.h"
+
+namespace suiro::states {
+namespace {
+
+// RFC 9110's names of the statuses that APIs give; another one's is empty.
+std::string_view reason_of(int status) {
+  static constexpr std::pair<int, std::string_view> kReasons[] = {
+      {200, "OK"},
+      {201, "Created"},
+      {202, "Accepted"},
+      {203, "Non-Authoritative Information"},
+      {204, "No Content"},
+      {205, "Reset Content"},
+      {206, "Partial Content"}};
+  for (const auto& [known, reason] : kReasons) {
+    if (known == status) return reason;
+  }
+  return {};
+}
+
+bool is_json(const http_out::Reply& reply) {
+  const std::string* type = reply.header("content-type");
+  return type != nullptr && type->find("json") != type->npos;
+}
+
+json::Value body_of(const http_out::Reply& reply) {
+  if (is_json(reply)) {
+    if (auto parsed = json::parse(reply.body)) return *std::move(parsed);
+  }
+  return is_valid_utf8(reply.body) ? json::Value(std::string(reply.body))
+                                   : json::Value(base64_encode(reply.body));
+}
+
+std::string output_of(const http_out::Reply& reply) {
+  json::Object headers;
+  for (const auto& [name, value] : reply.headers) {
+    json::Array values;
+    if (const json::Value* before = headers.find(name)) values = before->as_array();
+    values.emplace_back(value);
+    headers.set(name, std::move(values));
+  }
+  json::Object out;
+  out.set("Headers", std::move(headers));
+  out.set("ResponseBody", body_of(reply));
+  out.set("StatusCode", reply.status);
+  out.set("StatusText", std::string(reason_of(reply.status)));
+  return json::write(out);
+}
+
+}  // namespace
+
+bool HttpIntegration::has(const workflow::Resource& resource) const {
+  return resource.action == "invoke" && resource.pattern == workflow::Pattern::kRequestResponse;
+}
+
+Task<Attempt<Begun>> HttpIntegration::begin(Work work) {
+  auto request = http_request_of(
+      work.arguments,
+      {.region = kernel_.region, .timeout = kTimeout, .reply_bytes_max = kReplyBytesMax});
+  if (!request) co_return std::unexpected(std::move(request).error());
+  auto reply = co_await client_.send(*std::move(request));
+  if (!reply) {
+    const Error& error = reply.error();
+    if (error.code == codes::kTooLarge) {
+      co_return std::unexpected(TaskFault{"States.DataLimitExceeded", error.message});
+    }
+    co_return std::unexpected(TaskFault{"States.Http.Socket", error.message});
+  }
+  if (reply->status < 200 || reply->status > 299) {
+    co_return std::unexpected(TaskFault{fmt::format("States.Http.StatusCode.{}", reply->status),
+                                        std::string(reply->body)});
+  }
+  co_return Begun{.output = output_of(*reply)};
+}
+
+}  // namespace suiro::states

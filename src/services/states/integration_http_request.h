@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an HTTP task sends, from its arguments.
+// Source: Step Functions Developer Guide, "Call HTTPS APIs in Step Functions workflows".
+// Thread: pure functions. Failure: States.Runtime with the field that is wrong.
+#pragma once
+
+#include "engine/http_out/client.h"
+#include "services/states/integration.h"
+
+namespace suiro::states {
+
+struct HttpRequestOptions {
+  std::string region;  // told in the User-Agent
+  Millis timeout{0};
+  size_t reply_bytes_max = 0;
+};
+
+Attempt<http_out::Request> http_request_of(const json::Value& arguments,
+                                           const HttpRequestOptions& options);
+
+// "a=1&b[0]=x": an object as a form. Lists by RequestEncodingOptions.ArrayFormat: INDICES,
+// BRACKETS, REPEAT, COMMAS; nullopt for another format.
+std::optional<std::string> form_of(const json::Value& body, std::string_view array_format);
+
+}  // namespace suiro::states

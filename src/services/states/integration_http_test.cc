@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP tasks: what they send, and what they make of the answer of a server of a few lines.
+#include <gtest/gtest.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
+#include <thread>
+
+#include "kernel/event/testing.h"
+#include "services/states/integration_http_request.h"
+#include "services/states/integration_services.h"
+
+namespace suiro::states {
+namespace {
+
+using asio::ip::tcp;
+
+json::Value parsed(std::string_view text) {
+  auto value = json::parse(text);
+  EXPECT_TRUE(value) << text;
+  return value ? *value : json::Value();
+}
+
+// Answers the first request, which has no body or ends with "end!"}.
+class OneReply {
+ public:
+  explicit OneReply(std::string reply)
+      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        thread_([this, reply = std::move(reply)] { serve(reply); }) {}
+  ~OneReply() { thread_.join(); }
+  std::string url() const {
+    return fmt::format("http://127.0.0.1:{}/x", acceptor_.local_endpoint().port());
+  }
+  std::string request;
+
+ private:
+  void serve(const std::string& reply) {
+    tcp::socket socket(context_);
+    acceptor_.accept(socket);
+    boost::system::error_code ended;
+    char buffer[4096];
+    while (!ended && !complete()) {
+      request.append(buffer, socket.read_some(asio::buffer(buffer), ended));
+    }
+    asio::write(socket, asio::buffer(reply), ended);
+  }
+  bool complete() const {
+    return request.starts_with("GET") ? request.ends_with("\r\n\r\n")
+                                      : request.ends_with("end!\"}");
+  }
+
+  asio::io_context context_;
+  tcp::acceptor acceptor_;
+  std::thread thread_;
+};
+
+class HttpIntegrationTest : public ::testing::Test {
+ protected:
+  HttpIntegrationTest() : shards(1) { shards.start(); }
+  ~HttpIntegrationTest() override { shards.stop(); }
+  Attempt<Begun> begin(std::string_view arguments) {
+    const TaskCall call{};
+    HttpIntegration integration(sim.kernel(), client);
+    Work work{.call = call, .arguments = parsed(arguments), .cancellation = {}};
+    return asio::co_spawn(shards.executor(0), integration.begin(std::move(work)), asio::use_future)
+        .get();
+  }
+  event::SimKernel sim;
+  Shards shards;
+  http_out::Client client{{}};
+};
+
+TEST_F(HttpIntegrationTest, SendsAndAnswers) {
+  OneReply server(
+      "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nX-A: 1\r\nX-A: 2\r\n"
+      "Content-Length: 8\r\n\r\n{\"a\": 1}");
+  auto begun = begin(fmt::format(R"({{"ApiEndpoint":"{}","Method":"POST","Headers":{{"X-Key":"k"}},
+      "QueryParameters":{{"q":"a b","l":["1","2"]}},"RequestBody":{{"z":"end!"}}}})",
+                                 server.url()));
+  ASSERT_TRUE(begun) << begun.error().cause;
+  EXPECT_TRUE(server.request.starts_with("POST /x?q=a%20b&l=1&l=2 HTTP/1.1\r\n")) << server.request;
+  EXPECT_NE(server.request.find("X-Key: k\r\n"), std::string::npos);
+  EXPECT_NE(server.request.find("Content-Type: application/json\r\n"), std::string::npos);
+  const json::Value output = parsed(begun->output);
+  EXPECT_EQ(json::write(*output.find("ResponseBody")), R"({"a":1})");
+  EXPECT_EQ(output.find("StatusCode")->as_integer(), 201);
+  EXPECT_EQ(text_of(output, "StatusText"), "Created");
+  EXPECT_EQ(json::write(*output.find("Headers")->find("x-a")), R"(["1","2"])");
+}
+
+TEST_F(HttpIntegrationTest, AStatusThatIsNoSuccessFails) {
+  OneReply server("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone");
+  auto begun = begin(fmt::format(R"({{"ApiEndpoint":"{}","Method":"GET"}})", server.url()));
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().error, "States.Http.StatusCode.404");
+  EXPECT_EQ(begun.error().cause, "gone");
+}
+
+TEST_F(HttpIntegrationTest, NobodyListens) {
+  std::string url;
+  {
+    OneReply server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    url = server.url();
+    ASSERT_TRUE(begin(fmt::format(R"({{"ApiEndpoint":"{}","Method":"GET"}})", url)));
+  }
+  auto begun = begin(fmt::format(R"({{"ApiEndpoint":"{}","Method":"GET"}})", url));
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().error, "States.Http.Socket");
+}
+
+TEST(HttpRequest, Forms) {
+  const json::Value body = parsed(R"({"a":["x","y z"],"b":{"c":1},"d":true})");
+  EXPECT_EQ(form_of(body, "INDICES"), "a[0]=x&a[1]=y%20z&b[c]=1&d=true");
+  EXPECT_EQ(form_of(body, "BRACKETS"), "a[]=x&a[]=y%20z&b[c]=1&d=true");
+  EXPECT_EQ(form_of(body, "REPEAT"), "a=x&a=y%20z&b[c]=1&d=true");
+  EXPECT_EQ(form_of(body, "COMMAS"), "a=x%2Cy%20z&b[c]=1&d=true");
+  EXPECT_EQ(form_of(body, "OTHER"), std::nullopt);
+}
+
+TEST(HttpRequest, AFormHasItsContentType) {
+  auto request = http_request_of(
+      parsed(R"({"ApiEndpoint":"https://h/p?a=1","Method":"POST","RequestBody":{"b":"c"},
+                 "Headers":{"content-type":"text/plain"},"QueryParameters":{"q":"1"},
+                 "Transform":{"RequestBodyEncoding":"URL_ENCODED"}})"),
+      {.region = "r", .timeout = Millis(1), .reply_bytes_max = 10});
+  ASSERT_TRUE(request) << request.error().cause;
+  EXPECT_EQ(request->url, "https://h/p?a=1&q=1");
+  EXPECT_EQ(request->body, "b=c");
+  const http_out::Headers expected = {{"Content-Type", "application/x-www-form-urlencoded"},
+                                      {"User-Agent", "Amazon|StepFunctions|HttpInvoke|r"},
+                                      {"Range", "bytes=0-10"}};
+  EXPECT_EQ(request->headers, expected);
+}
+
+TEST(HttpRequest, IsRefused) {
+  for (const auto& [arguments, reason] : {
+           std::pair(R"({"ApiEndpoint":"ftp://h","Method":"GET"})", "'ApiEndpoint'"),
+           std::pair(R"({"ApiEndpoint":"https://h","Method":"JUMP"})", "'Method'"),
+           std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Other":1})", "'Other'"),
+           std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Headers":{"Host":"x"}})",
+                     "'Host'"),
+           std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Headers":{"A":"b\r\nC: d"}})",
+                     "line break"),
+           std::pair(R"({"ApiEndpoint":"https://h","Method":"GET",
+                         "Authentication":{"ConnectionArn":"a"}})",
+                     "'Authentication'"),
+       }) {
+    auto request = http_request_of(parsed(arguments), {});
+    ASSERT_FALSE(request) << arguments;
+    EXPECT_EQ(request.error().error, "States.Runtime");
+    EXPECT_NE(request.error().cause.find(reason), std::string::npos) << request.error().cause;
+  }
+}
+
+}  // namespace
+}  // namespace suiro::states

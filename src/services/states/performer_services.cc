@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/states/performer_services.h"
+
+#include <fmt/format.h>
+
+namespace suiro::states {
+namespace {
+
+using workflow::EffectFailed;
+using workflow::EffectStarted;
+using workflow::EffectSubmitted;
+using workflow::EffectSucceeded;
+using workflow::FailureStage;
+using workflow::Pattern;
+using workflow::Resource;
+
+// What is noted of a callback's request: that it was made.
+constexpr std::string_view kAwaitsCallback = "callback";
+
+TaskFault no_integration(const Resource& resource) {
+  return {std::string(kRuntimeError),
+          fmt::format("The resource {} is not supported by Suiro", resource.arn)};
+}
+
+EffectFailed failure_of(const TaskCall& call, TaskFault fault, FailureStage stage) {
+  return {.effect = call.effect.id,
+          .error = std::move(fault.error),
+          .cause = std::move(fault.cause),
+          .stage = stage};
+}
+
+bool is_function(const Resource& resource) {
+  return resource.kind == Resource::Kind::kLambdaFunction;
+}
+
+Attempt<json::Value> arguments_of(const TaskCall& call) {
+  auto arguments = json::parse(call.effect.arguments);
+  if (!arguments) {
+    return std::unexpected(refused_arguments(call.effect.arguments, arguments.error().message));
+  }
+  if (!arguments->is_object() && !is_function(call.effect.resource)) {
+    return std::unexpected(
+        refused_arguments(call.effect.arguments, "The arguments must be an object"));
+  }
+  return *std::move(arguments);
+}
+
+}  // namespace
+
+Task<std::optional<Attempt<std::string>>> Integration::follow(const TaskCall&, std::string,
+                                                              TaskReporter&) {
+  co_return std::nullopt;
+}
+
+Task<void> Integration::stop(const TaskCall&, std::string) {
+  co_return;
+}
+
+ServicePerformer::ServicePerformer(event::Kernel& kernel, event::OperationCaller& operations,
+                                   http_out::Client& client)
+    : calls_(kernel, operations), http_(kernel, client) {}
+
+Integration* ServicePerformer::integration_of(const Resource& resource) {
+  Integration* found = nullptr;
+  if (resource.kind == Resource::Kind::kSdk) found = &sdk_;
+  if (is_function(resource)) found = &lambda_;
+  if (resource.kind == Resource::Kind::kIntegration) {
+    const std::pair<std::string_view, Integration*> known[] = {
+        {"lambda", &lambda_},     {"sqs", &queues_},     {"events", &events_},
+        {"states", &executions_}, {"ecs", &containers_}, {"http", &http_}};
+    for (const auto& [service, integration] : known) {
+      if (resource.service == service) found = integration;
+    }
+  }
+  return found != nullptr && found->has(resource) ? found : nullptr;
+}
+
+// The notes of .sync; nullopt: the task is done with.
+Task<std::optional<std::string>> ServicePerformer::begin(const TaskCall& call,
+                                                         Integration& integration,
+                                                         TaskReporter& reporter) {
+  const Pattern pattern = call.effect.resource.pattern;
+  const uint64_t effect = call.effect.id;
+  auto arguments = arguments_of(call);
+  Attempt<Begun> begun = arguments ? Attempt<Begun>() : std::unexpected(arguments.error());
+  if (arguments) {
+    begun = co_await integration.begin({.call = call,
+                                        .arguments = *std::move(arguments),
+                                        .cancellation = reporter.cancellation()});
+  }
+  if (!begun) {
+    if (reporter.cancelled()) co_return std::nullopt;
+    const FailureStage stage =
+        pattern == Pattern::kRequestResponse ? FailureStage::kRun : FailureStage::kSubmit;
+    static_cast<void>(co_await reporter.report(failure_of(call, std::move(begun).error(), stage)));
+    co_return std::nullopt;
+  }
+  if (pattern == Pattern::kRequestResponse) {
+    static_cast<void>(co_await reporter.report(
+        EffectSucceeded{.effect = effect, .output = std::move(begun->output)}));
+    co_return std::nullopt;
+  }
+  const bool callback = pattern == Pattern::kWaitForTaskToken;
+  auto told = co_await reporter.report_and_save(
+      EffectSubmitted{.effect = effect, .output = std::move(begun->output)},
+      callback ? Bytes(kAwaitsCallback) : Bytes(begun->notes));
+  if (callback) co_return std::nullopt;
+  if (!told) {
+    // Nobody noted what runs now. Where the server stops, the next incarnation finds it by its key.
+    if (told.error().code == codes::kClosed) co_await integration.stop(call, begun->notes);
+    co_return std::nullopt;
+  }
+  co_return std::move(begun->notes);
+}
+
+Task<void> ServicePerformer::perform(TaskCall call, TaskReporter& reporter) {
+  const Pattern pattern = call.effect.resource.pattern;
+  Integration* integration = integration_of(call.effect.resource);
+  std::string notes(call.saved);
+  if (notes.empty()) {
+    if (!co_await reporter.report(EffectStarted{.effect = call.effect.id, .worker_name = {}})) {
+      co_return;
+    }
+    if (integration == nullptr) {
+      static_cast<void>(co_await reporter.report(
+          failure_of(call, no_integration(call.effect.resource), FailureStage::kRun)));
+      co_return;
+    }
+    auto began = co_await begin(call, *integration, reporter);
+    if (!began) co_return;
+    notes = *std::move(began);
+  }
+  if (integration == nullptr || pattern == Pattern::kWaitForTaskToken) co_return;
+  auto ended = co_await integration->follow(call, std::move(notes), reporter);
+  if (!ended) co_return;
+  if (*ended) {
+    static_cast<void>(co_await reporter.report(
+        EffectSucceeded{.effect = call.effect.id, .output = **std::move(ended)}));
+  } else {
+    static_cast<void>(
+        co_await reporter.report(failure_of(call, std::move(*ended).error(), FailureStage::kRun)));
+  }
+}
+
+Task<void> ServicePerformer::cancel(TaskCall call) {
+  const Pattern pattern = call.effect.resource.pattern;
+  const bool sync = pattern == Pattern::kSync || pattern == Pattern::kSync2;
+  Integration* integration = integration_of(call.effect.resource);
+  if (!sync || integration == nullptr || call.saved.empty()) co_return;
+  co_await integration->stop(call, std::string(call.saved));
+}
+
+}  // namespace suiro::states

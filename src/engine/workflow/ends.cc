@@ -147,9 +147,10 @@ Step<> Machine::go_to_catcher(Strand& strand, const Catcher& catcher, const Fail
   if (strand.state->language == QueryLanguage::kJsonata) {
     Scope with = scope(strand, strand.input.value());
     with.error_output = error;
-    TRY(leaving.assigned, assignments(catcher.assign, with));
+    const std::string owner = fmt::format("Catch[{}]/", &catcher - strand.state->catchers.data());
+    TRY(leaving.assigned, assignments(catcher.assign, with, owner));
     if (catcher.output) {
-      TRY(json::Value value, catcher.output->evaluate(with, "Output"));
+      TRY(json::Value value, catcher.output->evaluate(with, owner + "Output"));
       leaving.output = Data::of(std::move(value));
     }
   } else {

@@ -148,8 +148,9 @@ class Machine {
   Step<Leaving> shape(const Strand& strand, const Data& result);
   Step<Leaving> shape_json_path(const Strand& strand, const Data& result);
   Step<Leaving> shape_jsonata(const Strand& strand, const Data& result);
+  // `owner`: what Assign belongs to, for the sentences: "", "Choices[1]/", "Catch[0]/".
   Step<std::vector<std::pair<std::string, json::Value>>> assignments(
-      const std::vector<Assignment>& assign, const Scope& scope) const;
+      const std::vector<Assignment>& assign, const Scope& scope, std::string_view owner = {}) const;
   Step<> check_size(const Data& data, std::string_view of) const;
   Step<> complete(Strand& strand, const Data& result);
   // Tells the exit and goes to `next`, or ends the strand where there is none.

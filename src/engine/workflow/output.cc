@@ -79,11 +79,12 @@ Step<Data> Machine::arguments(const Strand& strand, const Data& effective,
 }
 
 Step<std::vector<std::pair<std::string, json::Value>>> Machine::assignments(
-    const std::vector<Assignment>& assign, const Scope& scope) const {
+    const std::vector<Assignment>& assign, const Scope& scope, std::string_view owner) const {
   std::vector<std::pair<std::string, json::Value>> assigned;
   assigned.reserve(assign.size());
   for (const Assignment& each : assign) {
-    TRY(json::Value value, each.value.evaluate(scope, fmt::format("Assign/{}", each.name)));
+    TRY(json::Value value,
+        each.value.evaluate(scope, fmt::format("{}Assign/{}", owner, each.name)));
     assigned.emplace_back(each.name, std::move(value));
   }
   return assigned;

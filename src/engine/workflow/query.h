@@ -77,8 +77,8 @@ class Query {
   static Result<Query> json_path(std::string_view text);
   static Result<Query> path(std::string_view text);
   static Result<Query> reference_path(std::string_view text);
-  // `text` with its delimiters. Errors: the detail "diagnostic" is the code of the diagnostic,
-  // INVALID_JSONATA_EXPRESSION or UNSUPPORTED_JSONATA_EXPRESSION.
+  // `text` with its delimiters. Errors have the code of AWS's diagnostic:
+  // INVALID_JSONATA_EXPRESSION, UNSUPPORTED_JSONATA_EXPRESSION.
   static Result<Query> jsonata(std::string_view text);
   // Whether a text stands between "{%" and "%}".
   static bool is_jsonata(std::string_view text);

@@ -118,12 +118,6 @@ class JsonataReader final : public TemplateReader {
   }
 };
 
-std::unexpected<Error> refused(std::string_view diagnostic, std::string message) {
-  Error error{std::string(codes::kInvalidArgument), std::move(message)};
-  error.details.emplace_back("diagnostic", std::string(diagnostic));
-  return fail(std::move(error));
-}
-
 }  // namespace
 
 Result<Query> Query::jsonata(std::string_view text) {
@@ -131,13 +125,13 @@ Result<Query> Query::jsonata(std::string_view text) {
   std::string_view inner = trim(text.substr(kDelimiterSize, text.size() - 2 * kDelimiterSize));
   auto expression = jsonata::Expression::compile(inner);
   if (!expression) {
-    return refused("INVALID_JSONATA_EXPRESSION", std::move(expression).error().message);
+    return fail("INVALID_JSONATA_EXPRESSION", std::move(expression).error().message);
   }
   if (expression->reads_input()) {
-    return refused("UNSUPPORTED_JSONATA_EXPRESSION",
-                   fmt::format("'{}' reads a field of the context at the top level, where there "
-                               "is none: use $states.input",
-                               inner));
+    return fail("UNSUPPORTED_JSONATA_EXPRESSION",
+                fmt::format("'{}' reads a field of the context at the top level, where there "
+                            "is none: use $states.input",
+                            inner));
   }
   return Query(std::make_shared<JsonataQuery>(text, *std::move(expression)));
 }

@@ -40,12 +40,13 @@ Step<> Machine::do_choice(Strand& strand) {
   TRY(const Data effective, effective_input(strand));
   const Scope with = scope(strand, effective.value());
   for (const ChoiceRule& rule : fields.rules) {
+    const std::string owner = fmt::format("Choices[{}]/", &rule - fields.rules.data());
     bool holds = false;
     if (const auto* condition = std::get_if<ChoiceCondition>(&rule.condition)) {
       TRY(holds, condition->holds(with));
     } else {
       const Query& query = std::get<Query>(rule.condition);
-      const std::string field = fmt::format("Choices[{}]/Condition", &rule - fields.rules.data());
+      const std::string field = owner + "Condition";
       TRY(const json::Value value, query.evaluate(with, field));
       if (!value.is_bool()) {
         return std::unexpected(
@@ -56,13 +57,13 @@ Step<> Machine::do_choice(Strand& strand) {
     if (!holds) continue;
     if (state.language == QueryLanguage::kJsonPath) {
       TRY(Leaving leaving, shape(strand, effective));
-      TRY(leaving.assigned, assignments(rule.assign, with));
+      TRY(leaving.assigned, assignments(rule.assign, with, owner));
       return leave(strand, std::move(leaving), &rule.next);
     }
     Leaving leaving{.output = strand.input};
-    TRY(leaving.assigned, assignments(rule.assign, with));
+    TRY(leaving.assigned, assignments(rule.assign, with, owner));
     if (rule.output) {
-      TRY(json::Value value, rule.output->evaluate(with, "Output"));
+      TRY(json::Value value, rule.output->evaluate(with, owner + "Output"));
       leaving.output = Data::of(std::move(value));
       TRY_VOID(check_size(leaving.output, state.name));
     }

@@ -1,2 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/jsonata/expression.h"
+
+#include "engine/jsonata/evaluator.h"
+#include "engine/jsonata/parser.h"
+
+namespace suiro::jsonata {
+
+Result<Expression> Expression::compile(std::string_view text) {
+  Uses uses;
+  auto program = compile_program(text, &uses);
+  if (!program) return fail(error_of(program.error(), text));
+  Expression out;
+  out.program_ = *std::move(program);
+  out.references_ = std::move(uses.references);
+  out.reads_input_ = uses.reads_input;
+  return out;
+}
+
+const std::string& Expression::text() const {
+  return program_->text;
+}
+
+Result<std::optional<json::Value>> Expression::evaluate(const std::optional<json::Value>& input,
+                                                        const Environment& environment) const {
+  Evaluator evaluator(environment);
+  const Value value = evaluator.run(*program_, input);
+  std::optional<json::Value> out;
+  if (!value.is_failed() && !value.undefined() && !value.is_function()) {
+    out.emplace();
+    if (!evaluator.to_json(value, *out))
+      out.reset();
+    else
+      return out;
+  } else if (!value.is_failed()) {
+    return out;
+  }
+  return fail(error_of(evaluator.fault(), program_->text));
+}
+
+}  // namespace suiro::jsonata

@@ -52,11 +52,12 @@ struct Reference {
   std::vector<std::string> path;
 };
 
-class Node;  // of the syntax tree
+class Program;  // the syntax tree
 
 class Expression {
  public:
-  // Errors: JSONata's codes S0101... with the position in the message.
+  // Errors: JSONata's codes S0101... with its texts; the detail "position" is the offset of the
+  // place behind the token, in UTF-16 units, as JSONata counts.
   static Result<Expression> compile(std::string_view text);
 
   // nullopt in: the input is undefined; nullopt out: nothing was selected. A result that is or
@@ -64,15 +65,15 @@ class Expression {
   Result<std::optional<json::Value>> evaluate(const std::optional<json::Value>& input,
                                               const Environment& environment) const;
 
-  // In order of their places in the text.
+  // In order of their places in the text; without the names of functions of the library.
   const std::vector<Reference>& references() const { return references_; }
-  // Whether it reads the input by itself: "a.b", "$", "*", "**" or "%" outside of any path's steps.
+  // Whether it reads the input by itself: "a.b", "$", "$$", "*" or "**" outside of any path's
+  // steps.
   bool reads_input() const { return reads_input_; }
-  const std::string& text() const { return text_; }
+  const std::string& text() const;
 
  private:
-  std::string text_;
-  std::shared_ptr<const Node> root_;
+  std::shared_ptr<const Program> program_;
   std::vector<Reference> references_;
   bool reads_input_ = false;
 };

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <chrono>
 
 #include "engine/workflow/definition_fields.h"
+#include "engine/workflow/timestamp.h"
 
 namespace suiro::workflow {
 namespace {
@@ -23,43 +23,6 @@ constexpr FieldRule kCatcherFields[] = {{"ErrorEquals"}, {"Next"},    {"ResultPa
 constexpr FieldRule kExpressionRuleFields[] = {
     {"Condition"}, {"Next"}, {"Assign"}, {"Output"}, {"Comment"}};
 constexpr FieldRule kBranchFields[] = {{"StartAt"}, {"States"}, {"Comment"}};
-
-// Two digits at `at`, within limits.
-bool digits_between(std::string_view text, size_t at, int min, int max) {
-  if (at + 2 > text.size()) return false;
-  char high = text[at], low = text[at + 1];
-  if (high < '0' || high > '9' || low < '0' || low > '9') return false;
-  int value = (high - '0') * 10 + (low - '0');
-  return value >= min && value <= max;
-}
-
-// RFC 3339 as the Developer Guide asks for it: an uppercase T, and an uppercase Z or an offset.
-bool is_timestamp(std::string_view text) {
-  constexpr size_t kSecondsEnd = 19;
-  if (text.size() < kSecondsEnd + 1) return false;
-  if (!digits_between(text, 0, 0, 99) || !digits_between(text, 2, 0, 99)) return false;
-  if (text[4] != '-' || !digits_between(text, 5, 1, 12) || text[7] != '-' ||
-      !digits_between(text, 8, 1, 31) || text[10] != 'T' || !digits_between(text, 11, 0, 23) ||
-      text[13] != ':' || !digits_between(text, 14, 0, 59) || text[16] != ':' ||
-      !digits_between(text, 17, 0, 60)) {
-    return false;
-  }
-  auto number = [&](size_t at) { return (text[at] - '0') * 10 + (text[at + 1] - '0'); };
-  std::chrono::year_month_day date(std::chrono::year(number(0) * 100 + number(2)),
-                                   std::chrono::month(static_cast<unsigned>(number(5))),
-                                   std::chrono::day(static_cast<unsigned>(number(8))));
-  if (!date.ok()) return false;
-  size_t at = kSecondsEnd;
-  if (text[at] == '.') {
-    size_t start = ++at;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
-    if (at == start) return false;
-  }
-  std::string_view zone = text.substr(at);
-  if (zone == "Z") return true;
-  return zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':' &&
-         digits_between(zone, 1, 0, 23) && digits_between(zone, 4, 0, 59);
-}
 
 // States.ALL stands alone, in the last element.
 void check_all_errors(Fields& fields, const std::vector<std::string>& errors, bool last) {
@@ -249,7 +212,7 @@ void compile_wait(Fields& fields, State& state) {
       wait.timestamp = fields.text_or_query("Timestamp");
       const std::string* constant =
           wait.timestamp ? std::get_if<std::string>(&*wait.timestamp) : nullptr;
-      if (constant != nullptr && !is_timestamp(*constant)) {
+      if (constant != nullptr && !parse_timestamp(*constant)) {
         fields.compilation().error("String does not match RFC3339 timestamp",
                                    fields.at("Timestamp"));
       }

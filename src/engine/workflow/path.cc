@@ -126,7 +126,8 @@ Result<Path> PathParser::path() {
       if (out.variable.front() >= '0' && out.variable.front() <= '9') {
         return wrong("a variable's name begins with a digit");
       }
-      if (out.variable.size() > kVariableNameMax * 4) return wrong("a variable's name is too long");
+      if (out.variable.size() > kVariableNameBytesMax)
+        return wrong("a variable's name is too long");
       at_ = end;
     }
   } else {

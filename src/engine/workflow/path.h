@@ -36,7 +36,7 @@ inline constexpr size_t kPathTextMax = 16'384;
 inline constexpr size_t kPathStepsMax = 256;
 inline constexpr int kFilterDepthMax = 8;  // parentheses, negations, filters in filters
 inline constexpr size_t kPathVisitsMax = 1'000'000;
-inline constexpr size_t kVariableNameMax = 80;
+inline constexpr size_t kVariableNameBytesMax = 320;  // 80 characters
 
 struct Filter;
 

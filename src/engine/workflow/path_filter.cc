@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/bytes.h"
 #include "engine/workflow/path_parser.h"
 
 namespace suiro::workflow {
@@ -95,13 +96,9 @@ std::optional<FilterOperator> PathParser::comparison_operator() {
   while (end < text_.size() && ((text_[end] | 0x20) >= 'a' && (text_[end] | 0x20) <= 'z')) ++end;
   std::string_view word = text_.substr(at_, end - at_);
   for (const auto& [name, operation] : kWords) {
-    std::string_view upper_or_lower = word;
-    if (upper_or_lower.size() == name.size() &&
-        std::equal(name.begin(), name.end(), word.begin(),
-                   [](char a, char b) { return a == (b | 0x20); })) {
-      at_ = end;
-      return operation;
-    }
+    if (!equal_ignore_case(word, name)) continue;
+    at_ = end;
+    return operation;
   }
   return std::nullopt;
 }

@@ -3,24 +3,13 @@
 #include <fmt/format.h>
 
 #include "engine/workflow/machine.h"
+#include "engine/workflow/timestamp.h"
 
 namespace suiro::workflow {
 namespace {
 
 constexpr std::string_view kNoChoice =
     "Failed to transition out of the state. The state does not point to a next state.";
-
-// ISO 8601 with "T" and an offset, as Wait wants it.
-std::optional<TimePoint> parse_timestamp(std::string_view text) {
-  constexpr size_t kDateSize = 10;
-  constexpr size_t kOffsetSize = 6;  // "+09:00"
-  if (text.size() < kDateSize + kOffsetSize || text[kDateSize] != 'T') return std::nullopt;
-  const char sign = text[text.size() - kOffsetSize];
-  if (text.back() != 'Z' && sign != '+' && sign != '-') return std::nullopt;
-  const auto parsed = parse_iso8601(text);
-  if (!parsed) return std::nullopt;
-  return *parsed;
-}
 
 }  // namespace
 

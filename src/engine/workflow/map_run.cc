@@ -107,18 +107,6 @@ void MapRun::check_threshold() {
   }
 }
 
-void MapRun::redrive() {
-  failure_.reset();
-  aborted_ = false;
-  next_ = 0;
-  for (uint64_t index = 0; index < statuses_.size(); ++index) {
-    const ChildStatus status = statuses_[index];
-    if (status != ChildStatus::kSucceeded && status != ChildStatus::kPending) {
-      move(index, ChildStatus::kPending);
-    }
-  }
-}
-
 MapRun::Phase MapRun::phase() const {
   if (executions_.running > 0) return failure_ || aborted_ ? Phase::kStopping : Phase::kRunning;
   if (failure_ || aborted_) return Phase::kWriting;

@@ -8,7 +8,7 @@
 //   stopping ──none runs any more──► writing ──wrote()──► failed, aborted
 //
 // Invariants:
-//  1. A child starts at most once, unless reset() by a redrive.
+//  1. A child starts at most once; a redrive is a new machine.
 //  2. pending + running + succeeded + failed + timed_out + aborted == total, of executions and of
 //     items.
 //  3. An end that was told before, or of a child that is not there, changes nothing.
@@ -71,8 +71,6 @@ class MapRun {
   void update(MapRunLimits limits);
   // Of a child in any status. `status`: how it ended.
   void child_ended(uint64_t index, ChildStatus status);
-  // A redrive: whoever did not succeed is pending again. Reading goes on where it had not ended.
-  void redrive();
 
   // --- what to do
   Phase phase() const;

@@ -85,21 +85,6 @@ TEST(MapRun, ToleratedPercentageIsOfAllItems) {
   EXPECT_TRUE(run.failure());
 }
 
-TEST(MapRun, RedriveTakesWhatDidNotSucceed) {
-  MapRun run = run_of(4, {.concurrency_max = 3});
-  run.reading_ended();
-  run.take_starts(4);
-  run.child_ended(0, ChildStatus::kSucceeded);
-  run.child_ended(1, ChildStatus::kFailed);
-  run.child_ended(2, ChildStatus::kAborted);
-  ASSERT_EQ(run.verdict(), MapRunStatus::kFailed);
-  run.redrive();
-  EXPECT_EQ(run.take_starts(9), (Starts{1, 2, 3}));
-  for (uint64_t i = 1; i < 4; ++i) run.child_ended(i, ChildStatus::kSucceeded);
-  EXPECT_EQ(run.phase(), MapRun::Phase::kWriting);
-  EXPECT_EQ(run.verdict(), MapRunStatus::kSucceeded);
-}
-
 TEST(ItemBatch, ByNumberAndBySize) {
   ItemBatch batch({.batched = true, .items_max = 2, .batch_input = json::Value(7)});
   std::vector<ChildInput> out;

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// ItemStream: the items of a distributed Map in their order: of the state's input, of files of the
+// lake, of a listing; a chunk at a time.
+//
+//   next() ─► state data │ file ─► parser (engine/workflow/item_source.h) │ page of a listing
+//
+// Invariants:
+//  1. It holds one chunk of a file, one page of a listing, one list of files.
+//  2. The role of the machine is asked before a file is read (s3:HeadObject), and lists itself.
+//
+// Threads: one coroutine at a time. Failure: States.ItemReaderFailed; kUnavailable and the like of
+// the store, with Retry::kLater, say nothing about the items.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "engine/workflow/item_source.h"
+#include "kernel/event/kernel.h"
+#include "kernel/event/operation_caller.h"
+#include "services/states/map_runs.h"
+
+namespace suiro::states {
+
+inline constexpr size_t kFileChunkBytes = 256 << 10;
+inline constexpr size_t kStateItemsAtOnce = 2'000;
+
+struct ItemChunk {
+  std::vector<workflow::Item> items;
+  std::string source;  // $$.Map.Item.Source
+  bool last = false;   // nothing follows; items may be here
+};
+
+class ItemStream {
+ public:
+  // What `call` points to outlives the stream; `state` is its Map.
+  ItemStream(event::Kernel& kernel, event::OperationCaller* operations, const MapRunCall& call,
+             const workflow::State& state);
+  Task<Result<ItemChunk>> next();
+  // Of the first file that was opened; empty: none yet.
+  const std::string& first_etag() const { return first_etag_; }
+
+ private:
+  using Parser = std::unique_ptr<workflow::ItemParser>;
+  enum class Stage : uint8_t { kStart, kState, kFiles, kListing, kOver };
+
+  Result<void> begin();
+  ItemChunk next_of_state();
+  Task<Result<void>> read_list();
+  Task<Result<ItemChunk>> next_of_file();
+  Task<Result<void>> open_file();
+  Task<Result<ItemChunk>> next_of_listing();
+  Task<Result<void>> ask_permission(workflow::ItemFile file, std::string version);
+  Task<Result<event::ObjectReader::Object>> open(workflow::ItemFile file, std::string version);
+  Task<Result<Bytes>> read_whole(workflow::ItemFile file, std::string version);
+  Task<Result<std::string>> call_s3(std::string operation, json::Object input);
+  Result<Parser> parser() const;
+  std::string argument(std::string_view name) const;
+
+  event::Kernel& kernel_;
+  event::OperationCaller* operations_;
+  const MapRunCall& call_;
+  const workflow::MapFields& fields_;
+  Stage stage_ = Stage::kStart;
+  size_t state_at_ = 0;
+  std::deque<workflow::ItemFile> files_;
+  std::optional<std::vector<std::string>> columns_;  // of an inventory's lists
+  event::ObjectReader::Object object_;
+  uint64_t object_at_ = 0;
+  Parser parser_;
+  std::string source_;
+  std::string first_etag_;
+  bool list_read_ = false;
+  std::string page_token_;
+  bool listing_over_ = true;
+};
+
+}  // namespace suiro::states

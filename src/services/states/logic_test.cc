@@ -388,7 +388,8 @@ TEST_F(StatesTest, AnEventStartsOnce) {
                .source_arn = "arn:aws:events:r:a:rule/r",
                .kind = "test",
                .target_arn = std::string(kArn),
-               .payload = R"({"a":1})"},
+               .payload = R"({"a":1})",
+               .at = sim.clock().now()},
               sim.random());
   ASSERT_TRUE(sim.run(sim.store().commit(std::move(batch))));
   sim.advance(std::chrono::seconds(1));

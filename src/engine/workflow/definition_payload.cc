@@ -51,10 +51,8 @@ bool is_identifier(std::string_view name) {
 }  // namespace
 
 void Fields::refuse(const Error& error, const Place& place) {
-  std::string code = detail(error, "diagnostic");
-  if (code.empty()) code = "INVALID_JSONATA_EXPRESSION";
   compilation_.add(
-      {Severity::kError, std::move(code), error.message, below(place, detail(error, "path"))});
+      {Severity::kError, error.code, error.message, below(place, detail(error, "path"))});
 }
 
 // There is an error's output in a catcher alone.

@@ -128,9 +128,10 @@ Result<Query> Query::jsonata(std::string_view text) {
     return fail("INVALID_JSONATA_EXPRESSION", std::move(expression).error().message);
   }
   if (!expression->input_reads().empty()) {
+    const std::string& name = expression->input_reads().front();
     return fail("UNSUPPORTED_JSONATA_EXPRESSION",
-                fmt::format("Reference to '{}' at the top level is not supported.",
-                            expression->input_reads().front()));
+                fmt::format("Reference to '{}'{} is not supported.", name,
+                            name == "$$" ? "" : " at the top level"));
   }
   return Query(std::make_shared<JsonataQuery>(text, *std::move(expression)));
 }

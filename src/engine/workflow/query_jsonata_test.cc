@@ -114,13 +114,15 @@ TEST_F(Jsonata, RefusesWhatHasNoMeaning) {
   EXPECT_EQ(run("{% 1 + %}"), "INVALID_JSONATA_EXPRESSION: Unexpected end of expression");
   using Case = std::pair<const char*, const char*>;
   for (auto [text, name] :
-       {Case{"name", "name"}, Case{"a.b", "a"}, Case{"$", "$"}, Case{"$$.a", "$$"}, Case{"*", "*"},
-        Case{"**.x", "**"}, Case{"$v = name", "name"}, Case{"$sum($.a)", "$"}}) {
+       {Case{"name", "name"}, Case{"a.b", "a"}, Case{"$", "$"}, Case{"*", "*"}, Case{"**.x", "**"},
+        Case{"$v = name", "name"}, Case{"$sum($.a)", "$"}}) {
     EXPECT_EQ(run(fmt::format("{{% {} %}}", text)),
               fmt::format("UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{}' at the top level is "
                           "not supported.",
                           name));
   }
+  EXPECT_EQ(run("{% $$.a %}"),
+            "UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$$' is not supported.");
   EXPECT_EQ(run("{% $v.w.{'x': $} %}"), R"({"x":5})");
   auto compiled = Template::jsonata(parsed(R"({"a":[1,"{% ( %}"]})"));
   ASSERT_FALSE(compiled);

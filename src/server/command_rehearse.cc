@@ -4,14 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <fstream>
-#include <sstream>
-
 #include "engine/schedule/schedule.h"
 #include "engine/statechart/drawing.h"
 #include "server/command_timeline.h"
 #include "server/rehearsal_text.h"
+#include "server/text_files.h"
 #include "server/workflow_files.h"
 
 namespace suiro::server {
@@ -55,8 +52,7 @@ Result<std::vector<TimePoint>> RehearseCommand::starts() const {
     }
     return out;
   }
-  TRY(auto expression,
-      schedule::Expression::parse(schedule_, schedule::Dialect::kScheduler));
+  TRY(auto expression, schedule::Expression::parse(schedule_, schedule::Dialect::kScheduler));
   schedule::Schedule schedule({.expression = expression, .zone = zone, .rate_from = from});
   for (TimePoint time : schedule.between(from, until)) {
     if (out.size() == kRehearsalsMax) {
@@ -138,8 +134,8 @@ Result<void> RehearseCommand::judge(const std::vector<Rehearsed>& runs) const {
     TRY(json::Value output, json::parse(run.output));
     if (output != *expected) {
       return fail("OutputDiffers",
-                  fmt::format("the output of {} is not what {} has:\n{}",
-                              format_iso8601(run.begun), expect_, first_difference(*expected, output)));
+                  fmt::format("the output of {} is not what {} has:\n{}", format_iso8601(run.begun),
+                              expect_, first_difference(*expected, output)));
     }
   }
   return ok();

@@ -53,10 +53,10 @@ void append_runs(std::string& out, const std::vector<Rehearsed>& runs) {
     bool fine = run.status == ExecutionStatus::kSucceeded;
     // Of many, those that went wrong matter most.
     if (fine && ++shown > kRunsShownMax) continue;
-    out += fmt::format("{}  {:<9}  {:>14}  {:>6} transitions{}{}\n", format_iso8601(run.begun),
-                       status_name(run.status), duration_text(run.ended - run.begun),
-                       run.transitions, fine ? "" : "  ",
-                       fine ? "" : shortened(run.error + ": " + run.cause, 300));
+    out +=
+        fmt::format("{}  {:<9}  {:>14}  {:>6} transitions{}{}\n", format_iso8601(run.begun),
+                    status_name(run.status), duration_text(run.ended - run.begun), run.transitions,
+                    fine ? "" : "  ", fine ? "" : shortened(run.error + ": " + run.cause, 300));
   }
   if (shown > kRunsShownMax) out += fmt::format("... and {} more\n", shown - kRunsShownMax);
 }

@@ -14,8 +14,7 @@ inline constexpr double kTransitionPrice = 0.025 / 1000;
 
 // Executions, the path of the last one, a table of its states (of all executions, where there are
 // several), transitions and what they would cost.
-std::string rehearsal_text(const std::string& title,
-                           const std::vector<rehearsal::Rehearsed>& runs);
+std::string rehearsal_text(const std::string& title, const std::vector<rehearsal::Rehearsed>& runs);
 // One object on one line.
 std::string rehearsal_json(const rehearsal::Rehearsed& run);
 // Where two documents differ first: "$.a[2]: 3 expected, 4 found".

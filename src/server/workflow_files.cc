@@ -3,12 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "engine/rehearsal/recorded.h"
 #include "server/remote.h"
+#include "server/text_files.h"
 
 namespace suiro::server {
 namespace {
@@ -44,27 +43,11 @@ Result<json::Value> fetch_events(const Remote& remote, const std::string& arn) {
     if (next == nullptr || !next->is_string()) return json::Value(std::move(events));
     request.set("nextToken", *next);
   }
-  return fail(codes::kTooLarge, fmt::format("the history has more than {} events",
-                                            kHistoryEventsMax));
+  return fail(codes::kTooLarge,
+              fmt::format("the history has more than {} events", kHistoryEventsMax));
 }
 
 }  // namespace
-
-Result<std::string> read_text_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) return fail(codes::kInvalidArgument, fmt::format("cannot read {}", path));
-  return text.str();
-}
-
-Result<void> write_text_file(const std::string& path, std::string_view text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) return fail(codes::kInvalidArgument, fmt::format("cannot write {}", path));
-  return ok();
-}
 
 Result<std::shared_ptr<const workflow::Plan>> compile_definition(const std::string& text) {
   workflow::Compiled compiled = workflow::compile(text);

@@ -11,9 +11,6 @@
 
 namespace suiro::server {
 
-Result<std::string> read_text_file(const std::string& path);
-Result<void> write_text_file(const std::string& path, std::string_view text);
-
 // Errors: kInvalidArgument with every diagnostic, one a line.
 Result<std::shared_ptr<const workflow::Plan>> compile_definition(const std::string& text);
 Result<std::shared_ptr<const workflow::Plan>> read_definition(const std::string& path);

@@ -31,7 +31,7 @@ Result<Rehearsed> rehearse(std::string_view definition, Mocks& mocks, std::strin
 
 constexpr std::string_view kRetrying = R"({"StartAt": "Book", "States": {
   "Book": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Next": "Wait",
-    "Parameters": {"MessageBody.$": "$.n"},
+    "Parameters": {"QueueUrl": "q", "MessageBody.$": "$.n"},
     "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 10, "BackoffRate": 2}]},
   "Wait": {"Type": "Wait", "Seconds": 3600, "End": true}}})";
 
@@ -70,7 +70,7 @@ constexpr std::string_view kShops = R"({"StartAt": "Shops", "States": {"Shops": 
                  "Parameters": {"Bucket": "b", "Key": "k"}},
   "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
     "StartAt": "Post", "States": {"Post": {"Type": "Task", "End": true,
-      "Resource": "arn:aws:states:::sqs:sendMessage"}}}}}})";
+      "Resource": "arn:aws:states:us-east-1:000000000000:activity:post"}}}}}})";
 
 TEST(Rehearsal, ChildrenOfAMapShareItsConcurrency) {
   Mocks mocks = mocks_of(R"({"states": {"Shops": {"items": [1, 2, 3, 4, 5]},

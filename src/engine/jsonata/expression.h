@@ -67,15 +67,15 @@ class Expression {
 
   // In order of their places in the text; without the names of functions of the library.
   const std::vector<Reference>& references() const { return references_; }
-  // What it reads of the input by itself, outside of any path's steps: "a" (of "a.b"), "$", "$$",
-  // "*", "**".
-  const std::vector<std::string>& input_reads() const { return input_reads_; }
+  // Whether it reads the input by itself: "a.b", "$", "$$", "*" or "**" outside of any path's
+  // steps.
+  bool reads_input() const { return reads_input_; }
   const std::string& text() const;
 
  private:
   std::shared_ptr<const Program> program_;
   std::vector<Reference> references_;
-  std::vector<std::string> input_reads_;
+  bool reads_input_ = false;
 };
 
 }  // namespace suiro::jsonata

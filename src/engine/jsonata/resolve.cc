@@ -49,7 +49,6 @@ class Resolver {
   void walk_around(Node* node);
   void place(Node* variable);
   void note(const Node* variable, const Node* path);
-  void note_input(const Node* node);
 
   void enter_tuples() {
     if (!program_.symbols.empty()) scopes_.push_back({nullptr, 0});
@@ -129,13 +128,6 @@ void Resolver::note(const Node* variable, const Node* path) {
   found_.push_back({variable->position, std::move(reference)});
 }
 
-void Resolver::note_input(const Node* node) {
-  uses_.input_reads.push_back(node->kind == NodeKind::kName         ? node->text
-                              : node->kind == NodeKind::kWildcard   ? "*"
-                              : node->kind == NodeKind::kDescendant ? "**"
-                                                                    : "$" + node->text);
-}
-
 void Resolver::walk_path(Node* path, Context context) {
   bool first = true;
   for (Node* step : path->children) {
@@ -145,7 +137,7 @@ void Resolver::walk_path(Node* path, Context context) {
       place(step);
       note(step, path);
       if (step->text.empty() || step->text == "$") {
-        if (step->text == "$" || context == Context::kInput) note_input(step);
+        if (step->text == "$" || context == Context::kInput) uses_.reads_input = true;
       }
       walk_around(step);
     } else {
@@ -178,13 +170,13 @@ void Resolver::walk(Node* node, Context context) {
   const bool names_input = node->kind == NodeKind::kName || node->kind == NodeKind::kWildcard ||
                            node->kind == NodeKind::kDescendant ||
                            (node->kind == NodeKind::kVariable && node->text.empty());
-  if (names_input && context == Context::kInput) note_input(node);
+  if (names_input && context == Context::kInput) uses_.reads_input = true;
   switch (node->kind) {
     case NodeKind::kPath:
       walk_path(node, context);
       break;
     case NodeKind::kVariable:
-      if (node->text == "$") note_input(node);
+      if (node->text == "$") uses_.reads_input = true;
       place(node);
       note(node, nullptr);
       break;

@@ -155,10 +155,7 @@ void compile_error_handlers(Fields& fields, State& state) {
     state.retry.push_back(read_retrier(element, last));
   });
   each_object(fields, "Catch", [&](Fields& element, bool last) {
-    FieldContext context = element.context();
-    context.has_error_output = true;
-    Fields catcher(element.compilation(), element.object(), element.place(), context);
-    state.catchers.push_back(read_catcher(catcher, last));
+    state.catchers.push_back(read_catcher(element, last));
   });
 }
 

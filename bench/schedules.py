@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schedules and definitions on a server that has other work: the delay of runs, and `suiro plan`."""
+"""Schedules beside other work: the delay of runs. And `suiro plan` of many batches."""
 import datetime
 import statistics
 import subprocess
@@ -45,7 +45,7 @@ def _sent_times(client, queue):
 
 
 def delay_under_load(bench):
-    """300 schedules due in one second, each a durable message, while other clients send and receive."""
+    """Many schedules due in one second, each a durable message, while others send and receive."""
     system = bench.start(rivals.Suiro)
     try:
         queues, schedules = system.server.client("sqs"), system.server.client("scheduler")

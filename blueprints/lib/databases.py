@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real databases for tests and blueprints: a server of its own in a directory, on a socket alone."""
+"""Real databases for tests and blueprints: each in a directory of its own, on a socket alone."""
 import getpass
 import os
 import pathlib
@@ -50,7 +50,8 @@ class MariaDb:
 
     def try_sql(self, text, database="mysql"):
         return subprocess.run(
-            ["mariadb", "--no-defaults", "-S", str(self.socket), "-u", "root", "-N", "-B", database],
+            ["mariadb", "--no-defaults", "-S", str(self.socket), "-u", "root", "-N", "-B",
+             database],
             input=text, capture_output=True, text=True)
 
     def sql(self, text, database="shop"):
@@ -88,9 +89,9 @@ class Postgres:
             shutil.chown(self.directory, "postgres")
         data = str(self.directory / "data")
         with open(log, "ab") as out:
-            subprocess.run([*self.prefix, str(self.programs() / "initdb"), "-D", data, "-A", "trust",
-                            "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"], check=True,
-                           stdout=out, stderr=out, cwd="/")
+            subprocess.run([*self.prefix, str(self.programs() / "initdb"), "-D", data, "-A",
+                            "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"],
+                           check=True, stdout=out, stderr=out, cwd="/")
             self.process = subprocess.Popen(
                 [*self.prefix, str(self.programs() / "postgres"), "-D", data, "-k",
                  str(self.directory), "-c", "listen_addresses="], stdout=out, stderr=out, cwd="/")

@@ -16,9 +16,10 @@ constexpr size_t kSha256BlockSize = 64;
 
 // Fetched once: EVP_sha256() and its kin look the implementation up at every use.
 const EVP_MD* algorithm(DigestKind kind) {
-  static const std::array<EVP_MD*, 3> fetched = {EVP_MD_fetch(nullptr, "MD5", nullptr),
-                                                 EVP_MD_fetch(nullptr, "SHA1", nullptr),
-                                                 EVP_MD_fetch(nullptr, "SHA256", nullptr)};
+  static const std::array<EVP_MD*, 5> fetched = {
+      EVP_MD_fetch(nullptr, "MD5", nullptr), EVP_MD_fetch(nullptr, "SHA1", nullptr),
+      EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_fetch(nullptr, "SHA384", nullptr),
+      EVP_MD_fetch(nullptr, "SHA512", nullptr)};
   const EVP_MD* md = fetched[static_cast<size_t>(kind)];
   CHECK(md != nullptr, "OpenSSL offers no such digest");
   return md;
@@ -61,6 +62,10 @@ size_t digest_size(DigestKind kind) {
       return 20;
     case DigestKind::kSha256:
       return 32;
+    case DigestKind::kSha384:
+      return 48;
+    case DigestKind::kSha512:
+      return 64;
   }
   CHECK(false, "no such digest");
 }

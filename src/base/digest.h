@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cryptographic digests: MD5, SHA-1, SHA-256 (incremental and at once) and HMAC-SHA256. OpenSSL's
-// EVP behind a small value type.
+// Cryptographic digests: MD5, SHA-1, the SHA-2 family (incremental and at once) and HMAC-SHA256.
+// OpenSSL's EVP behind a small value type.
 //
 // Invariants:
 //  1. finish() returns the raw digest (not hexadecimal) and leaves the object as new.
@@ -18,9 +18,9 @@ typedef struct evp_md_ctx_st EVP_MD_CTX;
 
 namespace suiro {
 
-enum class DigestKind : uint8_t { kMd5, kSha1, kSha256 };
+enum class DigestKind : uint8_t { kMd5, kSha1, kSha256, kSha384, kSha512 };
 
-// 16, 20, 32 bytes.
+// 16, 20, 32, 48, 64 bytes.
 size_t digest_size(DigestKind kind);
 
 class Digest {

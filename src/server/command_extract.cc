@@ -11,6 +11,7 @@
 
 #include "engine/json/value.h"
 #include "server/remote.h"
+#include "server/text_files.h"
 
 namespace suiro::server {
 namespace {
@@ -70,14 +71,6 @@ class Bar {
   RealClock clock_;
   Micros began_ = clock_.steady();
 };
-
-Result<void> write_text(const std::string& path, std::string_view text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) return fail(codes::kInvalidArgument, fmt::format("cannot write {}", path));
-  return ok();
-}
 
 Result<void> join_files(const std::vector<std::string>& files, const std::string& to) {
   std::ofstream out(to + ".partial", std::ios::binary | std::ios::trunc);
@@ -235,7 +228,7 @@ Result<void> ExtractCommand::run(const ServerAddress& address) const {
   TRY_VOID(store(address, target, *summary));
   if (target.parts) {
     std::string file = directory + "/manifest.json";
-    TRY_VOID(write_text(file, manifest(url, *summary)));
+    TRY_VOID(write_text_file(file, manifest(url, *summary)));
     if (target.lake) {
       TRY(Remote remote, Remote::connect(address.data, address.endpoint));
       TRY_VOID(remote.put_object(target.bucket, target.path + "manifest.json", {file}));

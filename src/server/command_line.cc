@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "server/command_extract.h"
 #include "server/command_plan.h"
+#include "server/command_rehearse.h"
 #include "server/command_run.h"
 #include "server/command_sql.h"
 #include "server/command_timeline.h"
@@ -207,6 +208,10 @@ int run_command_line(int argc, char** argv) {
   timeline.add_to(add("timeline", "Draw the runs of tasks, planned against actual"));
   ExtractCommand extract;
   extract.add_to(add("extract", "Read a table of a database into files or the lake"));
+  RehearseCommand rehearse;
+  rehearse.add_to(add("rehearse", "Run a workflow in virtual time, with mocked tasks"));
+  DrawCommand draw;
+  draw.add_to(add("draw", "Draw a workflow, or an execution of it, as SVG"));
   SqlCommand sql;
   sql.add_to(app);
   auto* version = app.add_subcommand("version", "Print the version");
@@ -232,6 +237,8 @@ int run_command_line(int argc, char** argv) {
   if (run.parsed()) return report(run.run(client.address()));
   if (timeline.parsed()) return report(timeline.run(client.address()));
   if (extract.parsed()) return report(extract.run(client.address()));
+  if (rehearse.parsed()) return report(rehearse.run(client.address()));
+  if (draw.parsed()) return report(draw.run(client.address()));
   if (sql.parsed()) return report(sql.run());
   if (version->parsed()) print_version();
   return 0;

@@ -7,9 +7,9 @@
 
 #include <charconv>
 #include <cstdio>
-#include <fstream>
 
 #include "server/remote.h"
+#include "server/text_files.h"
 #include "server/timeline_page.h"
 #include "shapes/json.h"
 
@@ -46,14 +46,6 @@ size_t terminal_columns() {
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return kColumnsDefault;
-}
-
-Result<void> write_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) return fail(codes::kInvalidArgument, fmt::format("cannot write {}", path));
-  return ok();
 }
 
 }  // namespace
@@ -109,7 +101,7 @@ Result<void> TimelineCommand::run(const ServerAddress& address) const {
                fetched.runs.size());
   }
   if (!html_.empty()) {
-    TRY_VOID(write_file(html_, make_timeline_page(fetched.runs, picture)));
+    TRY_VOID(write_text_file(html_, make_timeline_page(fetched.runs, picture)));
     fmt::print("{}: {} runs\n", html_, fetched.runs.size());
     return ok();
   }

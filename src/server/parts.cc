@@ -116,6 +116,7 @@ App::Parts::Parts(const Options& o)
       runner(make_runner(o)),
       ecs(o.kernel, ecs_config(o)),
       scheduler(o.kernel, operations, schedule_policy(o.settings.schedules).value()),
+      states(o.kernel, operations, nullptr),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
           [this](std::string service, std::string operation, std::string input,
                  shapes::Call& call) {
@@ -250,6 +251,7 @@ void App::Parts::wire() {
   kernel.targets.add_sink("firehose", firehose.sink());
   kernel.targets.add_target("ecs", ecs.target());
   kernel.targets.add_target("scheduler", scheduler.target());
+  kernel.targets.add_target("states", states.target());
   logs.add_operations(registry);
   s3.add_operations(registry);
   sqs.add_operations(registry);
@@ -266,6 +268,7 @@ void App::Parts::wire() {
     return enforcer.may_pass(call, role_arn, "ecs-tasks.amazonaws.com");
   });
   scheduler.add_operations(registry);
+  states.add_operations(registry);
   iam.add_operations(registry);
   sts::add_operations(registry, identities);
   own.add_operations(registry);

@@ -32,6 +32,7 @@
 #include "services/s3/service.h"
 #include "services/scheduler/service.h"
 #include "services/sqs/service.h"
+#include "services/states/service.h"
 
 namespace suiro::server {
 
@@ -81,6 +82,7 @@ struct App::Parts {
   std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
+  states::Service states;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;

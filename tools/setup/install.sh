@@ -12,7 +12,8 @@ build=(clang-19 lld-19 llvm-19 ccache cmake ninja-build pkg-config python3 libro
   zlib1g-dev libnghttp2-dev libsnappy-dev libgtest-dev libgmock-dev libbenchmark-dev
   libyaml-cpp-dev libmariadb-dev libpq-dev)
 run=("${build[@]}" bubblewrap python3-boto3 runc e2fsprogs)
-test=("${run[@]}" busybox-static ffmpeg mariadb-server postgresql python3-pytest awscli git curl skopeo umoci)
+test=("${run[@]}" busybox-static ffmpeg mariadb-server postgresql python3-pytest awscli git curl
+  skopeo umoci)
 bench=("${test[@]}" redis-server nats-server rabbitmq-server librabbitmq-dev libhiredis-dev
   beanstalkd nginx-light)
 

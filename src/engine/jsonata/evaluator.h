@@ -117,6 +117,8 @@ class Evaluator {
     out->sequence = true;
     return out;
   }
+  // Keeps a JSON value for as long as the evaluation.
+  Value adopt(json::Value value) { return Value::of(variables_.emplace_back(std::move(value))); }
   Value text(std::string_view copied) { return Value(arena_.copy(copied)); }
 
   // JSON text of a value, for messages; cut where it is long.

@@ -13,7 +13,7 @@ Result<Expression> Expression::compile(std::string_view text) {
   Expression out;
   out.program_ = *std::move(program);
   out.references_ = std::move(uses.references);
-  out.reads_input_ = uses.reads_input;
+  out.input_reads_ = std::move(uses.input_reads);
   return out;
 }
 

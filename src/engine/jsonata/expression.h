@@ -67,15 +67,15 @@ class Expression {
 
   // In order of their places in the text; without the names of functions of the library.
   const std::vector<Reference>& references() const { return references_; }
-  // Whether it reads the input by itself: "a.b", "$", "$$", "*" or "**" outside of any path's
-  // steps.
-  bool reads_input() const { return reads_input_; }
+  // What it reads of the input by itself, outside of any path's steps: "a" (of "a.b"), "$", "$$",
+  // "*", "**".
+  const std::vector<std::string>& input_reads() const { return input_reads_; }
   const std::string& text() const;
 
  private:
   std::shared_ptr<const Program> program_;
   std::vector<Reference> references_;
-  bool reads_input_ = false;
+  std::vector<std::string> input_reads_;
 };
 
 }  // namespace suiro::jsonata

@@ -27,7 +27,7 @@ Parsed<Node*> arrange(Program& program, Node* root);
 // Slots of variables; what is used of outside.
 struct Uses {
   std::vector<Reference> references;
-  bool reads_input = false;
+  std::vector<std::string> input_reads;
 };
 Uses resolve(Program& program, Node* root);
 

@@ -49,6 +49,7 @@ class Resolver {
   void walk_around(Node* node);
   void place(Node* variable);
   void note(const Node* variable, const Node* path);
+  void note_input(const Node* node);
 
   void enter_tuples() {
     if (!program_.symbols.empty()) scopes_.push_back({nullptr, 0});
@@ -128,6 +129,13 @@ void Resolver::note(const Node* variable, const Node* path) {
   found_.push_back({variable->position, std::move(reference)});
 }
 
+void Resolver::note_input(const Node* node) {
+  uses_.input_reads.push_back(node->kind == NodeKind::kName         ? node->text
+                              : node->kind == NodeKind::kWildcard   ? "*"
+                              : node->kind == NodeKind::kDescendant ? "**"
+                                                                    : "$" + node->text);
+}
+
 void Resolver::walk_path(Node* path, Context context) {
   bool first = true;
   for (Node* step : path->children) {
@@ -137,7 +145,7 @@ void Resolver::walk_path(Node* path, Context context) {
       place(step);
       note(step, path);
       if (step->text.empty() || step->text == "$") {
-        if (step->text == "$" || context == Context::kInput) uses_.reads_input = true;
+        if (step->text == "$" || context == Context::kInput) note_input(step);
       }
       walk_around(step);
     } else {
@@ -170,13 +178,13 @@ void Resolver::walk(Node* node, Context context) {
   const bool names_input = node->kind == NodeKind::kName || node->kind == NodeKind::kWildcard ||
                            node->kind == NodeKind::kDescendant ||
                            (node->kind == NodeKind::kVariable && node->text.empty());
-  if (names_input && context == Context::kInput) uses_.reads_input = true;
+  if (names_input && context == Context::kInput) note_input(node);
   switch (node->kind) {
     case NodeKind::kPath:
       walk_path(node, context);
       break;
     case NodeKind::kVariable:
-      if (node->text == "$") uses_.reads_input = true;
+      if (node->text == "$") note_input(node);
       place(node);
       note(node, nullptr);
       break;

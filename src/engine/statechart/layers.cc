@@ -227,7 +227,11 @@ void Layers::set_rows_down() {
   for (const auto& row : rows_) {
     double height = 0;
     for (size_t item : row) height = std::max(height, items_[item].height);
-    for (size_t item : row) items_[item].y = y + (height - items_[item].height) / 2;
+    for (size_t item : row) {
+      // A long edge crosses the whole row.
+      if (item >= vertices_) items_[item].height = height;
+      items_[item].y = y + (height - items_[item].height) / 2;
+    }
     y += height + kRowGap;
   }
   height_ = rows_.empty() ? 0 : y - kRowGap;
@@ -268,7 +272,11 @@ LayeredEdge Layers::edge(size_t index) const {
     return out;
   }
   out.points.push_back({from.x, from.y + from.height});
-  for (size_t bend : edge.bends) out.points.push_back({items_[bend].x, items_[bend].y});
+  for (size_t at : edge.bends) {
+    const Item& bend = items_[at];
+    out.points.push_back({bend.x, bend.y});
+    out.points.push_back({bend.x, bend.y + bend.height});
+  }
   out.points.push_back({to.x, to.y});
   return out;
 }

@@ -326,19 +326,15 @@ std::optional<TextField> Fields::text_or_query(std::string_view name) {
   return TextField(std::move(*source));
 }
 
-void Fields::query_error(const Error& error, const Place& place) {
-  bool named = error.code == "UNSUPPORTED_JSONATA_EXPRESSION" || error.code == kSchema;
-  compilation_.error(named ? error.code : "INVALID_JSONATA_EXPRESSION", error.message, place);
-}
-
 std::optional<Query> Fields::expression(const std::string& text, const Place& place) {
+  if (!check_expressions(json::Value(text), place)) return std::nullopt;
   if (!Query::is_jsonata(text)) {
-    compilation_.error("JSONata string must start with {% and end with %}", place);
+    compilation_.error(std::string(kNoExpression), place);
     return std::nullopt;
   }
   Result<Query> query = Query::jsonata(text);
   if (!query) {
-    query_error(query.error(), place);
+    refuse(query.error(), place);
     return std::nullopt;
   }
   reads(query->variables());

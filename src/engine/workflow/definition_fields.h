@@ -27,6 +27,8 @@ inline constexpr size_t kStateNameMax = 80;
 inline constexpr size_t kVariableNameMax = 80;
 inline constexpr size_t kLabelMax = 40;
 inline constexpr int kGroupDepthMax = 100;
+inline constexpr std::string_view kNoExpression =
+    "JSONata string must start with {% and end with %}";
 
 // Where a value stands. Points at its parents: they live as long as it does.
 class Place {
@@ -69,6 +71,7 @@ struct FieldContext {
   MachineType type = MachineType::kStandard;   // of the machine that runs the state
   int depth = 0;                               // of the group around it
   std::set<std::string>* variables = nullptr;  // that the state reads
+  bool has_error_output = false;               // $states.errorOutput: in a catcher
 
   bool is_jsonata() const { return language == QueryLanguage::kJsonata; }
 };
@@ -146,9 +149,12 @@ class Fields {
  private:
   bool check_range(double value, Range range, NumberKind kind, const Place& place);
   std::optional<Template> payload_of(const json::Value& value, const Place& place);
-  void check_expressions(const json::Value& value, const Place& place);
+  // false: an expression of `value` was refused.
+  bool check_expressions(const json::Value& value, const Place& place);
   void warn_of_constants(const json::Value& value, const Place& place);
-  void query_error(const Error& error, const Place& place);
+  // An expression that does not compile.
+  void refuse(const Error& error, const Place& place);
+  bool check_error_output(const std::string& text, const Place& place);
   bool variable_name(std::string_view name, const Place& place);
 
   Compilation& compilation_;

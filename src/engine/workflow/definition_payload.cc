@@ -2,6 +2,7 @@
 // Payload templates and assignments of definition_fields.h.
 #include <fmt/format.h>
 
+#include "engine/jsonata/expression.h"
 #include "engine/workflow/definition_fields.h"
 
 namespace suiro::workflow {
@@ -10,6 +11,7 @@ namespace {
 constexpr std::string_view kSchema = "SCHEMA_VALIDATION_FAILED";
 constexpr std::string_view kQuerySuffix = ".$";
 constexpr std::string_view kReservedVariable = "states";
+constexpr std::string_view kErrorOutput = "errorOutput";
 
 std::string detail(const Error& error, std::string_view name) {
   for (const auto& [key, value] : error.details) {
@@ -48,21 +50,49 @@ bool is_identifier(std::string_view name) {
 
 }  // namespace
 
+void Fields::refuse(const Error& error, const Place& place) {
+  compilation_.add(
+      {Severity::kError, error.code, error.message, below(place, detail(error, "path"))});
+}
+
+// There is an error's output in a catcher alone.
+bool Fields::check_error_output(const std::string& text, const Place& place) {
+  if (context_.has_error_output || text.find(kErrorOutput) == std::string::npos) return true;
+  Result<Query> query = Query::jsonata(text);
+  if (!query) return true;  // told by who compiles it for good
+  auto expression = jsonata::Expression::compile(query->expression());
+  if (!expression) return true;
+  for (const jsonata::Reference& reference : expression->references()) {
+    if (reference.name != kReservedVariable || reference.path.empty()) continue;
+    if (reference.path[0] != kErrorOutput) continue;
+    compilation_.error("UNSUPPORTED_JSONATA_EXPRESSION",
+                       "Field '$states.errorOutput' does not exist.", place);
+    return false;
+  }
+  return true;
+}
+
 // A text that opens an expression closes it, too, at any depth.
-void Fields::check_expressions(const json::Value& value, const Place& place) {
+bool Fields::check_expressions(const json::Value& value, const Place& place) {
+  bool fine = true;
   if (value.is_string()) {
     const std::string& text = value.as_string();
-    if (text.starts_with("{%") && !Query::is_jsonata(text)) {
-      compilation_.error("JSONata string must start with {% and end with %}", place);
-    }
-  } else if (value.is_object()) {
+    if (Query::is_jsonata(text)) return check_error_output(text, place);
+    if (!text.starts_with("{%")) return true;
+    compilation_.error(std::string(kNoExpression), place);
+    return false;
+  }
+  if (value.is_object()) {
     for (const auto& [name, member] : value.as_object()) {
-      check_expressions(member, Place(place, name));
+      fine = check_expressions(member, Place(place, name)) && fine;
     }
   } else if (value.is_array()) {
     const json::Array& array = value.as_array();
-    for (size_t i = 0; i < array.size(); ++i) check_expressions(array[i], Place(place, i));
+    for (size_t i = 0; i < array.size(); ++i) {
+      fine = check_expressions(array[i], Place(place, i)) && fine;
+    }
   }
+  return fine;
 }
 
 void Fields::warn_of_constants(const json::Value& value, const Place& place) {
@@ -86,14 +116,10 @@ void Fields::warn_of_constants(const json::Value& value, const Place& place) {
 
 std::optional<Template> Fields::payload_of(const json::Value& value, const Place& place) {
   if (context_.is_jsonata()) {
-    check_expressions(value, place);
+    if (!check_expressions(value, place)) return std::nullopt;
     Result<Template> compiled = Template::jsonata(value);
     if (!compiled) {
-      const Error& error = compiled.error();
-      std::string code =
-          error.code.starts_with("UNSUPPORTED_") ? error.code : "INVALID_JSONATA_EXPRESSION";
-      compilation_.add(
-          {Severity::kError, std::move(code), error.message, below(place, detail(error, "path"))});
+      refuse(compiled.error(), place);
       return std::nullopt;
     }
     reads(compiled->variables());

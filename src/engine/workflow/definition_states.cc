@@ -155,7 +155,10 @@ void compile_error_handlers(Fields& fields, State& state) {
     state.retry.push_back(read_retrier(element, last));
   });
   each_object(fields, "Catch", [&](Fields& element, bool last) {
-    state.catchers.push_back(read_catcher(element, last));
+    FieldContext context = element.context();
+    context.has_error_output = true;
+    Fields catcher(element.compilation(), element.object(), element.place(), context);
+    state.catchers.push_back(read_catcher(catcher, last));
   });
 }
 

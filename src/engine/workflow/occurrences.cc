@@ -84,6 +84,8 @@ void Machine::on(const EffectStarted& started) {
 void Machine::on(const EffectSubmitted& submitted) {
   Strand* strand = waiting_for(submitted.effect, Phase::kTask);
   if (strand == nullptr || strand->is_submitted) return;
+  const std::string& resource = std::get<TaskFields>(strand->state->fields).resource;
+  if (!resource.starts_with("arn:aws:states:::")) return;  // functions and activities just answer
   begin_task(*strand);
   strand->is_submitted = true;
   emit_task(*strand, EventType::kTaskSubmitted, EventType::kTaskSubmitted,

@@ -127,11 +127,11 @@ Result<Query> Query::jsonata(std::string_view text) {
   if (!expression) {
     return fail("INVALID_JSONATA_EXPRESSION", std::move(expression).error().message);
   }
-  if (expression->reads_input()) {
+  if (!expression->input_reads().empty()) {
+    const std::string& name = expression->input_reads().front();
     return fail("UNSUPPORTED_JSONATA_EXPRESSION",
-                fmt::format("'{}' reads a field of the context at the top level, where there "
-                            "is none: use $states.input",
-                            inner));
+                fmt::format("Reference to '{}'{} is not supported.", name,
+                            name == "$$" ? "" : " at the top level"));
   }
   return Query(std::make_shared<JsonataQuery>(text, *std::move(expression)));
 }

@@ -141,6 +141,13 @@ TEST(Template, IsBounded) {
   EXPECT_EQ(out.error().code, "States.DataLimitExceeded");
 }
 
+TEST(Template, IsNotTooDeep) {
+  std::string deep = "1";
+  for (int i = 1; i < kTemplateDepthMax; ++i) deep = "[" + deep + "]";
+  EXPECT_TRUE(Template::json_path(parsed(deep)));
+  EXPECT_FALSE(Template::json_path(parsed("[" + deep + "]")));
+}
+
 TEST(Path, IsBounded) {
   EXPECT_FALSE(parse_path("$." + std::string(kPathTextMax, 'a')));
   std::string steps = "$";

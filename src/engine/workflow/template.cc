@@ -10,6 +10,7 @@ namespace suiro::workflow {
 namespace {
 
 using json::Value;
+using NodePointer = std::shared_ptr<const Template::Node>;
 
 std::unexpected<Error> refused(Error error, std::string message, std::string_view place) {
   error.message = std::move(message);
@@ -17,18 +18,30 @@ std::unexpected<Error> refused(Error error, std::string message, std::string_vie
   return fail(std::move(error));
 }
 
-Result<std::shared_ptr<const Template::Node>> compiled(const Value& source, TemplateReader& reader,
-                                                       std::string& place);
+class Compiler {
+ public:
+  explicit Compiler(TemplateReader& reader) : reader_(reader) {}
 
-Result<TemplateNode> compiled_array(const Value& source, TemplateReader& reader,
-                                    std::string& place) {
-  std::vector<std::shared_ptr<const Template::Node>> elements;
+  Result<NodePointer> compiled(const Value& source);
+
+ private:
+  Result<TemplateNode> array(const Value& source);
+  Result<TemplateNode> object(const Value& source);
+  Result<TemplateNode> scalar(const Value& source);
+
+  TemplateReader& reader_;
+  std::string place_;
+  int depth_ = 0;
+};
+
+Result<TemplateNode> Compiler::array(const Value& source) {
+  TemplateElements elements;
   bool computed = false;
-  const size_t here = place.size();
+  const size_t here = place_.size();
   for (size_t i = 0; i < source.as_array().size(); ++i) {
-    fmt::format_to(std::back_inserter(place), "[{}]", i);
-    TRY(auto element, compiled(source.as_array()[i], reader, place));
-    place.resize(here);
+    fmt::format_to(std::back_inserter(place_), "[{}]", i);
+    TRY(NodePointer element, compiled(source.as_array()[i]));
+    place_.resize(here);
     computed = computed || !std::holds_alternative<Value>(element->content);
     elements.push_back(std::move(element));
   }
@@ -36,19 +49,18 @@ Result<TemplateNode> compiled_array(const Value& source, TemplateReader& reader,
   return TemplateNode{std::move(elements)};
 }
 
-Result<TemplateNode> compiled_object(const Value& source, TemplateReader& reader,
-                                     std::string& place) {
+Result<TemplateNode> Compiler::object(const Value& source) {
   std::vector<TemplateMember> members;
   bool computed = false;
-  const size_t here = place.size();
+  const size_t here = place_.size();
   for (const auto& [key, value] : source.as_object()) {
-    auto query = reader.of_member(key, value);
+    auto query = reader_.of_member(key, value);
     if (!query) {
       return refused(std::move(query).error(),
                      fmt::format("The value for the field '{}' must be a valid JSONPath or a "
                                  "valid intrinsic function call",
                                  key),
-                     place);
+                     place_);
     }
     if (query->has_value()) {
       computed = true;
@@ -56,10 +68,10 @@ Result<TemplateNode> compiled_object(const Value& source, TemplateReader& reader
       members.push_back({key, key.substr(0, key.size() - 2), std::move(node)});
       continue;
     }
-    place += '/';
-    place += key;
-    TRY(auto member, compiled(value, reader, place));
-    place.resize(here);
+    place_ += '/';
+    place_ += key;
+    TRY(NodePointer member, compiled(value));
+    place_.resize(here);
     computed = computed || !std::holds_alternative<Value>(member->content);
     members.push_back({key, key, std::move(member)});
   }
@@ -67,25 +79,27 @@ Result<TemplateNode> compiled_object(const Value& source, TemplateReader& reader
   return TemplateNode{std::move(members)};
 }
 
-Result<std::shared_ptr<const Template::Node>> compiled(const Value& source, TemplateReader& reader,
-                                                       std::string& place) {
-  if (source.is_array()) {
-    TRY(TemplateNode node, compiled_array(source, reader, place));
-    return std::make_shared<const Template::Node>(std::move(node));
-  }
-  if (source.is_object()) {
-    TRY(TemplateNode node, compiled_object(source, reader, place));
-    return std::make_shared<const Template::Node>(std::move(node));
-  }
-  auto query = reader.of_value(source);
+Result<TemplateNode> Compiler::scalar(const Value& source) {
+  auto query = reader_.of_value(source);
   if (!query) {
     std::string message = query.error().message;
-    return refused(std::move(query).error(), std::move(message), place);
+    return refused(std::move(query).error(), std::move(message), place_);
   }
-  if (query->has_value()) {
-    return std::make_shared<const Template::Node>(TemplateNode{**std::move(query)});
+  if (query->has_value()) return TemplateNode{**std::move(query)};
+  return TemplateNode{source};
+}
+
+Result<NodePointer> Compiler::compiled(const Value& source) {
+  if (++depth_ > kTemplateDepthMax) {
+    return refused({std::string(codes::kInvalidArgument), {}},
+                   fmt::format("A payload template is nested at most {} deep", kTemplateDepthMax),
+                   {});
   }
-  return std::make_shared<const Template::Node>(TemplateNode{source});
+  TRY(TemplateNode node, source.is_array()    ? array(source)
+                         : source.is_object() ? object(source)
+                                              : scalar(source));
+  --depth_;
+  return std::make_shared<const Template::Node>(std::move(node));
 }
 
 // Keys that end in ".$".
@@ -174,8 +188,7 @@ void add_variables(VariableNames& names, const Template::Node& node) {
 }  // namespace
 
 Result<Template> compile_template(const Value& source, TemplateReader& reader) {
-  std::string place;
-  TRY(auto root, compiled(source, reader, place));
+  TRY(NodePointer root, Compiler(reader).compiled(source));
   return Template(std::move(root), source);
 }
 

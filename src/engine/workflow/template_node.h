@@ -14,6 +14,8 @@ namespace suiro::workflow {
 // JSON text of all that one evaluation computes; many parts may be the same large value.
 inline constexpr size_t kTemplateResultMax = 16 << 20;
 
+inline constexpr int kTemplateDepthMax = 200;
+
 using TemplateElements = std::vector<std::shared_ptr<const Template::Node>>;
 
 struct TemplateMember {

@@ -57,7 +57,17 @@ struct MapRuns::Impl {
     return found == running.end() ? nullptr : found->second;
   }
 
+  // A redrive may come while the run still stops its children, and a stop while it ends.
+  Task<void> enter(RunningMap& running, size_t home) {
+    while (true) {
+      auto [place, is_free] = homes->running[home].try_emplace(running.arn(), &running);
+      if (is_free) co_return;
+      place->second->leave();
+      co_await kernel.clock.sleep_for(kBusyPause);
+    }
+  }
   Task<void> run(MapRunCall call, TaskReporter& reporter, Executor reporter_home);
+  Task<void> abort(MapRunCall call);
   Task<Result<RunRecord>> read(std::string arn);
   Task<Result<void>> update(UpdateMapRunRequest request);
   Task<Result<MapRunDescription>> describe(std::string arn);
@@ -89,12 +99,9 @@ std::string arn_of(const MapRunCall& call) {
 Task<void> MapRuns::Impl::run(MapRunCall call, TaskReporter& reporter, Executor reporter_home) {
   const std::string arn = arn_of(call);
   const size_t home = home_of(arn);
-  RunningMap running({kernel, operations, children}, std::move(call), reporter,
+  RunningMap running({kernel, operations, children}, std::move(call), &reporter,
                      kernel.shards.executor(home), reporter_home);
-  // A redrive may come while the run still stops its children.
-  while (!homes->running[home].try_emplace(arn, &running).second) {
-    co_await kernel.clock.sleep_for(kBusyPause);
-  }
+  co_await enter(running, home);
   auto done = co_await running.run();
   homes->running[home].erase(arn);
   if (!done && done.error().code != codes::kClosed) {
@@ -108,13 +115,20 @@ Task<void> MapRuns::perform(MapRunCall call, TaskReporter& reporter) {
   co_await run_on(home, [&] { return impl_->run(std::move(call), reporter, here); });
 }
 
-Task<void> MapRuns::cancel(MapRunCall call) {
+Task<void> MapRuns::Impl::abort(MapRunCall call) {
   const std::string arn = arn_of(call);
-  const Executor home = impl_->kernel.shards.executor(impl_->home_of(arn));
-  co_await run_on(home, [&]() -> Task<void> {
-    if (RunningMap* running = impl_->find(arn)) running->cancel();
-    co_return;
-  });
+  const size_t home = home_of(arn);
+  const Executor here = kernel.shards.executor(home);
+  RunningMap running({kernel, operations, children}, std::move(call), nullptr, here, here);
+  co_await enter(running, home);
+  auto done = co_await running.abort();
+  homes->running[home].erase(arn);
+  if (!done) log::warning("the map run {} cannot be stopped: {}", arn, done.error().message);
+}
+
+Task<void> MapRuns::cancel(MapRunCall call) {
+  const Executor home = impl_->kernel.shards.executor(impl_->home_of(arn_of(call)));
+  co_await run_on(home, [&] { return impl_->abort(std::move(call)); });
 }
 
 void MapRuns::child_ends(const ChildEnd& end, store::Batch& batch) {

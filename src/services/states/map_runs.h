@@ -152,7 +152,8 @@ class MapRunDriver {
   // As Performer::perform(). Ends when the result is reported, the run was cancelled, or the server
   // stops.
   virtual Task<void> perform(MapRunCall call, TaskReporter& reporter) = 0;
-  // Marks the run as aborted and stops its children.
+  // After perform() has ended: marks the run as aborted and stops its children. Once more after a
+  // crash.
   virtual Task<void> cancel(MapRunCall call) = 0;
   // See above. child_ends() only adds to the batch and does not block.
   virtual void child_ends(const ChildEnd& end, store::Batch& batch) = 0;

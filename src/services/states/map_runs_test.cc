@@ -408,14 +408,25 @@ TEST_F(MapRunsTest, ACrashLosesAndRepeatsNothing) {
 TEST_F(MapRunsTest, CancelStopsChildren) {
   define("");
   stage.play = [](const Child&) { return Played{.held = true}; };
-  auto running = sim.spawn(runs->perform(call(over("[1,2,3]")), reporter));
-  EXPECT_EQ(stage.held.size(), 3u);
-  sim.run(runs->cancel(call(over("[1,2,3]"))));
-  sim.settle();
+  workflow::MapRunEffect effect = over("[1,2,3]");
+  effect.concurrency_max = 2;
+  auto running = sim.spawn(runs->perform(call(effect), reporter));
+  EXPECT_EQ(stage.held.size(), 2u);
+  reporter.is_cancelled = true;
+  sim.advance(std::chrono::seconds(1));
   ASSERT_TRUE(sim.is_ready(running));
+  EXPECT_EQ(stage.held.size(), 2u);
+  sim.run(runs->cancel(call(effect)));
   EXPECT_EQ(told(), "");
+  EXPECT_EQ(stage.held.size(), 0u);
   EXPECT_EQ(described().status, MapRunStatus::kAborted);
-  EXPECT_EQ(described().executions.aborted, 3);
+  EXPECT_EQ(described().executions.aborted, 2);
+  EXPECT_EQ(described().executions.pending, 1);
+  // A redrive of the execution goes on with all three.
+  reporter.is_cancelled = false;
+  stage.play = [](const Child& child) { return Played{.output = child.input}; };
+  effect.redriven_map_run_arn = arn();
+  EXPECT_EQ(run(effect, 8), "[1,2,3]");
 }
 
 TEST_F(MapRunsTest, UpdateLetsMoreRun) {

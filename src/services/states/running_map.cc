@@ -49,7 +49,7 @@ workflow::MapRunLimits limits_of(const MapRunDescription& told) {
 
 }  // namespace
 
-RunningMap::RunningMap(RunParts parts, MapRunCall call, TaskReporter& reporter, Executor home,
+RunningMap::RunningMap(RunParts parts, MapRunCall call, TaskReporter* reporter, Executor home,
                        Executor reporter_home)
     : parts_(parts),
       call_(std::move(call)),
@@ -151,7 +151,6 @@ Task<Result<void>> RunningMap::load() {
   }
   is_loaded_ = true;
   for (const auto& [index, status] : std::exchange(early_, {})) machine_.child_ended(index, status);
-  if (is_cancelled_) machine_.abort();
   co_return ok();
 }
 
@@ -213,13 +212,12 @@ Task<void> RunningMap::drive() {
   }
 }
 
-// Whether nobody waits for this incarnation any more. The run itself may still be aborted: then
-// cancel() came, and its children are stopped first.
+// Whether nobody waits for this incarnation any more: the Map was cancelled, and abort() follows,
+// or the server stops.
 Task<bool> RunningMap::look_for_end() {
   if (gone_) co_return true;
-  if (is_cancelled_) co_return false;
   gone_ =
-      co_await run_on(reporter_home_, [this]() -> Task<bool> { co_return reporter_.cancelled(); });
+      co_await run_on(reporter_home_, [this]() -> Task<bool> { co_return reporter_->cancelled(); });
   co_return gone_;
 }
 
@@ -232,9 +230,8 @@ void RunningMap::ended(uint64_t index, ChildStatus status) {
   wake_.notify_all();
 }
 
-void RunningMap::cancel() {
-  is_cancelled_ = true;
-  machine_.abort();
+void RunningMap::leave() {
+  gone_ = true;
   wake_.notify_all();
 }
 
@@ -288,24 +285,49 @@ Task<Result<void>> RunningMap::start_range(std::vector<uint64_t> indices) {
   co_return ok();
 }
 
+Task<Result<void>> RunningMap::stop(std::vector<uint64_t> indices) {
+  std::vector<Child> children;
+  for (const uint64_t index : indices) children.push_back(child(index, ""));
+  while (true) {
+    auto done = co_await parts_.children->stop(family_, children);
+    // What child_ended() posted comes first.
+    co_await asio::post(scope_.executor(), use_task);
+    if (done || done.error().retry != Retry::kLater || gone_) co_return done;
+    co_await parts_.kernel.clock.sleep_for(kBusyPause);
+  }
+}
+
 // Completes when nobody runs any more.
 Task<void> RunningMap::stop_children() {
   for (uint64_t from = 0; !gone_;) {
     const std::vector<uint64_t> running = machine_.running(from, kStartsAtOnce);
     if (running.empty()) break;
-    std::vector<Child> children;
-    for (const uint64_t index : running) children.push_back(child(index, ""));
-    auto done = co_await parts_.children->stop(family_, std::move(children));
-    if (!done && done.error().retry == Retry::kLater) {
-      co_await parts_.kernel.clock.sleep_for(kBusyPause);
-      continue;
-    }
+    auto done = co_await stop(running);
     if (!done) gone_ = true;  // the server stops
     // Their ends were told before; what is left never ran.
     for (const uint64_t index : running) machine_.child_ended(index, ChildStatus::kAborted);
     from = running.back() + 1;
   }
   wake_.notify_all();
+}
+
+// Who of those without an end had started is not known: all are stopped, which does nothing to
+// those that had not. kReadAheadMax bounds their number.
+Task<Result<void>> RunningMap::abort() {
+  CO_TRY(const auto entry, co_await parts_.kernel.store.get(keys::map_run(run_)));
+  if (!entry) co_return ok();
+  CO_TRY(record_, decode_run(entry->value));
+  if (record_.key != call_.key || record_.told.status != MapRunStatus::kRunning) co_return ok();
+  CO_TRY_VOID(co_await load());
+  machine_.abort();
+  std::vector<uint64_t> waiting;
+  for (uint64_t index = 0; index <= machine_.children(); ++index) {
+    const bool is_end = index == machine_.children();
+    if (!is_end && machine_.status(index) == ChildStatus::kPending) waiting.push_back(index);
+    if (waiting.size() < kStartsAtOnce && !(is_end && !waiting.empty())) continue;
+    CO_TRY_VOID(co_await stop(std::exchange(waiting, {})));
+  }
+  co_return co_await finish();
 }
 
 // --- the end
@@ -380,7 +402,7 @@ Task<Result<void>> RunningMap::tell() {
 
 Task<Result<void>> RunningMap::report(workflow::Occurrence occurrence) {
   co_return co_await run_on(
-      reporter_home_, [this, &occurrence] { return reporter_.report(std::move(occurrence)); });
+      reporter_home_, [this, &occurrence] { return reporter_->report(std::move(occurrence)); });
 }
 
 // --- the API

@@ -31,7 +31,7 @@ inline constexpr size_t kInputsAtOnce = 2'000;
 inline constexpr size_t kInputBytesAtOnce = 1 << 20;
 inline constexpr size_t kStartsAtOnce = 200;
 inline constexpr size_t kStartBatchesInFlight = 4;
-inline constexpr Millis kLookAgain = std::chrono::seconds(1);
+inline constexpr Millis kLookAgain{250};
 inline constexpr Millis kBusyPause{50};
 
 struct RunParts {
@@ -42,14 +42,19 @@ struct RunParts {
 
 class RunningMap {
  public:
-  RunningMap(RunParts parts, MapRunCall call, TaskReporter& reporter, Executor home,
+  // `reporter` may be null for abort().
+  RunningMap(RunParts parts, MapRunCall call, TaskReporter* reporter, Executor home,
              Executor reporter_home);
   const std::string& arn() const { return family_->map_run_arn; }
 
   Task<Result<void>> run();
-  // --- while run() runs
+  // Instead of run(), for a run that nobody waits for any more: stops its children and ends it as
+  // aborted. Nothing happens where it never began, or has ended.
+  Task<Result<void>> abort();
+  // --- while one of them runs
   void ended(uint64_t index, workflow::ChildStatus status);
-  void cancel();
+  // run() ends soon; the run is as after a crash.
+  void leave();
   Task<Result<void>> update(UpdateMapRunRequest request);
   MapRunDescription description() const;
 
@@ -66,6 +71,7 @@ class RunningMap {
   Task<void> start(std::vector<uint64_t> indices);
   Task<Result<void>> start_range(std::vector<uint64_t> indices);
   Task<void> stop_children();
+  Task<Result<void>> stop(std::vector<uint64_t> indices);
   Task<Result<void>> finish();
   Task<Result<RunOutcome>> outcome();
   Task<Result<void>> tell();
@@ -85,7 +91,7 @@ class RunningMap {
   RunParts parts_;
   const MapRunCall call_;
   const workflow::State& state_;
-  TaskReporter& reporter_;
+  TaskReporter* reporter_;
   Executor reporter_home_;
   TaskScope scope_;
   Signal wake_;
@@ -101,7 +107,6 @@ class RunningMap {
   size_t starting_ = 0;          // start() in flight
   bool reading_ = false;
   bool stopping_ = false;  // stop_children() runs
-  bool is_cancelled_ = false;
   bool gone_ = false;      // nobody waits here; the server stops, or the store failed
   // of read()
   uint64_t index_ = 0;      // of the next item

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "engine/statechart/drawing.h"
+
+namespace suiro::statechart {
+namespace {
+
+using workflow::EventType;
+using workflow::HistoryEvent;
+
+constexpr std::string_view kOrders = R"({
+  "StartAt": "Check",
+  "States": {
+    "Check": {"Type": "Choice", "Choices": [
+        {"Variable": "$.a", "IsPresent": true, "Next": "Split"},
+        {"Variable": "$.b", "IsPresent": true, "Next": "Wait"}], "Default": "Refuse"},
+    "Wait": {"Type": "Wait", "Seconds": 5, "Next": "Check"},
+    "Split": {"Type": "Parallel", "Next": "Each", "Catch": [
+        {"ErrorEquals": ["States.ALL"], "Next": "Refuse"}], "Branches": [
+        {"StartAt": "Left", "States": {"Left": {"Type": "Pass", "Next": "Left <2>"},
+                                       "Left <2>": {"Type": "Pass", "End": true}}},
+        {"StartAt": "Right", "States": {"Right": {"Type": "Pass", "End": true}}}]},
+    "Each": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "One", "States": {
+        "One": {"Type": "Pass", "End": true}}}},
+    "Refuse": {"Type": "Fail", "Error": "Refused"}
+  }})";
+
+std::shared_ptr<const workflow::Plan> plan_of(std::string_view text) {
+  auto compiled = workflow::compile(text);
+  EXPECT_TRUE(compiled.plan) << compiled.summary();
+  return compiled.plan;
+}
+
+bool overlap(const Box& a, const Box& b) {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+bool inside(const Box& inner, const Box& outer) {
+  return inner.x >= outer.x && inner.y >= outer.y &&
+         inner.x + inner.width <= outer.x + outer.width &&
+         inner.y + inner.height <= outer.y + outer.height;
+}
+
+const Box& box_of(const Layout& layout, std::string_view name) {
+  for (const Node& node : layout.nodes) {
+    if (node.state != nullptr && node.state->name == name) return node.box;
+  }
+  ADD_FAILURE() << "no box of " << name;
+  return layout.nodes.front().box;
+}
+
+TEST(Layout, StatesOfAGroupDoNotOverlapAndStandInTheirParents) {
+  auto plan = plan_of(kOrders);
+  auto layout = lay_out(*plan);
+  ASSERT_TRUE(layout);
+  EXPECT_EQ(layout->nodes.size(), 9u + 2);  // with start and end
+  for (const Node& a : layout->nodes) {
+    EXPECT_TRUE(inside(a.box, {0, 0, layout->width, layout->height}));
+    for (const Node& b : layout->nodes) {
+      if (&a == &b || a.state == nullptr || b.state == nullptr) continue;
+      if (a.state->group == b.state->group) {
+        EXPECT_FALSE(overlap(a.box, b.box)) << a.state->name << " and " << b.state->name;
+      }
+    }
+  }
+  for (const char* name : {"Left", "Left <2>", "Right"}) {
+    EXPECT_TRUE(inside(box_of(*layout, name), box_of(*layout, "Split"))) << name;
+  }
+  EXPECT_TRUE(inside(box_of(*layout, "One"), box_of(*layout, "Each")));
+  EXPECT_LT(box_of(*layout, "Check").y, box_of(*layout, "Split").y);
+  EXPECT_LT(box_of(*layout, "Split").y, box_of(*layout, "Each").y);
+}
+
+TEST(Layout, ArrowsThatGoBackRunAtTheSide) {
+  auto plan = plan_of(kOrders);
+  auto layout = lay_out(*plan);
+  ASSERT_TRUE(layout);
+  size_t back = 0;
+  for (const Arrow& arrow : layout->arrows) {
+    if (arrow.back) ++back;
+  }
+  EXPECT_EQ(back, 1u);  // Wait to Check
+}
+
+TEST(Layout, RefusesMoreThanItCanDraw) {
+  std::string states;
+  for (size_t at = 0; at <= kStatesMax; ++at) {
+    states +=
+        fmt::format(R"({}"S{}":{{"Type":"Pass",{}}})", at == 0 ? "" : ",", at,
+                    at == kStatesMax ? "\"End\":true" : fmt::format("\"Next\":\"S{}\"", at + 1));
+  }
+  auto plan = plan_of(R"({"StartAt":"S0","States":{)" + states + "}}");
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(lay_out(*plan).error().code, codes::kTooLarge);
+}
+
+HistoryEvent event(uint64_t id, uint64_t previous, int64_t ms, EventType type,
+                   std::string name = "") {
+  HistoryEvent event{
+      .id = id, .previous_id = previous, .time = TimePoint(Millis(ms)), .type = type};
+  event.name = std::move(name);
+  return event;
+}
+
+TEST(Looks, CountVisitsRetriesAndTimes) {
+  Looks looks = looks_of({
+      event(1, 0, 0, EventType::kExecutionStarted),
+      event(2, 0, 0, EventType::kTaskStateEntered, "Call"),
+      event(3, 2, 0, EventType::kTaskScheduled),
+      event(4, 3, 10, EventType::kTaskStarted),
+      event(5, 4, 20, EventType::kTaskFailed),
+      event(6, 5, 1020, EventType::kTaskScheduled),
+      event(7, 6, 1030, EventType::kTaskStarted),
+      event(8, 7, 1500, EventType::kTaskSucceeded),
+      event(9, 8, 1500, EventType::kTaskStateExited, "Call"),
+      event(10, 9, 1500, EventType::kTaskStateEntered, "Next"),
+      event(11, 10, 1500, EventType::kTaskScheduled),
+      event(12, 11, 1600, EventType::kTaskTimedOut),
+      event(13, 12, 1600, EventType::kExecutionFailed),
+  });
+  EXPECT_EQ(looks.path, (std::vector<std::string>{"Call", "Next"}));
+  const Look& call = looks.states.at("Call");
+  EXPECT_EQ(call.status, Status::kSucceeded);
+  EXPECT_EQ(call.failures, 1u);
+  EXPECT_EQ(call.retries, 1u);
+  EXPECT_EQ(call.total, Millis(1500));
+  EXPECT_EQ(looks.states.at("Next").status, Status::kFailed);
+  EXPECT_TRUE(looks.failed);
+}
+
+TEST(Looks, TellIterationsApart) {
+  Looks looks = looks_of({
+      event(1, 0, 0, EventType::kExecutionStarted),
+      event(2, 0, 0, EventType::kMapStateEntered, "Each"),
+      event(3, 2, 0, EventType::kMapStateStarted),
+      event(4, 3, 0, EventType::kMapIterationStarted, "Each"),
+      event(5, 4, 0, EventType::kPassStateEntered, "One"),
+      event(6, 3, 0, EventType::kMapIterationStarted, "Each"),
+      event(7, 6, 5, EventType::kPassStateEntered, "One"),
+      event(8, 5, 30, EventType::kPassStateExited, "One"),
+      event(9, 7, 40, EventType::kPassStateExited, "One"),
+      event(10, 9, 40, EventType::kMapStateSucceeded),
+      event(11, 9, 40, EventType::kMapStateExited, "Each"),
+      event(12, 11, 40, EventType::kExecutionSucceeded),
+  });
+  EXPECT_EQ(looks.states.at("One").visits, 2u);
+  EXPECT_EQ(looks.states.at("One").total, Millis(30 + 35));
+  EXPECT_EQ(looks.states.at("Each").status, Status::kSucceeded);
+  EXPECT_EQ(looks.states.at("Each").longest, Millis(40));
+}
+
+TEST(Drawing, ShowsEveryStateEscapedAndItsCourse) {
+  auto plan = plan_of(kOrders);
+  Looks looks;
+  looks.states["Left <2>"] = {
+      .status = Status::kCaught, .visits = 3, .retries = 1, .longest = Millis(2500)};
+  auto svg = draw_svg(*plan, {.title = "a & b", .looks = &looks});
+  ASSERT_TRUE(svg);
+  for (const char* text : {"Left &lt;2&gt;", "a &amp; b", "Pass · 3 × · 1 retry · 2.5 s",
+                           "caught-error", ">Start<", ">End<"}) {
+    EXPECT_NE(svg->find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(svg->find("Left <2>"), std::string::npos);
+  EXPECT_TRUE(svg->ends_with("</svg>\n"));
+}
+
+TEST(Drawing, TellsDurations) {
+  EXPECT_EQ(duration_text(Millis(40)), "40 ms");
+  EXPECT_EQ(duration_text(Millis(3'200)), "3.2 s");
+  EXPECT_EQ(duration_text(Millis(125'000)), "2 min 5 s");
+  EXPECT_EQ(duration_text(std::chrono::minutes(90)), "1 h 30 min");
+  EXPECT_EQ(duration_text(std::chrono::hours(51)), "2 d 3 h");
+}
+
+}  // namespace
+}  // namespace suiro::statechart

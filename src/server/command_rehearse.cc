@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/command_rehearse.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "engine/schedule/schedule.h"
+#include "engine/statechart/drawing.h"
+#include "server/command_timeline.h"
+#include "server/rehearsal_text.h"
+#include "server/text_files.h"
+#include "server/workflow_files.h"
+
+namespace suiro::server {
+namespace {
+
+using rehearsal::Rehearsed;
+using workflow::ExecutionStatus;
+
+}  // namespace
+
+void RehearseCommand::add_to(CLI::App* command) {
+  command_ = command;
+  command->add_option("file", file_, "Definition (Amazon States Language)")->required();
+  command->add_option("--input", input_, "File with the execution's input, or the JSON itself");
+  command->add_option("--mocks", mocks_, "File: what the tasks answer, and after how long");
+  command->add_option("--recorded", recorded_, "ARN of an execution whose tasks' answers are used");
+  command->add_option("--save-mocks", save_mocks_, "Write the answers of --recorded to this file");
+  command->add_option("--from", from_, "When it starts: a day, a time, or now")->default_str(from_);
+  auto* days = command->add_option("--days", days_, "Start it on so many days, at the same time")
+                   ->check(CLI::Range(1, 3660));
+  command->add_option("--schedule", schedule_, "With --days: cron(...) or rate(...) starts it")
+      ->needs(days);
+  command->add_option("--timezone", zone_, "Of the schedule and of days (default: UTC)");
+  command->add_option("--svg", svg_, "Draw the last execution into this file");
+  command->add_option("--expect", expect_, "File: the output must be this JSON");
+  command->add_flag("--json", json_, "Print each execution as a line of JSON");
+  command->add_option("--seed", seed_, "Of the dice: jitter, $random, UUIDs")->default_str("1");
+}
+
+Result<std::vector<TimePoint>> RehearseCommand::starts() const {
+  TRY(TimePoint from, parse_time_argument(from_, RealClock().now()));
+  if (days_ == 0) return std::vector{from};
+  TRY(TimeZone zone, TimeZone::load(zone_));
+  TimePoint until = from + std::chrono::days(days_);
+  std::vector<TimePoint> out;
+  if (schedule_.empty()) {
+    CivilTime civil = zone.civil_at(from);
+    for (size_t day = 0; day < days_; ++day, civil += std::chrono::days(1)) {
+      auto instants = zone.instants_of(civil);
+      if (instants.count > 0) out.push_back(instants.first);
+    }
+    return out;
+  }
+  TRY(auto expression, schedule::Expression::parse(schedule_, schedule::Dialect::kScheduler));
+  schedule::Schedule schedule({.expression = expression, .zone = zone, .rate_from = from});
+  for (TimePoint time : schedule.between(from, until)) {
+    if (out.size() == kRehearsalsMax) {
+      return fail(codes::kTooLarge,
+                  fmt::format("the schedule starts more than {} executions", kRehearsalsMax));
+    }
+    out.push_back(time);
+  }
+  return out;
+}
+
+Result<rehearsal::Mocks> RehearseCommand::mocks(const ServerAddress& address) const {
+  rehearsal::Mocks mocks;
+  if (!recorded_.empty()) {
+    TRY(RecordedExecution recorded, fetch_execution(address, recorded_));
+    TRY(mocks, rehearsal::Mocks::of_history(recorded.history));
+    if (!save_mocks_.empty()) TRY_VOID(write_text_file(save_mocks_, mocks.text()));
+  }
+  if (!mocks_.empty()) {
+    TRY(std::string text, read_text_file(mocks_));
+    TRY(mocks, rehearsal::Mocks::parse(text));
+  }
+  // Where a server runs, tasks without a time of their own take as long as they took there.
+  mocks.set_past_duration(past_durations(address));
+  return mocks;
+}
+
+Result<std::vector<Rehearsed>> RehearseCommand::rehearse(
+    const std::shared_ptr<const workflow::Plan>& plan, const rehearsal::Mocks& mocks) const {
+  std::string input = "{}";
+  if (!input_.empty()) {
+    TRY(input, input_.starts_with('{') || input_.starts_with('[') ? Result<std::string>(input_)
+                                                                  : read_text_file(input_));
+  }
+  TRY(json::Value parsed, json::parse(input));
+  TRY(std::vector<TimePoint> times, starts());
+  std::vector<Rehearsed> runs;
+  for (TimePoint time : times) {
+    rehearsal::Mocks own = mocks;
+    rehearsal::Rehearsal rehearsal(plan, own);
+    TRY(Rehearsed run, rehearsal.run({.name = fmt::format("rehearsal-{}", runs.size() + 1),
+                                      .input = json::write(parsed),
+                                      .start = time,
+                                      .seed = seed_ + runs.size()}));
+    runs.push_back(std::move(run));
+    if (times.size() > 1 && isatty(STDERR_FILENO) != 0) {
+      fmt::print(stderr, "\r{} of {} executions", runs.size(), times.size());
+    }
+  }
+  if (times.size() > 1 && isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\x1b[K");
+  return runs;
+}
+
+Result<void> RehearseCommand::show(const workflow::Plan& plan,
+                                   const std::vector<Rehearsed>& runs) const {
+  if (json_) {
+    for (const Rehearsed& run : runs) fmt::print("{}\n", rehearsal_json(run));
+  } else {
+    fmt::print("{}", rehearsal_text(file_, runs));
+  }
+  if (svg_.empty() || runs.empty()) return ok();
+  TRY(std::string picture,
+      statechart::draw_svg(plan, {.title = file_, .looks = &runs.back().looks}));
+  return write_text_file(svg_, picture);
+}
+
+Result<void> RehearseCommand::judge(const std::vector<Rehearsed>& runs) const {
+  std::optional<json::Value> expected;
+  if (!expect_.empty()) {
+    TRY(std::string text, read_text_file(expect_));
+    TRY(expected, json::parse(text));
+  }
+  for (const Rehearsed& run : runs) {
+    if (run.status != ExecutionStatus::kSucceeded) {
+      return fail("ExecutionFailed", fmt::format("the execution of {} did not succeed: {} {}",
+                                                 format_iso8601(run.begun), run.error, run.cause));
+    }
+    if (!expected) continue;
+    TRY(json::Value output, json::parse(run.output));
+    if (output != *expected) {
+      return fail("OutputDiffers",
+                  fmt::format("the output of {} is not what {} has:\n{}", format_iso8601(run.begun),
+                              expect_, first_difference(*expected, output)));
+    }
+  }
+  return ok();
+}
+
+Result<void> RehearseCommand::run(const ServerAddress& address) const {
+  TRY(auto plan, read_definition(file_));
+  TRY(rehearsal::Mocks mocks, this->mocks(address));
+  TRY(std::vector<Rehearsed> runs, rehearse(plan, mocks));
+  TRY_VOID(show(*plan, runs));
+  return judge(runs);
+}
+
+void DrawCommand::add_to(CLI::App* command) {
+  command_ = command;
+  command->add_option("what", what_, "File of a definition, or ARN of an execution")->required();
+  command->add_option("--to", to_, "SVG file")->required();
+}
+
+Result<void> DrawCommand::run(const ServerAddress& address) const {
+  if (!what_.starts_with("arn:")) {
+    TRY(auto plan, read_definition(what_));
+    TRY(std::string picture, statechart::draw_svg(*plan, {.title = what_}));
+    return write_text_file(to_, picture);
+  }
+  TRY(RecordedExecution recorded, fetch_execution(address, what_));
+  TRY(auto plan, compile_definition(recorded.definition));
+  auto looks = statechart::looks_of(recorded.history);
+  TRY(std::string picture, statechart::draw_svg(*plan, {.title = what_, .looks = &looks}));
+  return write_text_file(to_, picture);
+}
+
+}  // namespace suiro::server

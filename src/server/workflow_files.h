@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands about workflows read: definitions from files, executions from a server.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/rehearsal/mocks.h"
+#include "engine/workflow/plan.h"
+#include "server/commands.h"
+
+namespace suiro::server {
+
+// Errors: kInvalidArgument with every diagnostic, one a line.
+Result<std::shared_ptr<const workflow::Plan>> compile_definition(const std::string& text);
+Result<std::shared_ptr<const workflow::Plan>> read_definition(const std::string& path);
+
+struct RecordedExecution {
+  std::string definition;
+  std::vector<workflow::HistoryEvent> history;
+};
+// Errors: those of the server.
+Result<RecordedExecution> fetch_execution(const ServerAddress& address, const std::string& arn);
+
+// Medians of past runs on the server; asks once a name. Knows nothing where no server runs.
+rehearsal::PastDuration past_durations(const ServerAddress& address);
+
+}  // namespace suiro::server

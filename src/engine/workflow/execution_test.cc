@@ -129,7 +129,8 @@ TEST_F(ExecutionTest, ALongChainComesInSeveralSteps) {
   limits_.events_max = 2500;
   Execution execution = make(
       R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"C"},"C":{"Type":"Choice","Choices":
-          [{"Variable":"$.x","IsPresent":true,"Next":"E"}],"Default":"A"},"E":{"Type":"Succeed"}}})");
+          [{"Variable":"$.x","IsPresent":true,"Next":"E"}],"Default":"A"},
+          "E":{"Type":"Succeed"}}})");
   Outcome outcome = step(execution, Started{});
   size_t events = outcome.history.size();
   EXPECT_GE(events, kStepEventsMax);

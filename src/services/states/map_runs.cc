@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "services/states/errors.h"
 #include "services/states/map_run_names.h"
 #include "services/states/running_map.h"
 #include "services/states/storage_map_run.h"
@@ -30,10 +31,6 @@ ChildStatus status_of(ExecutionStatus status) {
   }
   CHECK(status != ExecutionStatus::kRunning, "a child that runs has not ended");
   return ChildStatus::kAborted;
-}
-
-std::unexpected<Error> no_such_run(std::string_view arn) {
-  return fail("ResourceNotFound", "Resource not found: '" + std::string(arn) + "'");
 }
 
 // Where they run: each map is touched on its shard alone.
@@ -162,11 +159,11 @@ void MapRuns::child_ended(const ChildEnd& end) {
 
 Task<Result<RunRecord>> MapRuns::Impl::read(std::string arn) {
   const auto run = run_of_arn(arn);
-  if (!run) co_return fail("InvalidArn", "Invalid Arn: '" + arn + "'");
+  if (!run) co_return invalid_arn("Resource type not valid in this context: " + arn);
   CO_TRY(const auto entry, co_await kernel.store.get(keys::map_run(*run)));
-  if (!entry) co_return no_such_run(arn);
+  if (!entry) co_return no_resource(arn);
   CO_TRY(RunRecord record, decode_run(entry->value));
-  if (record.told.arn != arn) co_return no_such_run(arn);
+  if (record.told.arn != arn) co_return no_resource(arn);
   co_return record;
 }
 
@@ -203,7 +200,7 @@ Task<Result<MapRunPage>> MapRuns::list(ListMapRunsRequest request) {
   if (!request.next_token.empty()) {
     auto end = hex_decode(request.next_token);
     if (!end || *end < range.begin || *end >= range.end) {
-      co_return fail("InvalidToken", "Invalid Token: '" + request.next_token + "'");
+      co_return invalid_token();
     }
     range.end = *std::move(end);
   }

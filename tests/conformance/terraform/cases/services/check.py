@@ -78,6 +78,8 @@ LISTS = (
     ("ecs", "list_task_definitions", "taskDefinitionArns", None),
     ("events", "list_rules", "Rules", "Name"),
     ("events", "list_event_buses", "EventBuses", "Name"),
+    ("stepfunctions", "list_state_machines", "stateMachines", "name"),
+    ("stepfunctions", "list_activities", "activities", "name"),
     ("scheduler", "list_schedules", "Schedules", "Name"),
     ("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
     ("iam", "list_roles", "Roles", "RoleName"),

@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = [
         "lambda.amazonaws.com", "firehose.amazonaws.com", "kinesisanalytics.amazonaws.com",
         "events.amazonaws.com", "scheduler.amazonaws.com", "ecs-tasks.amazonaws.com",
-        "logs.amazonaws.com",
+        "logs.amazonaws.com", "states.amazonaws.com",
       ]
     }
   }

@@ -28,7 +28,12 @@ Value Evaluator::run(const Program& program, const std::optional<json::Value>& i
   }
   Value out = eval(program.root, value, {.frame = frame});
   if (!out.is_failed() && !step(0)) out = Value::failed();
+  if (out.is_failed()) explain();
   return out;
+}
+
+void Evaluator::explain() {
+  if (fault_.code.empty()) fail_limit();
 }
 
 Value Evaluator::fail(Fault fault) {

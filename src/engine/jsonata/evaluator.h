@@ -96,6 +96,8 @@ class Evaluator {
   // The same with the value that the text names.
   Value fail(std::string_view code, const Value& value);
   const Fault& fault() const { return fault_; }
+  // After a failure: where nothing else was said, a limit is the reason.
+  void explain();
   // False: the limit is reached and the evaluation has failed.
   bool step(uint64_t turns = 1) {
     steps_ += turns;

@@ -25,15 +25,11 @@ Result<std::optional<json::Value>> Expression::evaluate(const std::optional<json
                                                         const Environment& environment) const {
   Evaluator evaluator(environment);
   const Value value = evaluator.run(*program_, input);
-  std::optional<json::Value> out;
-  if (!value.is_failed() && !value.undefined() && !value.is_function()) {
-    out.emplace();
-    if (!evaluator.to_json(value, *out))
-      out.reset();
-    else
-      return out;
-  } else if (!value.is_failed()) {
-    return out;
+  if (!value.is_failed()) {
+    if (value.undefined() || value.is_function()) return std::nullopt;
+    json::Value out;
+    if (evaluator.to_json(value, out)) return out;
+    evaluator.explain();
   }
   return fail(error_of(evaluator.fault(), program_->text));
 }

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::array kQueryLanguages = {std::string_view("JSONPath"), std::string_view("JSONata")};
 constexpr std::array kVersions = {std::string_view("1.0")};
-constexpr double kSecondsMax = 99'999'999;
 
 constexpr FieldRule kGroupFields[] = {{"StartAt"}, {"States"}, {"Comment"}};
 constexpr FieldRule kMachineFields[] = {{"Version"}, {"TimeoutSeconds"}, {"QueryLanguage"}};

@@ -17,11 +17,6 @@ std::string_view language_name(QueryLanguage language) {
   return language == QueryLanguage::kJsonata ? "JSONata" : "JSONPath";
 }
 
-bool looks_like_query(std::string_view text) {
-  return text == "$" || text.starts_with("$.") || text.starts_with("$[") ||
-         text.starts_with("$$.") || (text.starts_with("States.") && text.ends_with(")"));
-}
-
 const FieldRule* rule_of(std::string_view name, std::span<const FieldRule> rules) {
   for (const FieldRule& rule : rules) {
     if (rule.name == name) return &rule;
@@ -30,6 +25,17 @@ const FieldRule* rule_of(std::string_view name, std::span<const FieldRule> rules
 }
 
 }  // namespace
+
+size_t characters(std::string_view text) {
+  size_t count = 0;
+  for (char byte : text) count += (byte & 0xC0) != 0x80 ? 1 : 0;
+  return count;
+}
+
+bool looks_like_query(std::string_view text) {
+  return text == "$" || text.starts_with("$.") || text.starts_with("$[") ||
+         text.starts_with("$$.") || (text.starts_with("States.") && text.ends_with(")"));
+}
 
 std::string Place::text() const {
   std::string out;

@@ -27,6 +27,7 @@ inline constexpr size_t kStateNameMax = 80;
 inline constexpr size_t kVariableNameMax = 80;
 inline constexpr size_t kLabelMax = 40;
 inline constexpr int kGroupDepthMax = 100;
+inline constexpr double kSecondsMax = 99'999'999;
 inline constexpr std::string_view kNoExpression =
     "JSONata string must start with {% and end with %}";
 
@@ -190,6 +191,11 @@ std::unique_ptr<State> compile_state(Compilation& compilation, const std::string
 void check_machine(Compilation& compilation, const json::Object& machine);
 // The same below one state: TestState.
 void check_single_state(Compilation& compilation, const json::Object& state);
+
+// Characters of a text in UTF-8.
+size_t characters(std::string_view text);
+// A path or a function where none is evaluated: worth a warning.
+bool looks_like_query(std::string_view text);
 
 // Why a text is no JSON, as AWS's parser tells it; nullopt: it sees nothing wrong.
 std::optional<Diagnostic> describe_json_error(std::string_view text);

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::string_view kForbiddenInLabel = "<>{}[]?*\"#%\\^|~`$&,;:/";
 
-size_t characters(std::string_view text) {
-  size_t count = 0;
-  for (char byte : text) count += (byte & 0xC0) != 0x80 ? 1 : 0;
-  return count;
-}
-
 const std::string* text_of(const json::Object& object, std::string_view name) {
   const json::Value* value = object.find(name);
   return value != nullptr && value->is_string() ? &value->as_string() : nullptr;

@@ -26,17 +26,6 @@ std::string below(const Place& place, std::string_view path) {
   return text == "/" ? std::string(path) : text + std::string(path);
 }
 
-bool is_constant_query(std::string_view text) {
-  return text.starts_with("$.") || text.starts_with("$$.") || text.starts_with("$[") ||
-         (text.starts_with("States.") && text.ends_with(')'));
-}
-
-size_t characters(std::string_view text) {
-  size_t count = 0;
-  for (char byte : text) count += (byte & 0xC0) != 0x80 ? 1 : 0;
-  return count;
-}
-
 // Unicode identifiers; of characters beyond ASCII all are taken.
 bool is_identifier(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
@@ -106,7 +95,7 @@ void Fields::warn_of_constants(const json::Value& value, const Place& place) {
     Place member_place(place, name);
     if (!member.is_string()) {
       warn_of_constants(member, member_place);
-    } else if (!name.ends_with(kQuerySuffix) && is_constant_query(member.as_string())) {
+    } else if (!name.ends_with(kQuerySuffix) && looks_like_query(member.as_string())) {
       compilation_.warn("NO_DOLLAR",
                         "No .$ on a field that appears to be a JSONPath or Intrinsic Function.",
                         member_place);

@@ -10,7 +10,6 @@
 namespace suiro::workflow {
 namespace {
 
-constexpr double kSecondsMax = 99'999'999;
 constexpr double kMaxDelaySecondsMax = 31'622'400;
 constexpr std::string_view kAllErrors = "States.ALL";
 

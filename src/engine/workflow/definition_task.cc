@@ -12,7 +12,6 @@
 namespace suiro::workflow {
 namespace {
 
-constexpr double kSecondsMax = 99'999'999;
 constexpr FieldRule kCredentialsFields[] = {{"RoleArn"}, {"RoleArn.$", In::kJsonPath}};
 
 // Services whose optimized integrations have no such pattern at all.

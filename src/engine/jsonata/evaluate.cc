@@ -261,6 +261,11 @@ Value Evaluator::array(const Node* node, const Value& input, const Scopes& scope
       out->push(arena_, value);
       continue;
     }
+    if (node->children.size() == 1 && item->op == Operator::kRange) {
+      out = value.array();  // nobody else has it
+      out->sequence = false;
+      break;
+    }
     const Items items(value);
     if (!step(items.size()) || !out->reserve(arena_, out->size + items.size())) {
       return Value::failed();

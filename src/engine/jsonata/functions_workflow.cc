@@ -52,7 +52,7 @@ Value fn_range(const Call& call) {
   }
   const double begin = call[0].number(), end = call[1].number(), by = call[2].number();
   const double count = std::floor((end - begin) / by) + 1;
-  Array* out = evaluator.new_array();
+  Array* out = evaluator.new_sequence();  // one number is this number (recorded)
   if (count <= 0) return Value(out);
   if (count > kElementsMax) return evaluator.fail("D2014", Value(count));
   const auto turns = static_cast<size_t>(count);

@@ -13,6 +13,7 @@ constexpr char kStrandKey = 's';
 constexpr char kResultKey = 'r';
 constexpr char kVariableKey = 'v';
 constexpr size_t kIdBytes = 8;
+constexpr uint64_t kIdsMax = uint64_t{1} << 62;
 enum DataForm : char { kNoData = 0, kInline = 1, kHashed = 2 };
 
 Bytes key_of(char kind, uint64_t id) {
@@ -251,12 +252,14 @@ Result<void> read_cell(const Cell& cell, const Payloads* payloads, std::vector<P
 // Whether a strand can be in its phase, so that no step stumbles over it.
 bool is_sound(const Strand& strand) {
   const StateType type = type_of(*strand.state);
-  if (!strand.input) return false;
+  const bool has_timer = strand.phase == Phase::kWaiting || strand.phase == Phase::kRetrying;
+  const bool is_task = strand.phase == Phase::kTask;
+  if (!strand.input || (strand.timer.id != 0) != has_timer) return false;
+  if (!is_task && (strand.timeout.id != 0 || strand.heartbeat.id != 0)) return false;
+  if (strand.timeout_seconds > kSecondsMax || strand.heartbeat_seconds > kSecondsMax) return false;
   switch (strand.phase) {
     case Phase::kWaiting:
-      return type == StateType::kWait && strand.timer.id != 0;
-    case Phase::kRetrying:
-      return strand.timer.id != 0;
+      return type == StateType::kWait;
     case Phase::kTask:
       return type == StateType::kTask && strand.effect != 0;
     case Phase::kMapRun:
@@ -285,10 +288,10 @@ bool is_parent_of(const Strand& parent, const Strand& child) {
          parent.work.value().is_array() && parent.work.value().as_array().size() == parent.children;
 }
 
-// Children and results of a parent are all that it waits for.
+// Children and results of a parent are all that it began.
 bool is_complete(const Strand& parent, uint64_t live_children) {
-  if (parent.phase != Phase::kBranches && parent.phase != Phase::kItems) return true;
-  return live_children > 0 && parent.started <= parent.children &&
+  const bool waits = parent.phase == Phase::kBranches || parent.phase == Phase::kItems;
+  return (!waits || live_children > 0) && parent.started <= parent.children &&
          parent.succeeded == parent.results.size() &&
          parent.started == parent.succeeded + live_children;
 }
@@ -305,7 +308,7 @@ Result<std::vector<PayloadHash>> Execution::payloads_of(const std::vector<Cell>&
 Result<void> Machine::restore(const std::vector<Cell>& cells, const Payloads& payloads) {
   Content content;
   for (const Cell& cell : cells) TRY_VOID(read_cell(cell, &payloads, nullptr, content));
-  if (!content.header) return corrupt("there is no header");
+  if (!content.header || content.header->ids > kIdsMax) return corrupt("there is no header");
   header_ = *content.header;
   header_changed_ = false;
   for (auto& [id, named] : content.strands) {
@@ -346,10 +349,13 @@ Result<void> Machine::index_strands() {
     ++live_children[strand->parent];
     if (strand->phase == Phase::kReady || strand->phase == Phase::kAttempt) ready_.insert(id);
     for (const TimerSlot* slot : {&strand->timer, &strand->timeout, &strand->heartbeat}) {
-      if (slot->id != 0) timer_owners_[slot->id] = id;
+      if (slot->id == 0) continue;
+      const bool is_new = timer_owners_.emplace(slot->id, id).second;
+      if (!is_new || slot->id > header_.ids) return corrupt("a timer of two");
     }
     if (strand->phase == Phase::kTask || strand->phase == Phase::kMapRun) {
-      effect_owners_[strand->effect] = id;
+      const bool is_new = effect_owners_.emplace(strand->effect, id).second;
+      if (!is_new || strand->effect > header_.ids) return corrupt("an effect of two");
     }
   }
   if (live_children[0] > 1) return corrupt("two roots");

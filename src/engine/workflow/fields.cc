@@ -2,6 +2,7 @@
 // Fields that hold a number or a text, or what computes one. Sentences: recordings.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -27,6 +28,10 @@ std::optional<double> number_of(const json::Value& value) {
 
 bool is_integral(double number) {
   return number == std::floor(number) && std::abs(number) < 9e15;
+}
+
+uint64_t seconds_of(double number) {
+  return static_cast<uint64_t>(std::clamp(number, 0.0, static_cast<double>(kSecondsMax)));
 }
 
 }  // namespace
@@ -55,13 +60,13 @@ Step<double> number_field(const NumberField& field, const Scope& scope, NumberNa
 
 Step<uint64_t> seconds_field(const NumberField& field, const Scope& scope, std::string_view name) {
   if (const double* constant = std::get_if<double>(&field)) {
-    return static_cast<uint64_t>(std::max(0.0, *constant));
+    return seconds_of(*constant);
   }
   const Query& query = std::get<Query>(field);
   if (query.form() == Query::Form::kJsonata) {
     TRY(const json::Value value, query.evaluate(scope, name));
     if (value.is_number() && is_integral(value.as_double()) && value.as_double() >= 0) {
-      return static_cast<uint64_t>(value.as_double());
+      return seconds_of(value.as_double());
     }
     if (!value.is_number()) {
       return std::unexpected(Failure(unexpected_type(query.expression(), name, "number", value)));
@@ -88,7 +93,7 @@ Step<uint64_t> seconds_field(const NumberField& field, const Scope& scope, std::
     return std::unexpected(Failure::runtime(
         fmt::format("The {}Path parameter references a negative value: {}", name, pair)));
   }
-  return static_cast<uint64_t>(*number);
+  return seconds_of(*number);
 }
 
 Step<std::string> text_field(const TextField& field, const Scope& scope, std::string_view name) {

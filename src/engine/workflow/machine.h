@@ -209,7 +209,8 @@ struct NumberNames {
   bool is_float = false;
 };
 Step<double> number_field(const NumberField& field, const Scope& scope, NumberNames names);
-// TimeoutSeconds, HeartbeatSeconds.
+// Seconds of a Wait, TimeoutSeconds, HeartbeatSeconds; more than kSecondsMax is that.
+inline constexpr uint64_t kSecondsMax = 99'999'999;
 Step<uint64_t> seconds_field(const NumberField& field, const Scope& scope, std::string_view name);
 Step<std::string> text_field(const TextField& field, const Scope& scope, std::string_view name);
 

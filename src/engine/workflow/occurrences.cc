@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to an execution from outside. What nobody waits for changes nothing.
+#include <algorithm>
+
 #include "engine/workflow/machine.h"
 
 namespace suiro::workflow {
 
 void Machine::set_deadline() {
   if (!plan_->timeout_seconds) return;
-  const auto seconds = static_cast<int64_t>(*plan_->timeout_seconds);
+  const auto seconds =
+      static_cast<int64_t>(std::min(*plan_->timeout_seconds, static_cast<double>(kSecondsMax)));
   set_timer(header_.deadline, 0, moment_->now + std::chrono::seconds(seconds));
 }
 

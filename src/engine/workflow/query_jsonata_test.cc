@@ -54,6 +54,11 @@ TEST_F(Jsonata, ReadsStatesAndVariables) {
   EXPECT_EQ(run("{% $variable := 1 %}"), "1");
   EXPECT_EQ(run("{% $merge([$states.input.part1, $states.input.part2]) %}"), R"({"h":1,"f":2})");
   EXPECT_EQ(run("{% $states.context.State.Name %}"), "\"S\"");
+  // Recorded: a range of one number is this number.
+  EXPECT_EQ(run("{% $range(1, 9, 9) %}"), "1");
+  EXPECT_EQ(run("{% $range(0, 10, 3) %}"), "[0,3,6,9]");
+  EXPECT_EQ(run("{% $partition([0,1,2], 2) %}"), "[[0,1],[2]]");
+  EXPECT_EQ(run("{% $partition([0], 5) %}"), "[[0]]");
   scope_.result = parsed("[0,1]");
   EXPECT_EQ(run("{% $count($states.result[$ = 0]) %}"), "1");
   EXPECT_EQ(run("{% $exists($states.errorOutput) %}"), "false");

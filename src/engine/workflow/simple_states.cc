@@ -68,8 +68,7 @@ Step<> Machine::do_choice(Strand& strand) {
 Step<TimePoint> Machine::wait_until(const WaitFields& fields, const Scope& with) {
   if (fields.seconds) {
     TRY(const uint64_t seconds, seconds_field(*fields.seconds, with, "Seconds"));
-    constexpr uint64_t kSecondsMax = 99'999'999;
-    return moment_->now + std::chrono::seconds(std::min(seconds, kSecondsMax));
+    return moment_->now + std::chrono::seconds(seconds);
   }
   if (!fields.timestamp) return moment_->now;
   const auto* query = std::get_if<Query>(&*fields.timestamp);

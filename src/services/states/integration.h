@@ -49,6 +49,7 @@ class Integration {
   // The end of what .sync began. nullopt: it was cancelled before.
   virtual Task<std::optional<Attempt<std::string>>> follow(const TaskCall& call, std::string notes,
                                                            TaskReporter& reporter);
+  // `notes` may be empty: a crash came between the begin and its notes.
   virtual Task<void> stop(const TaskCall& call, std::string notes);
 };
 

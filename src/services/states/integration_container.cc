@@ -142,7 +142,7 @@ Task<std::optional<Attempt<std::string>>> ContainerIntegration::follow(const Tas
 
 Task<void> ContainerIntegration::stop(const TaskCall& call, std::string notes) {
   auto known = json::parse(notes);
-  if (!known) co_return;
+  if (!known) co_return;  // none: which task it was is not known
   json::Object request;
   request.set("Cluster", text_of(*known, "Cluster"));
   request.set("Task", text_of(*known, "Task"));

@@ -87,6 +87,18 @@ std::string execution_arn_of(const std::string& machine_arn, const std::string& 
   return arn->str();
 }
 
+bool is_named(const json::Value& arguments) {
+  const json::Value* name = arguments.find("Name");
+  return name != nullptr && !name->is_null();
+}
+
+// Of an execution that was started without a name; empty where that cannot be told.
+std::string own_execution_arn(const TaskCall& call) {
+  const auto arguments = json::parse(call.effect.arguments);
+  if (!arguments || is_named(*arguments)) return {};
+  return execution_arn_of(text_of(*arguments, "StateMachineArn"), call.key);
+}
+
 }  // namespace
 
 bool ExecutionIntegration::has(const workflow::Resource& resource) const {
@@ -96,20 +108,17 @@ bool ExecutionIntegration::has(const workflow::Resource& resource) const {
 Task<Attempt<Begun>> ExecutionIntegration::begin(Work work) {
   const SdkService service = optimised_service("states");
   json::Object request = work.arguments.as_object();
-  const json::Value* given = work.arguments.find("Name");
-  const bool named = given != nullptr && !given->is_null();
   // Nobody else can know this name: what has it was started by this very effect.
-  if (!named) request.set("Name", work.call.key);
+  if (!is_named(work.arguments)) request.set("Name", work.call.key);
   ServiceCalls::Request start{.service = service,
                               .operation = "startExecution",
                               .input = std::move(request),
                               .cancellation = work.cancellation};
   auto reply = co_await calls_.call(work.call, std::move(start));
   if (!reply) {
-    const std::string arn =
-        execution_arn_of(text_of(work.arguments, "StateMachineArn"), work.call.key);
-    const bool again = !named && !arn.empty() &&
-                       reply.error().error == "StepFunctions.ExecutionAlreadyExistsException";
+    const std::string arn = own_execution_arn(work.call);
+    const bool again =
+        !arn.empty() && reply.error().error == "StepFunctions.ExecutionAlreadyExistsException";
     if (!again) co_return std::unexpected(std::move(reply).error());
     auto record = co_await executions_->describe(arn);
     if (!record) co_return std::unexpected(std::move(reply).error());
@@ -146,6 +155,8 @@ Task<std::optional<Attempt<std::string>>> ExecutionIntegration::follow(const Tas
 }
 
 Task<void> ExecutionIntegration::stop(const TaskCall& call, std::string notes) {
+  if (notes.empty()) notes = own_execution_arn(call);
+  if (notes.empty()) co_return;
   json::Object request;
   request.set("ExecutionArn", notes);
   // What cannot be stopped (it has ended, the role may not) goes on: nobody is left to be told.

@@ -36,7 +36,8 @@ class TaskReporter {
  public:
   virtual ~TaskReporter() = default;
   // EffectStarted, EffectSubmitted, EffectSucceeded or EffectFailed of this effect, durable when
-  // this completes. kClosed: nobody waits for the effect any more; perform() should end.
+  // this completes. kClosed: nobody waits for the effect any more, or with Retry::kLater the server
+  // stops; perform() should end.
   virtual Task<Result<void>> report(workflow::Occurrence occurrence) = 0;
   // Keeps notes for the next incarnation, durable when this completes.
   virtual Task<Result<void>> save(Bytes notes) = 0;

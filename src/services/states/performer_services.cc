@@ -107,7 +107,9 @@ Task<std::optional<std::string>> ServicePerformer::begin(const TaskCall& call,
   if (callback) co_return std::nullopt;
   if (!told) {
     // Nobody noted what runs now. Where the server stops, the next incarnation finds it by its key.
-    if (told.error().code == codes::kClosed) co_await integration.stop(call, begun->notes);
+    const Error& why = told.error();
+    const bool unwanted = why.code == codes::kClosed && why.retry == Retry::kNever;
+    if (unwanted) co_await integration.stop(call, begun->notes);
     co_return std::nullopt;
   }
   co_return std::move(begun->notes);
@@ -146,7 +148,7 @@ Task<void> ServicePerformer::cancel(TaskCall call) {
   const Pattern pattern = call.effect.resource.pattern;
   const bool sync = pattern == Pattern::kSync || pattern == Pattern::kSync2;
   Integration* integration = integration_of(call.effect.resource);
-  if (!sync || integration == nullptr || call.saved.empty()) co_return;
+  if (!sync || integration == nullptr) co_return;
   co_await integration->stop(call, std::string(call.saved));
 }
 

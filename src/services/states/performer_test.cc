@@ -47,7 +47,7 @@ class FakeReporter final : public TaskReporter {
  public:
   explicit FakeReporter(Clock& clock) : clock_(clock) {}
   Task<Result<void>> report(workflow::Occurrence occurrence) override {
-    if (closed) co_return fail(codes::kClosed, "nobody waits");
+    if (closed) co_return fail(codes::kClosed, "nobody waits", closed_retry);
     reports.push_back(std::move(occurrence));
     co_return ok();
   }
@@ -68,6 +68,7 @@ class FakeReporter final : public TaskReporter {
   std::vector<workflow::Occurrence> reports;
   Bytes saved;
   bool closed = false;
+  Retry closed_retry = Retry::kNever;
   bool is_cancelled = false;
   int waits = 0;
 
@@ -339,6 +340,14 @@ TEST_F(PerformerTest, CancelStopsWhatSyncBegan) {
   EXPECT_EQ(operations.requests[0].operation, "stopExecution");
   EXPECT_EQ(operations.requests[0].json, fmt::format(R"({{"ExecutionArn":"{}"}})", kChild));
 
+  // A crash came before the notes: its name is the call's.
+  operations.requests.clear();
+  task = call(kSync, fmt::format(R"({{"StateMachineArn":"{}"}})", kMachine));
+  answer("{}");
+  sim.run(performer.cancel(task));
+  ASSERT_EQ(operations.requests.size(), 1U);
+  EXPECT_NE(operations.requests[0].json.find(":execution:m:" + kKey), std::string::npos);
+
   task = call("arn:aws:states:::ecs:runTask.sync", "{}");
   task.saved = R"({"Cluster":"c1","Task":"t1"})";
   answer("{}");
@@ -354,6 +363,16 @@ TEST_F(PerformerTest, WhatNobodyAwaitsAfterItBeganIsStopped) {
   perform(call(kSync, R"({"StateMachineArn":"c"})"));
   ASSERT_EQ(operations.requests.size(), 2U);
   EXPECT_EQ(operations.requests[1].operation, "stopExecution");
+}
+
+TEST_F(PerformerTest, WhatRunsWhenTheServerStopsGoesOn) {
+  answer(fmt::format(R"({{"ExecutionArn":"{}","StartDate":5}})", kChild));
+  operations.on_call = [this] {
+    reporter.closed = true;
+    reporter.closed_retry = Retry::kLater;
+  };
+  perform(call(kSync, R"({"StateMachineArn":"c"})"));
+  EXPECT_EQ(operations.requests.size(), 1U);
 }
 
 TEST_F(PerformerTest, AFailureWhileTheServerStopsIsNotTold) {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of executions: what is read is written as it was read; blocks of history; task tokens.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/check.h"
+#include "services/states/history_record.h"
+#include "services/states/storage_execution.h"
+#include "services/states/tokens.h"
+
+namespace {
+
+class NoSink final : public suiro::workflow::PayloadSink {
+ public:
+  void put(const suiro::workflow::PayloadHash&, const suiro::workflow::Payload&) override {}
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace suiro;
+  using namespace suiro::states;
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (auto row = decode_execution(input)) {
+    auto again = decode_execution(encode_execution(*row));
+    CHECK(again && again->arn == row->arn && again->status == row->status, "an execution");
+  }
+  if (auto express = decode_express(input)) {
+    CHECK(decode_express(encode_express(*express)).has_value(), "an Express execution");
+  }
+  if (auto effect = decode_effect(input); effect && effect->index() == 0) {
+    auto again = decode_effect(encode_effect(*effect));
+    CHECK(again && workflow::effect_id(*again) == workflow::effect_id(*effect), "an effect");
+  }
+  (void)decode_machine(input);
+  (void)decode_activity_work(input);
+  (void)decode_list(input);
+  (void)decode_queued_effect(input);
+  if (auto events = decode_history(1, input); events && !events->empty()) {
+    std::vector<workflow::HistoryEvent> plain;
+    for (const auto& stored : *events) plain.push_back(stored.event);
+    NoSink sink;
+    auto again = decode_history(1, encode_history(plain, sink));
+    CHECK(again && again->size() == plain.size(), "a block of history");
+  }
+  (void)Tokens(Bytes(kTokenSecretBytes, 's')).read(input);
+  return 0;
+}

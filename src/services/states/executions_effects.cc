@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/states/executions_effects.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "services/states/executions_shard.h"
+
+namespace suiro::states {
+namespace {
+
+constexpr event::Backoff kBackoff{kCommitRetryFirst, kCommitRetryLongest};
+
+using Call = std::variant<std::monostate, TaskCall, MapRunCall>;
+
+Call call_of(const EffectRunner::Owner& owner, workflow::Effect effect) {
+  uint64_t id = workflow::effect_id(effect);
+  std::string key = effect_call_key(*owner.row, id);
+  const MachineAtStart& machine = owner.machine->row.machine;
+  if (auto* task = std::get_if<workflow::TaskEffect>(&effect)) {
+    TaskCall call;
+    call.execution_arn = owner.row->arn;
+    call.machine_arn = machine.machine_arn;
+    call.role_arn =
+        task->credentials_role_arn.empty() ? machine.role_arn : task->credentials_role_arn;
+    call.express = machine.type == workflow::MachineType::kExpress;
+    call.effect = std::move(*task);
+    call.key = std::move(key);
+    call.cause = {owner.row->trace_id, owner.row->span_id};
+    return call;
+  }
+  MapRunCall call;
+  call.execution_arn = owner.row->arn;
+  call.machine = machine;
+  call.machine.plan = owner.machine->plan;
+  call.effect = std::move(std::get<workflow::MapRunEffect>(effect));
+  call.key = std::move(key);
+  call.cause = {owner.row->trace_id, owner.row->span_id};
+  return call;
+}
+
+bool may_be_tried_again(const Error& error) {
+  return error.retry == Retry::kLater && error.code != codes::kUnavailable &&
+         error.code != codes::kClosed;
+}
+
+}  // namespace
+
+EffectRunner::EffectRunner(RuntimeParts& parts, ExecutionShard& shard, Executor executor)
+    : parts_(parts), shard_(shard), executor_(executor), scope_(executor), stop_signal_(executor) {}
+
+EffectRunner::~EffectRunner() = default;
+
+void EffectRunner::release(const Owner& owner, workflow::Effect effect) {
+  EffectKey key{owner.execution, workflow::effect_id(effect)};
+  // Beyond what is performed soon, only the key stays in memory.
+  if (waiting_.size() >= kPerformingMax) {
+    waiting_.push_back(key);
+    return;
+  }
+  auto performing = std::make_shared<Performing>(*this, key);
+  performing->call_ = call_of(owner, std::move(effect));
+  enqueue(std::move(performing));
+}
+
+void EffectRunner::found(EffectKey key) {
+  waiting_.push_back(key);
+  pump();
+}
+
+void EffectRunner::found_cancelled(EffectKey key) {
+  auto performing = std::make_shared<Performing>(*this, key);
+  performing->has_cancel_record_ = true;
+  performing->is_cancelled_ = true;
+  enqueue(std::move(performing));
+}
+
+void EffectRunner::enqueue(Pointer effect) {
+  waiting_.push_back(effect->key_);
+  known_[effect->key_] = std::move(effect);
+  pump();
+}
+
+void EffectRunner::pump() {
+  while (!stopping_ && running_ < kPerformingMax && !waiting_.empty()) {
+    EffectKey key = waiting_.front();
+    waiting_.pop_front();
+    auto [slot, is_new] = known_.try_emplace(key);
+    if (is_new) slot->second = std::make_shared<Performing>(*this, key);
+    if (std::exchange(slot->second->is_running_, true)) continue;  // it is here twice
+    ++running_;
+    scope_.spawn(run(slot->second));
+  }
+}
+
+Task<void> EffectRunner::run(Pointer effect) {
+  auto is_there = co_await load(*effect);
+  if (!is_there) {
+    log::error("states: an effect cannot be read: {}", is_there.error().message);
+  } else if (*is_there) {
+    if (!effect->is_cancelled_) co_await perform(*effect);
+    // What was cancelled is ended; when the server stops, after the next start.
+    if (effect->is_cancelled_ && !stopping()) co_await end_work(*effect);
+  }
+  known_.erase(effect->key_);
+  --running_;
+  pump();
+}
+
+Task<Result<bool>> EffectRunner::load(Performing& effect) {
+  if (!std::holds_alternative<std::monostate>(effect.call_)) co_return true;
+  auto& store = parts_.kernel.store;
+  CO_TRY(auto entry, co_await store.get(effect_key(effect.key_)));
+  if (!entry) {
+    if (effect.has_cancel_record_) {
+      store::Batch done;
+      done.erase(cancel_key(effect.key_));
+      co_await commit_surely(std::move(done));
+    }
+    co_return false;
+  }
+  CO_TRY(store::Key queued, decode_queued_effect(entry->value));
+  if (!queued.empty()) {  // of an activity: cancelled, or it waits for a worker
+    if (effect.has_cancel_record_) {
+      store::Batch done;
+      done.erase(queued);
+      done.erase(effect_key(effect.key_));
+      done.erase(cancel_key(effect.key_));
+      co_await commit_surely(std::move(done));
+    }
+    co_return false;
+  }
+  CO_TRY(workflow::Effect decoded, decode_effect(entry->value));
+  CO_TRY(auto execution, co_await store.get(execution_key(effect.key_.execution)));
+  if (!execution) co_return false;
+  CO_TRY(ExecutionRow row, decode_execution(execution->value));
+  CO_TRY(MachinePtr machine, co_await shard_.machines().load(row.machine));
+  CO_TRY(auto notes, co_await store.get(notes_key(effect.key_)));
+  Owner owner{.execution = effect.key_.execution, .row = &row, .machine = machine};
+  effect.call_ = call_of(owner, std::move(decoded));
+  if (notes) {
+    if (auto* task = std::get_if<TaskCall>(&effect.call_)) task->saved = std::move(notes->value);
+  }
+  co_return true;
+}
+
+Task<void> EffectRunner::perform(Performing& effect) {
+  if (auto* task = std::get_if<TaskCall>(&effect.call_)) {
+    co_await parts_.performer.perform(*task, effect);
+  } else if (parts_.map_runs != nullptr) {
+    co_await parts_.map_runs->perform(std::get<MapRunCall>(effect.call_), effect);
+  } else {
+    static_cast<void>(co_await effect.report(workflow::EffectFailed{
+        effect.key_.effect, "States.Runtime", "Distributed Map states are not available here",
+        workflow::FailureStage::kRun}));
+  }
+}
+
+// Stops what goes on elsewhere, and forgets the effect.
+Task<void> EffectRunner::end_work(Performing& effect) {
+  if (!effect.must_be_ended()) {
+    if (!effect.has_cancel_record_) co_return;  // it was erased with the commit that cancelled it
+  } else if (auto* task = std::get_if<TaskCall>(&effect.call_)) {
+    auto notes = co_await parts_.kernel.store.get(notes_key(effect.key_));
+    if (notes && *notes) task->saved = std::move((*notes)->value);
+    co_await parts_.performer.cancel(*task);
+  } else if (parts_.map_runs != nullptr) {
+    co_await parts_.map_runs->cancel(std::get<MapRunCall>(effect.call_));
+  }
+  store::Batch done;
+  done.erase(effect_key(effect.key_));
+  done.erase(notes_key(effect.key_));
+  done.erase(cancel_key(effect.key_));
+  co_await commit_surely(std::move(done));
+}
+
+Task<void> EffectRunner::commit_surely(store::Batch batch) {
+  for (uint32_t failures = 1;; ++failures) {
+    auto done = co_await parts_.kernel.store.commit(batch.clone());
+    if (done || stopping() || !may_be_tried_again(done.error())) co_return;
+    TimePoint due = parts_.kernel.clock.now() + kBackoff.after(failures, parts_.kernel.random);
+    while (!stopping() && parts_.kernel.clock.now() < due) {
+      co_await stop_signal_.wait_until(parts_.kernel.clock, due);
+    }
+  }
+}
+
+void EffectRunner::cancel(store::Batch& batch, EffectKey key) {
+  auto known = known_.find(key);
+  bool is_plain = known != known_.end() &&
+                  !std::holds_alternative<std::monostate>(known->second->call_) &&
+                  !known->second->must_be_ended();
+  if (is_plain) {
+    batch.erase(effect_key(key));
+    batch.erase(notes_key(key));
+  } else {
+    if (known != known_.end()) known->second->has_cancel_record_ = true;
+    batch.put(cancel_key(key), Bytes(1, 1));
+  }
+}
+
+void EffectRunner::cancelled(EffectKey key) {
+  auto known = known_.find(key);
+  if (known == known_.end()) return found_cancelled(key);
+  known->second->is_cancelled_ = true;
+  known->second->wake_.notify_all();
+}
+
+void EffectRunner::settled(EffectKey key) {
+  auto known = known_.find(key);
+  if (known == known_.end()) return;
+  known->second->is_settled_ = true;
+  known->second->wake_.notify_all();
+}
+
+Task<void> EffectRunner::stop() {
+  stopping_ = true;
+  stop_signal_.notify_all();
+  for (auto& [key, effect] : known_) effect->wake_.notify_all();
+  co_await scope_.close();
+  known_.clear();
+  waiting_.clear();
+}
+
+// --- what a Performer sees
+
+bool Performing::must_be_ended() const {
+  if (std::holds_alternative<MapRunCall>(call_)) return true;
+  const auto* task = std::get_if<TaskCall>(&call_);
+  if (task == nullptr) return false;
+  auto pattern = task->effect.resource.pattern;
+  return pattern == workflow::Pattern::kSync || pattern == workflow::Pattern::kSync2;
+}
+
+// After a result, or where only a callback is still to come, there is nothing more to perform.
+bool Performing::ends_with(const workflow::Occurrence& occurrence) const {
+  if (std::holds_alternative<workflow::EffectSucceeded>(occurrence) ||
+      std::holds_alternative<workflow::EffectFailed>(occurrence)) {
+    return true;
+  }
+  const auto* task = std::get_if<TaskCall>(&call_);
+  return task != nullptr && std::holds_alternative<workflow::EffectSubmitted>(occurrence) &&
+         task->effect.resource.pattern == workflow::Pattern::kWaitForTaskToken;
+}
+
+Task<Result<void>> Performing::report(workflow::Occurrence occurrence) {
+  return report_with(std::move(occurrence), std::nullopt);
+}
+
+Task<Result<void>> Performing::save(Bytes notes) {
+  for (uint32_t failures = 1; !cancelled(); ++failures) {
+    store::Batch batch;
+    batch.put(notes_key(key_), notes);
+    auto done = co_await runner_.parts_.kernel.store.commit(std::move(batch));
+    if (done) {
+      has_notes_ = true;
+      co_return ok();
+    }
+    if (!may_be_tried_again(done.error())) co_return fail(std::move(done).error());
+    co_await wait(kBackoff.after(failures, runner_.parts_.kernel.random));
+  }
+  co_return fail(codes::kClosed, "nobody waits for this task any more");
+}
+
+Task<Result<void>> Performing::report_and_save(workflow::Occurrence occurrence, Bytes notes) {
+  return report_with(std::move(occurrence), std::move(notes));
+}
+
+Task<Result<void>> Performing::report_with(workflow::Occurrence occurrence,
+                                           std::optional<Bytes> notes) {
+  for (uint32_t failures = 1; !is_cancelled_; ++failures) {
+    Posted posted{.occurrence = occurrence, .effect = key_.effect};
+    if (ends_with(occurrence)) {
+      posted.also.erase(effect_key(key_));
+      const auto* task = std::get_if<TaskCall>(&call_);
+      if (has_notes_ || (task != nullptr && !task->saved.empty())) {
+        posted.also.erase(notes_key(key_));
+      }
+    } else if (notes) {
+      posted.also.put(notes_key(key_), *notes);
+    }
+    auto done = co_await runner_.shard_.post(key_.execution, std::move(posted));
+    if (done) {
+      if (notes) has_notes_ = true;
+      if (!done->awaited) break;
+      co_return ok();
+    }
+    if (!may_be_tried_again(done.error()) || runner_.stopping()) {
+      co_return fail(std::move(done).error());
+    }
+    co_await wait(kBackoff.after(failures, runner_.parts_.kernel.random));
+  }
+  co_return fail(codes::kClosed, "nobody waits for this task any more");
+}
+
+Task<void> Performing::wait(Millis duration) {
+  const TimePoint due = runner_.parts_.kernel.clock.now() + duration;
+  while (!cancelled() && runner_.parts_.kernel.clock.now() < due) {
+    co_await wake_.wait_until(runner_.parts_.kernel.clock, due);
+  }
+}
+
+}  // namespace suiro::states

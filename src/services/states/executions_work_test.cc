@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Work of executions: callbacks, activities, Express, and what crashes leave of them.
+#include "services/states/executions_testing.h"
+
+namespace suiro::states {
+namespace {
+
+using workflow::ExecutionStatus;
+
+constexpr const char* kCallback = R"({"StartAt":"C","States":{
+  "C":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken",
+       "HeartbeatSeconds":30,"Parameters":{"t.$":"$$.Task.Token"},"End":true}}})";
+constexpr const char* kActivityArn = "arn:aws:states:ap-northeast-1:000000000000:activity:a";
+constexpr const char* kActivity = R"({"StartAt":"T","States":{
+  "T":{"Type":"Task","Resource":"arn:aws:states:ap-northeast-1:000000000000:activity:a",
+       "TimeoutSeconds":300,"End":true}}})";
+constexpr const char* kTask = R"({"StartAt":"T","States":{
+  "T":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{},"End":true}}})";
+// Waiting, mapping, retrying, choosing: what crash tests run.
+constexpr const char* kEverything = R"({"StartAt":"M","States":{
+  "M":{"Type":"Map","ItemsPath":"$.items","MaxConcurrency":3,"ResultPath":"$.mapped",
+    "ItemProcessor":{"StartAt":"I","States":{
+      "I":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{"v.$":"$"},
+           "Retry":[{"ErrorEquals":["Flaky"],"IntervalSeconds":2,"MaxAttempts":5}],"Next":"J"},
+      "J":{"Type":"Wait","Seconds":3,"End":true}}},
+    "Next":"P"},
+  "P":{"Type":"Parallel","ResultPath":"$.both","Next":"W","Branches":[
+    {"StartAt":"L","States":{"L":{"Type":"Pass","Result":"left","End":true}}},
+    {"StartAt":"R","States":{"R":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
+      "Parameters":{"right":true},"End":true}}}]},
+  "W":{"Type":"Wait","Seconds":20,"Next":"F"},
+  "F":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{},
+       "Catch":[{"ErrorEquals":["States.ALL"],"ResultPath":"$.caught","Next":"E"}],"End":true},
+  "E":{"Type":"Succeed"}}})";
+
+class WorkTest : public ExecutionsTest {
+ protected:
+  std::string token() { return performer.performed.back().effect.token; }
+};
+
+TEST_F(WorkTest, ACallbackEndsItsTask) {
+  performer.works["C"] = FakePerformer::submit;
+  std::string arn = start(machine_of(kCallback), "c");
+  ASSERT_EQ(performer.performed.size(), 1U);
+  std::string task = token();
+  EXPECT_LE(task.size(), kTokenBytesMax);
+  EXPECT_NE(performer.performed[0].effect.arguments.find(task), std::string::npos);
+  EXPECT_EQ(rows(space("f")), 0U);  // nothing is left to perform
+  restart();
+  EXPECT_EQ(performer.performed.size(), 1U);
+  EXPECT_EQ(executions->cached_bytes(), 0U);
+  EXPECT_EQ(code(sim.run(executions->task_succeeded(task, "no JSON"))), "InvalidOutput");
+  EXPECT_EQ(code(sim.run(executions->task_succeeded(task, "{\"ok\":1}"))), "ok");
+  EXPECT_EQ(describe(arn).output, "{\"ok\":1}");
+  auto twice = sim.run(executions->task_succeeded(task, "{}"));
+  EXPECT_EQ(message(twice), "TaskTimedOut: Task Timed Out: 'Provided task does not exist anymore'");
+  std::string forged = task;
+  forged[10] = forged[10] == 'A' ? 'B' : 'A';
+  EXPECT_EQ(message(sim.run(executions->task_heartbeat(forged))),
+            "InvalidToken: Invalid Token: 'Invalid token'");
+  EXPECT_EQ(code(sim.run(executions->task_failed("", "E", "c"))), "InvalidToken");
+}
+
+TEST_F(WorkTest, ACallbackBeforeTheAnswerIsTaken) {
+  performer.works["C"] = FakePerformer::hang;
+  std::string arn = start(machine_of(kCallback), "c");
+  EXPECT_EQ(code(sim.run(executions->task_failed(token(), "Mine", "why"))), "ok");
+  ExecutionRecord record = describe(arn);
+  EXPECT_EQ(record.status, ExecutionStatus::kFailed);
+  EXPECT_EQ(record.error, "Mine");
+  EXPECT_EQ(rows(space("f")), 0U);
+  restart();
+  EXPECT_EQ(performer.performed.size(), 1U);
+}
+
+TEST_F(WorkTest, HeartbeatsKeepACallbackAlive) {
+  performer.works["C"] = FakePerformer::submit;
+  std::string arn = start(machine_of(kCallback), "c");
+  for (int i = 0; i < 4; ++i) {
+    sim.advance(std::chrono::seconds(20));
+    ASSERT_EQ(code(sim.run(executions->task_heartbeat(token()))), "ok") << i;
+  }
+  sim.advance(std::chrono::seconds(31));
+  ExecutionRecord record = describe(arn);
+  EXPECT_EQ(record.status, ExecutionStatus::kFailed);
+  EXPECT_EQ(code(sim.run(executions->task_heartbeat(token()))), "TaskTimedOut");
+}
+
+TEST_F(WorkTest, ActivitiesAreServedInOrder) {
+  std::vector<std::string> arns;
+  for (int i = 0; i < 3; ++i) {
+    arns.push_back(start(machine_of(kActivity), "a" + std::to_string(i), std::to_string(i)));
+    sim.advance(Millis(10));
+  }
+  restart();
+  for (int i = 0; i < 3; ++i) {
+    auto task = sim.run(executions->take_activity_task(kActivityArn, "worker"));
+    ASSERT_TRUE(task) << message(task);
+    EXPECT_EQ(task->input, std::to_string(i));
+    EXPECT_EQ(code(sim.run(executions->task_succeeded(task->token, "\"done\""))), "ok");
+    EXPECT_EQ(describe(arns[static_cast<size_t>(i)]).output, "\"done\"");
+  }
+  EXPECT_EQ(rows(space("q")), 0U);
+  EXPECT_EQ(rows(space("f")), 0U);
+  bool has_worker = false;
+  for (const auto& event : history(arns[0])) has_worker |= event.worker_name == "worker";
+  EXPECT_TRUE(has_worker);
+}
+
+TEST_F(WorkTest, AWorkerWaitsForWork) {
+  auto empty = sim.spawn(executions->take_activity_task(kActivityArn, ""));
+  sim.advance(std::chrono::seconds(59));
+  EXPECT_FALSE(sim.is_ready(empty));
+  sim.advance(std::chrono::seconds(2));
+  ASSERT_TRUE(sim.is_ready(empty));
+  EXPECT_EQ(empty.get()->token, "");
+
+  auto first = sim.spawn(executions->take_activity_task(kActivityArn, "1"));
+  auto second = sim.spawn(executions->take_activity_task(kActivityArn, "2"));
+  start(machine_of(kActivity), "x", "7");
+  ASSERT_TRUE(sim.is_ready(first) || sim.is_ready(second));
+  EXPECT_FALSE(sim.is_ready(first) && sim.is_ready(second));
+  start(machine_of(kActivity), "y", "8");
+  ASSERT_TRUE(sim.is_ready(first) && sim.is_ready(second));
+  std::set<std::string> inputs{first.get()->input, second.get()->input};
+  EXPECT_EQ(inputs, (std::set<std::string>{"7", "8"}));
+  auto stopped = sim.spawn(executions->take_activity_task(kActivityArn, ""));
+  tear_down();
+  EXPECT_TRUE(sim.is_ready(stopped));
+}
+
+TEST_F(WorkTest, WorkOfAnActivityThatTimedOutIsNotHandedOut) {
+  std::string arn = start(machine_of(kActivity), "a");
+  sim.advance(std::chrono::seconds(301));
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kFailed);
+  EXPECT_EQ(rows(space("q")), 0U);
+  EXPECT_EQ(rows(space("f")), 0U);
+}
+
+TEST_F(WorkTest, ExpressAnswersAtOnce) {
+  StartRequest request =
+      request_of(machine_of(kTask, workflow::MachineType::kExpress), "", "{\"n\":1}");
+  auto record = sim.run(executions->run_sync(std::move(request)));
+  ASSERT_TRUE(record) << message(record);
+  EXPECT_EQ(record->status, ExecutionStatus::kSucceeded);
+  EXPECT_EQ(record->output, "{}");
+  EXPECT_EQ(record->input, "{\"n\":1}");
+  EXPECT_NE(record->arn.find(":express:m:"), std::string::npos);
+  EXPECT_TRUE(performer.performed[0].express);
+  EXPECT_EQ(rows(space("")), 1U);  // the secret of tokens
+}
+
+TEST_F(WorkTest, ExpressIsLimitedInTime) {
+  performer.works["T"] = FakePerformer::hang;
+  auto future = sim.spawn(
+      executions->run_sync(request_of(machine_of(kTask, workflow::MachineType::kExpress), "")));
+  sim.advance(std::chrono::minutes(5) - std::chrono::seconds(1));
+  EXPECT_FALSE(sim.is_ready(future));
+  sim.advance(std::chrono::seconds(2));
+  ASSERT_TRUE(sim.is_ready(future));
+  EXPECT_EQ(future.get()->status, ExecutionStatus::kTimedOut);
+}
+
+TEST_F(WorkTest, AcknowledgedExpressBeginsAnewAfterACrash) {
+  MachineAtStart machine = machine_of(kTask, workflow::MachineType::kExpress);
+  machine.logging = R"({"level":"ALL","destinations":[
+    {"cloudWatchLogsLogGroup":{"logGroupArn":"arn:aws:logs:r:1:log-group:/x:*"}}]})";
+  performer.works["T"] = FakePerformer::hang;
+  std::string arn = start(machine, "e");
+  EXPECT_EQ(rows(express_space()), 1U);
+  performer.works.clear();
+  crash_and_restart();
+  EXPECT_EQ(performer.performed.size(), 2U);
+  EXPECT_EQ(rows(express_space()), 0U);
+  ASSERT_EQ(logs.lines.size(), 7U);
+  EXPECT_NE(logs.lines.back().find("ExecutionSucceeded"), std::string::npos);
+  EXPECT_NE(logs.lines.back().find(arn), std::string::npos);
+  restart();
+  EXPECT_EQ(performer.performed.size(), 2U);
+}
+
+TEST_F(WorkTest, CancelledWorkIsStoppedAfterACrashToo) {
+  performer.works["T"] = FakePerformer::hang;
+  std::string definition = R"({"StartAt":"T","States":{"T":{"Type":"Task",
+    "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"TaskDefinition":"t"},"End":true}}})";
+  std::string arn = start(machine_of(definition), "s");
+  sim.store().crash_after(1);
+  auto stopped = sim.run(executions->stop(arn, std::nullopt, std::nullopt));
+  EXPECT_FALSE(stopped);
+  performer.cancelled.clear();
+  restart();
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kAborted);
+  ASSERT_EQ(performer.cancelled.size(), 1U);
+  EXPECT_EQ(rows(space("f")), 0U);
+}
+
+// An occurrence that finds the store busy is reported again, and nothing is lost or done twice.
+TEST_F(WorkTest, ABusyStoreIsAskedAgain) {
+  performer.works["F"] = FakePerformer::submit;
+  std::string arn = start(machine_of(kEverything), "b", R"({"items":[1,2]})");
+  for (int i = 0; i < 20; ++i) {
+    sim.store().refuse_commits(3);
+    sim.advance(std::chrono::seconds(2));
+  }
+  performer.works.clear();
+  sim.store().refuse_commits(0);
+  sim.advance(std::chrono::minutes(1));
+  uint64_t next = 1;
+  for (const auto& event : history(arn)) EXPECT_EQ(event.id, next++);
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kRunning);  // it waits for its callback
+}
+
+class CrashTest : public WorkTest {
+ protected:
+  void arrange() {
+    performer = {};
+    attempts.clear();
+    performer.works["I"] = [this](TaskCall call, TaskReporter& reporter) -> Task<void> {
+      // Each item fails on its first attempt: by its effect, which is the same after a crash.
+      bool is_first =
+          call.effect.arguments == "{\"v\":2}" && (attempts.empty() || attempts.contains(call.key));
+      if (is_first) {
+        attempts.insert(call.key);
+        co_await FakePerformer::fail_with(std::move(call), reporter, "Flaky");
+      } else {
+        co_await FakePerformer::succeed(std::move(call), reporter);
+      }
+    };
+    performer.works["F"] = [](TaskCall call, TaskReporter& reporter) {
+      return FakePerformer::fail_with(std::move(call), reporter, "Final");
+    };
+  }
+  // Types of the events, sorted: siblings may come in another order after a crash.
+  std::vector<std::string> kinds(const std::string& arn) {
+    std::vector<std::string> out;
+    uint64_t next = 1;
+    for (const auto& event : history(arn)) {
+      EXPECT_EQ(event.id, next++);
+      out.emplace_back(workflow::event_type_name(event.type));
+    }
+    std::ranges::sort(out);
+    return out;
+  }
+  std::set<std::string> attempts;
+};
+
+TEST_F(CrashTest, EndsAsItsTwinWhereverItCrashes) {
+  arrange();
+  std::string input = R"({"items":[1,2,3,4]})";
+  std::string twin = start(machine_of(kEverything), "twin", input);
+  let_end(twin);
+  ASSERT_EQ(describe(twin).status, ExecutionStatus::kSucceeded) << told(twin);
+  const std::vector<std::string> expected = kinds(twin);
+  const std::optional<std::string> output = describe(twin).output;
+  for (int commits = 1; commits <= 40; ++commits) {
+    arrange();
+    std::string name = "crash" + std::to_string(commits);
+    std::string arn = start(machine_of(kEverything), name, input);
+    sim.store().crash_after(commits);
+    sim.advance(std::chrono::minutes(2));
+    bool has_crashed = sim.store().crashed();
+    restart();
+    let_end(arn);
+    EXPECT_EQ(describe(arn).status, ExecutionStatus::kSucceeded) << commits;
+    EXPECT_EQ(describe(arn).output, output) << commits;
+    EXPECT_EQ(kinds(arn), expected) << commits;
+    EXPECT_EQ(rows(space("f")), 0U) << commits;
+    if (!has_crashed) break;  // it had ended before
+  }
+}
+
+TEST_F(CrashTest, ManyWaitingExecutionsCostNoMemory) {
+  tear_down();
+  config.cache_bytes = 0;
+  sim.reopen();
+  build();
+  MachineAtStart machine = machine_of(kCallback);
+  performer.works["C"] = FakePerformer::submit;
+  for (int i = 0; i < 50; ++i) start(machine, "w" + std::to_string(i));
+  EXPECT_EQ(executions->cached_bytes(), 0U);
+  std::vector<std::string> tokens;
+  for (const auto& call : performer.performed) tokens.push_back(call.effect.token);
+  restart();
+  for (const std::string& token : tokens) {
+    EXPECT_EQ(code(sim.run(executions->task_succeeded(token, "1"))), "ok");
+  }
+  EXPECT_EQ(executions->parts().open_executions, 0U);
+}
+
+}  // namespace
+}  // namespace suiro::states

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// ExpressRuns: Express executions of one shard: they run in memory, without history.
+//
+//   start_later(): record ──commit──► run ──► lines of the log + end of the record: one commit
+//   run():                            run ──► the result, to who waits
+//
+// Invariants:
+//  1. An acknowledged asynchronous execution runs at least once to its end: its record goes with
+//     the commit of its result; after a crash it begins anew.
+//  2. At most kExpressRunsMax run on a shard at once; further synchronous ones are refused,
+//     asynchronous ones too.
+// Thread: the shard's. Bytes on disk: docs/formats/states.md.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+
+#include "services/states/executions_parts.h"
+#include "services/states/machine_cache.h"
+
+namespace suiro::states {
+
+// How an Express execution ended.
+struct ExpressEnd {
+  ExecutionRow row;
+  std::string output;  // where row.output is set
+};
+
+class ExpressRun;
+
+class ExpressRuns {
+ public:
+  ExpressRuns(RuntimeParts& parts, MachineCache& machines, Executor executor);
+  ~ExpressRuns();
+
+  // Durable when this completes; the run follows. Errors: ExecutionLimitExceeded, the store's.
+  Task<Result<void>> start_later(ExecutionRow row, MachineCache::Started machine,
+                                 std::string input);
+  // Runs to the end, for who waits.
+  Task<Result<ExpressEnd>> run(ExecutionRow row, MachinePtr machine, std::string input);
+  // A child of a distributed Map, whose end MapRuns is told in a commit. One that runs already is
+  // left alone.
+  Result<void> begin_child(ExecutionRow row, MachinePtr machine, std::string input);
+  // One that was acknowledged before the restart.
+  void resume(ArnHash execution);
+  // Completes when it has ended; at once where it does not run.
+  Task<Result<void>> abort(ArnHash execution);
+  Task<void> stop();
+  size_t running() const { return runs_.size(); }
+
+ private:
+  friend class ExpressRun;
+  Task<void> run_later(ExecutionRow row, MachinePtr machine, std::string input);
+  Task<void> run_resumed(ArnHash execution);
+  // The batch that belongs to its end.
+  using AtEnd = std::function<store::Batch(const ExpressEnd& end)>;
+  Task<Result<ExpressEnd>> run_here(ExecutionRow row, MachinePtr machine, std::string input,
+                                    AtEnd at_end);
+  Task<void> run_child(ExecutionRow row, MachinePtr machine, std::string input);
+  Task<Result<void>> commit_surely(const LogSettings& logs, const ExecutionRow& row,
+                                   std::vector<event::LogLine> lines, store::Batch batch);
+  Result<void> check_room() const;
+
+  RuntimeParts& parts_;
+  MachineCache& machines_;
+  Executor executor_;
+  TaskScope scope_;
+  Signal stop_signal_;
+  Signal ended_;  // some run
+  std::unordered_map<ArnHash, ExpressRun*, ArnHasher> runs_;
+  bool stopping_ = false;
+};
+
+}  // namespace suiro::states

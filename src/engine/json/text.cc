@@ -68,7 +68,13 @@ struct Builder {
   bool on_uint64(uint64_t value, std::string_view, error_code&) {
     return add(static_cast<double>(value)), true;
   }
-  bool on_double(double value, std::string_view, error_code&) { return add(value), true; }
+  // The parser's own value can be off by the last digit. The text is whole: it comes in one piece.
+  bool on_double(double value, std::string_view digits, error_code&) {
+    double exact = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), exact);
+    const bool is_whole = failed == std::errc() && end == digits.data() + digits.size();
+    return add(is_whole ? exact : value), true;
+  }
   bool on_bool(bool value, error_code&) { return add(value), true; }
   bool on_null(error_code&) { return add(nullptr), true; }
   bool on_comment_part(std::string_view, error_code&) { return true; }

@@ -23,6 +23,19 @@ TEST(JsonText, WritesWhatItRead) {
   EXPECT_EQ(again("1e400").substr(0, 5), "null");
 }
 
+TEST(JsonText, ReadsDoublesToTheLastDigit) {
+  uint64_t state = 1;
+  for (int round = 0; round < 1000; ++round) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    const double number = static_cast<double>(state >> 11) / 9007199254740992.0;
+    const std::string text = write(Value(number));
+    for (const std::string& document :
+         {text, "-" + text, "[" + text + "]", "{\"a\":" + text + "}"}) {
+      EXPECT_EQ(again(document), document);
+    }
+  }
+}
+
 TEST(JsonText, RefusesWhatIsNotJson) {
   for (const char* text : {"", "{", "[1,]", "{\"a\" 1}", "1 2", "'a'", "\"\xff\"", "nul", "NaN"}) {
     EXPECT_FALSE(parse(text)) << text;

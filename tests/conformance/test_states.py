@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""State machines and activities of Step Functions with boto3 and aws. What Debian's boto3 does not know
-(versions, aliases, validation) is tested with the JavaScript SDK, in js/states.test.mjs."""
+"""State machines and activities of Step Functions with boto3 and aws. What Debian's boto3 does not
+know (versions, aliases, validation) is tested with the JavaScript SDK, in js/states.test.mjs."""
 import http.client
 import json
 from urllib.parse import urlsplit

@@ -217,6 +217,7 @@ void Machine::abort_children(Strand& parent) {
 }
 
 void Machine::abort_strand(Strand& strand) {
+  const bool has_run = strand.phase == Phase::kMapRun && strand.has_begun;
   cancel_work(strand);
   abort_children(strand);
   set_phase(strand, Phase::kAborted);
@@ -232,6 +233,7 @@ void Machine::abort_strand(Strand& strand) {
       emit(strand, EventType::kParallelStateAborted);
       break;
     case StateType::kMap:
+      if (has_run) emit(strand, EventType::kMapRunAborted);
       emit(strand, EventType::kMapStateAborted);
       break;
     default:

@@ -99,7 +99,9 @@ class ExecutionsTest : public ::testing::Test {
   void build() {
     sim.kernel().logs = &logs;
     if (with_bus) sim.kernel().targets.add_target("events", &bus);
-    executions = std::make_unique<DurableExecutions>(sim.kernel(), config, performer, nullptr);
+    runs = std::make_unique<MapRuns>(sim.kernel(), nullptr);
+    executions = std::make_unique<DurableExecutions>(sim.kernel(), config, performer, runs.get());
+    runs->connect(*executions);
     check(sim.run(executions->open()));
     sim.start();
     check(sim.run(executions->resume()));
@@ -207,6 +209,7 @@ class ExecutionsTest : public ::testing::Test {
   FakeLogs logs;
   FakeBus bus;
   FakePerformer performer;
+  std::unique_ptr<MapRuns> runs;
   std::unique_ptr<DurableExecutions> executions;
 };
 

@@ -29,6 +29,7 @@ bool has_token(const Strand& strand) {
 }  // namespace
 
 json::Value Machine::context(const Strand& strand) const {
+  if (info_.presets && info_.presets->context) return *info_.presets->context;
   json::Object execution;
   execution.set("Id", info_.execution_arn);
   execution.set("Input", input_.value());

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/check.h"
 #include "engine/workflow/machine.h"
 
 namespace suiro::workflow {

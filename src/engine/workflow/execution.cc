@@ -80,6 +80,10 @@ void Machine::enter(Strand& strand) {
   strand.entered = moment_->now;
   strand.retries.clear();
   strand.retry_count = 0;
+  if (info_.presets && strand.parent == 0 && strand.before_entered == 0) {
+    strand.retry_count = info_.presets->retries;
+    strand.retries.assign(strand.state->retry.size(), info_.presets->retries);
+  }
   entering_ = strand.id;
   Step<> tried = attempt(strand);
   if (!tried) fail_state(strand, std::move(tried.error()));

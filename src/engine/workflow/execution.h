@@ -34,6 +34,13 @@ namespace suiro::workflow {
 
 inline constexpr size_t kStepEventsMax = 1'000;
 
+// What TestState tells of the past. Not in cells: such an execution is never loaded.
+struct Presets {
+  std::optional<json::Value> context;  // an object, in place of the context object
+  json::Object variables;
+  uint64_t retries = 0;  // that the retriers of the first state made, each
+};
+
 // What is the same throughout an execution.
 struct ExecutionInfo {
   std::string execution_arn;
@@ -49,6 +56,7 @@ struct ExecutionInfo {
   Payload input;
   // Of a distributed Map's child: which run it belongs to.
   std::string map_run_arn;
+  std::shared_ptr<const Presets> presets;  // null but for TestState
 };
 
 struct ExecutionLimits {

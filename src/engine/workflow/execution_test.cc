@@ -301,6 +301,23 @@ TEST_F(ExecutionTest, TheInspectorSeesTheStages) {
   EXPECT_EQ(**drive.ending()->output, R"({"s":2})");
 }
 
+TEST_F(ExecutionTest, PresetsTellThePast) {
+  Presets presets{.context = json::parse(R"({"a":1})").value(), .retries = 2};
+  presets.variables.set("v", 7);
+  info_.presets = std::make_shared<const Presets>(presets);
+  Execution execution = make(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","End":true,
+        "Resource":"arn:aws:lambda:us-east-1:000000000000:function:f",
+        "Parameters":{"context.$":"$$.a","variable.$":"$v"},
+        "Retry":[{"ErrorEquals":["E"],"MaxAttempts":3}]}}})");
+  const Outcome begun = step(execution, Started{});
+  const auto& effect = std::get<TaskEffect>(begun.effects.at(0));
+  EXPECT_EQ(effect.arguments, R"({"context":1,"variable":7})");
+  const Outcome failed = step(execution, EffectFailed{.effect = effect.id, .error = "E"});
+  ASSERT_EQ(failed.timers_set.size(), 1);
+  EXPECT_EQ(failed.timers_set[0].due, TimePoint(Millis(4000))) << "1 s, doubled twice";
+}
+
 TEST(EventTypes, HaveTheirNames) {
   EXPECT_EQ(event_type_name(EventType::kActivityFailed), "ActivityFailed");
   EXPECT_EQ(event_type_name(EventType::kMapRunRedriven), "MapRunRedriven");

@@ -23,6 +23,12 @@ void Machine::on(const Started&) {
   event.machine_version_arn = info_.machine_version_arn;
   Strand& root = new_strand(nullptr, 0, *plan_->root.by_name.at(plan_->root.start_at));
   root.input = input_;
+  if (info_.presets) {
+    for (const auto& [name, value] : info_.presets->variables) {
+      root.variables[name].data = Data::of(value);
+      header_.variables_bytes += root.variables[name].data.text()->size();
+    }
+  }
   set_deadline();
 }
 

@@ -7,7 +7,6 @@
 // Activity... for an activity's, Task... for the rest.
 #include <fmt/format.h>
 
-#include "base/check.h"
 #include "engine/workflow/machine.h"
 
 namespace suiro::workflow {

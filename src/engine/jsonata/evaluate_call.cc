@@ -171,11 +171,9 @@ Value Evaluator::apply_partial(Function* function, std::span<const Value> argume
   // What was given was not checked against the types, as in the reference.
   if (base->kind == Function::Kind::kLambda) {
     all.resize(base->node->children.size());
-    Value out = apply_lambda(base, all);
-    if (!out.is(Type::kTailCall)) return out;
-    return out;
+    return apply_lambda(base, all);
   }
-  return apply_once(base, all, context, function->scopes);
+  return apply(base, all, context);
 }
 
 Value Evaluator::partial(const Node* node, const Value& input, const Scopes& scopes) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/jsonata/expression.h"
 
+#include "base/bytes.h"
 #include "engine/jsonata/evaluator.h"
 #include "engine/jsonata/parser.h"
 
 namespace suiro::jsonata {
 
 Result<Expression> Expression::compile(std::string_view text) {
+  if (!is_valid_utf8(text)) return fail(codes::kInvalidArgument, "The expression is not UTF-8");
   Uses uses;
   auto program = compile_program(text, &uses);
   if (!program) return fail(error_of(program.error(), text));

@@ -110,6 +110,9 @@ TEST_F(ExpressionTest, ValuesNestedTooDeepAreRefused) {
 TEST_F(ExpressionTest, TextsNestedTooDeepAreRefused) {
   const std::string open(2000, '('), close(2000, ')');
   EXPECT_EQ(result_of(open + "1" + close), "TooLarge");
+  EXPECT_EQ(result_of("($g := function($f, $n) { $n = 0 ? $f : $g($f(?), $n - 1) }; "
+                      "$g($uppercase, 5000)('a'))"),
+            "D1011");
   std::string sum = "1";
   for (int i = 0; i < 2000; ++i) sum += "+1";
   EXPECT_EQ(result_of(sum), "TooLarge");

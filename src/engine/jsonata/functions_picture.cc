@@ -21,6 +21,17 @@ Value given(const Call& call, std::expected<T, Fault> result) {
   }
 }
 
+// Longer ones are refused: what they cost grows with their square.
+constexpr size_t kPictureBytesMax = 4096;
+
+bool is_short(const Call& call, const Value& picture) {
+  if (!picture.is_string() || picture.text().size() <= kPictureBytesMax) return true;
+  call.evaluator.fail(Fault{
+      .code = std::string(codes::kTooLarge),
+      .message = "A picture string has more than " + std::to_string(kPictureBytesMax) + " bytes"});
+  return false;
+}
+
 double now_of(const Call& call) {
   return static_cast<double>(call.evaluator.environment().now.time_since_epoch().count());
 }
@@ -34,6 +45,7 @@ int offset_of(const Value& zone) {
 }
 
 Value format_time(const Call& call, double millis, const Value& picture, const Value& zone) {
+  if (!is_short(call, picture)) return Value::failed();
   auto read = DatePicture::read(picture.is_string() ? picture.text() : kIsoPicture);
   if (!read) return call.evaluator.fail(std::move(read).error());
   return given(call, read->format(millis, offset_of(zone)));
@@ -57,6 +69,7 @@ Value fn_to_millis(const Call& call) {
     const auto millis = parse_iso_time(call[0].text());
     return millis ? Value(*millis) : call.evaluator.fail("D3110", call[0]);
   }
+  if (!is_short(call, call[1])) return Value::failed();
   auto picture = DatePicture::read(call[1].text());
   if (!picture) return call.evaluator.fail(std::move(picture).error());
   if (!call.evaluator.step(call[0].text().size() / 64 + 1)) return Value::failed();
@@ -69,6 +82,7 @@ Value fn_format_integer(const Call& call) {
   if (call[0].undefined()) return {};
   const double value = std::floor(call[0].number());
   if (!std::isfinite(value)) return call.evaluator.fail("D1001", call[0]);
+  if (!is_short(call, call[1])) return Value::failed();
   auto picture = IntegerPicture::read(call[1].is_string() ? call[1].text() : "");
   if (!picture) return call.evaluator.fail(std::move(picture).error());
   return given(call, picture->format(value));
@@ -76,6 +90,7 @@ Value fn_format_integer(const Call& call) {
 
 Value fn_parse_integer(const Call& call) {
   if (call[0].undefined()) return {};
+  if (!is_short(call, call[1])) return Value::failed();
   auto picture = IntegerPicture::read(call[1].is_string() ? call[1].text() : "");
   if (!picture) return call.evaluator.fail(std::move(picture).error());
   return Value(picture->parse(call[0].text()));
@@ -83,6 +98,7 @@ Value fn_parse_integer(const Call& call) {
 
 Value fn_format_number(const Call& call) {
   if (call[0].undefined()) return {};
+  if (!is_short(call, call[1])) return Value::failed();
   NumberSymbols symbols;
   const Members options(call[2]);
   for (size_t i = 0; i < options.size(); ++i) {

@@ -149,6 +149,7 @@ class Parser {
   Lexer lexer_;
   Token token_;
   int depth_ = 0;
+  size_t regexes_ = 0;
 };
 
 Parsed<Node*> Parser::literal(const Token& token) {
@@ -175,6 +176,13 @@ Parsed<Node*> Parser::prefix(const Token& token) {
     case TokenKind::kRegex: {
       Node* node = program_.add(NodeKind::kRegex, token.position);
       node->text = token.text;
+      if (++regexes_ > kRegexesMax) {
+        return std::unexpected(Fault{.code = std::string(codes::kTooLarge),
+                                     .position = token.position,
+                                     .message = "The expression has more than " +
+                                                std::to_string(kRegexesMax) +
+                                                " regular expressions"});
+      }
       auto regex = compile_regex(token.text, token.flags);
       if (!regex) {
         regex.error().position = token.position;

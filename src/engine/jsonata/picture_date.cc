@@ -417,9 +417,13 @@ std::expected<std::optional<double>, Fault> DatePicture::parse(std::string_view 
   re2::RE2::Options options;
   options.set_log_errors(false);
   const re2::RE2 regex(pattern + "$", options);
+  if (!regex.ok()) {
+    return std::unexpected(Fault{.code = std::string(codes::kTooLarge),
+                                 .message = "The picture string has too many parts"});
+  }
   std::vector<re2::StringPiece> groups(parts_.size() + 1);
-  if (!regex.ok() || !regex.Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, groups.data(),
-                                  static_cast<int>(groups.size()))) {
+  if (!regex.Match(text, 0, text.size(), re2::RE2::ANCHOR_BOTH, groups.data(),
+                   static_cast<int>(groups.size()))) {
     return std::nullopt;
   }
   Components components;

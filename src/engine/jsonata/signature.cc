@@ -111,6 +111,12 @@ std::variant<Signature, Fault> Signature::parse(std::string_view text) {
       at = end;
     }
   }
+  if (list.size() > kParametersMax) {
+    return Fault{
+        .code = std::string(codes::kTooLarge),
+        .position = 0,
+        .message = "A function has more than " + std::to_string(kParametersMax) + " parameters"};
+  }
   return out;
 }
 

@@ -18,13 +18,16 @@ namespace suiro::jsonata {
 
 class Signature {
  public:
-  // Errors: S0401, S0402; the fault's position is the offset in the text.
+  // Errors: S0401, S0402, TooLarge beyond kParametersMax; the fault's position is the offset in the
+  // text.
   static std::variant<Signature, Fault> parse(std::string_view text);
 
   // Fits `arguments` into `out`, one for each parameter and repetition; a fault without token.
   // `arena` is for arrays of one.
   std::optional<Fault> fit(std::span<const Value> arguments, const Value& context, Arena& arena,
                            std::vector<Value>& out) const;
+
+  static constexpr size_t kParametersMax = 64;
 
  private:
   enum class Count : uint8_t { kOne, kOptional, kMany };

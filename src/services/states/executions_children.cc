@@ -127,6 +127,7 @@ Task<Result<bool>> DurableExecutions::sweep_once() {
     if (!found) continue;
     CO_TRY(ExecutionRow row, decode_execution(found->value));
     if (row.stop != stop_of_ended_key(entry.key)) continue;  // it was redriven
+    if (parts_.map_runs != nullptr) CO_TRY_VOID(co_await parts_.map_runs->forget(row.arn));
     CO_TRY(MachinePtr machine, co_await machine_of(row));
     const MachineRow& of = machine->row;
     const std::string& own = of.list_arn.empty() ? of.machine.machine_arn : of.list_arn;

@@ -154,6 +154,22 @@ void MapRuns::child_ended(const ChildEnd& end) {
              });
 }
 
+Task<Result<void>> MapRuns::forget(std::string execution_arn) {
+  const store::KeyRange range = keys::map_runs_of(execution_arn);
+  for (bool more = true; more;) {
+    CO_TRY(const auto page, co_await impl_->kernel.store.scan({.range = range}));
+    if (page.entries.empty()) co_return ok();
+    store::Batch batch;
+    for (const store::Entry& entry : page.entries) {
+      keys::erase_map_run(batch, keys::run_of_listed(entry.key));
+      batch.erase(entry.key);
+    }
+    CO_TRY_VOID(co_await impl_->kernel.store.commit(std::move(batch)));
+    more = page.more;
+  }
+  co_return ok();
+}
+
 // --- the API
 // --------------------------------------------------------------------------------------
 

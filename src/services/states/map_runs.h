@@ -158,6 +158,8 @@ class MapRunDriver {
   // See above. child_ends() only adds to the batch and does not block.
   virtual void child_ends(const ChildEnd& end, store::Batch& batch) = 0;
   virtual void child_ended(const ChildEnd& end) = 0;
+  // Erases all runs of an execution that is forgotten itself.
+  virtual Task<Result<void>> forget(std::string execution_arn) = 0;
 };
 
 class MapRuns final : public MapRunDriver {
@@ -173,6 +175,7 @@ class MapRuns final : public MapRunDriver {
   Task<void> cancel(MapRunCall call) override;
   void child_ends(const ChildEnd& end, store::Batch& batch) override;
   void child_ended(const ChildEnd& end) override;
+  Task<Result<void>> forget(std::string execution_arn) override;
 
   // The API. Errors: ResourceNotFound, InvalidToken, ValidationException.
   Task<Result<MapRunDescription>> describe(std::string arn);

@@ -52,6 +52,16 @@ TEST_F(MapExecutionsTest, StandardChildren) {
   EXPECT_EQ(children->executions.at(0).map_run_arn, run.arn);
 }
 
+TEST_F(MapExecutionsTest, RunsAreForgottenWithTheirExecution) {
+  const std::string arn = start(map_of(kPass, "STANDARD"), "one", "[1]");
+  let_end(arn);
+  const std::string run = run_of(arn).arn;
+  EXPECT_GT(rows(space("r")), 0u);
+  sim.advance(config.retention + std::chrono::hours(2));
+  EXPECT_FALSE(sim.run(runs->describe(run)));
+  EXPECT_EQ(rows(space("r")), 0u);
+}
+
 TEST_F(MapExecutionsTest, ExpressChildren) {
   const std::string arn = start(map_of(kPass, "EXPRESS"), "one", numbers(50));
   let_end(arn);

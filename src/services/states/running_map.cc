@@ -375,9 +375,7 @@ Task<Result<void>> RunningMap::finish() {
   }
   // Those of others may be redriven.
   if (record_.told.status == MapRunStatus::kSucceeded) {
-    batch.erase_range(keys::map_run_inputs(run_, 0, kAllChildren));
-    batch.erase_range(keys::map_run_ends(run_, 0, kAllChildren));
-    batch.erase(keys::map_run_progress(run_));
+    keys::erase_map_run_children(batch, run_);
   }
   co_return co_await commit(std::move(batch));
 }

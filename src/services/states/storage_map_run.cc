@@ -109,6 +109,18 @@ store::KeyRange map_run_ends(ByteView run, uint64_t from, uint64_t to) {
   return {map_run_end(run, from), map_run_end(run, to)};
 }
 
+void erase_map_run_children(store::Batch& batch, ByteView run) {
+  batch.erase_range(store::KeyRange::prefix(family('c') + Bytes(run)));
+  batch.erase_range(store::KeyRange::prefix(family('e') + Bytes(run)));
+  batch.erase(map_run_progress(run));
+}
+
+void erase_map_run(store::Batch& batch, ByteView run) {
+  erase_map_run_children(batch, run);
+  batch.erase(map_run(run));
+  batch.erase(map_run_outcome(run));
+}
+
 uint64_t index_of(ByteView key) {
   return read_be64(key.substr(key.size() - 8));
 }

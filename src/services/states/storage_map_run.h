@@ -59,6 +59,10 @@ store::Key map_run_end(ByteView run, uint64_t index);
 store::KeyRange map_run_inputs(ByteView run, uint64_t from, uint64_t to);
 store::KeyRange map_run_ends(ByteView run, uint64_t from, uint64_t to);
 uint64_t index_of(ByteView key);
+// What children take in and how they ended, and how far reading came.
+void erase_map_run_children(store::Batch& batch, ByteView run);
+// All but its place in the list of its execution.
+void erase_map_run(store::Batch& batch, ByteView run);
 }  // namespace keys
 
 Bytes encode(const RunRecord& record);

@@ -32,6 +32,7 @@
 #include "services/s3/service.h"
 #include "services/scheduler/service.h"
 #include "services/sqs/service.h"
+#include "services/states/runtime.h"
 #include "services/states/service.h"
 
 namespace suiro::server {
@@ -82,6 +83,8 @@ struct App::Parts {
   std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
+  http_out::Client workflow_client{{}};
+  states::WorkflowRuntime workflows;
   states::Service states;
   OwnService own;
   aws::FrontEnd front_end;

@@ -23,7 +23,8 @@ void ActivityQueues::added(ArnHash activity) {
   });
 }
 
-Task<Result<ActivityTask>> ActivityQueues::take(std::string activity_arn, std::string worker) {
+Task<Result<ActivityTask>> ActivityQueues::take(std::string activity_arn, std::string worker,
+                                                std::shared_ptr<Cancellation> cancellation) {
   ArnHash activity = arn_hash(activity_arn);
   if (stopping_) co_return fail(codes::kClosed, "the server stops", Retry::kLater);
   auto [slot, is_new] = queues_.try_emplace(activity);
@@ -34,20 +35,26 @@ Task<Result<ActivityTask>> ActivityQueues::take(std::string activity_arn, std::s
                    fmt::format("Too many workers poll activity '{}'", activity_arn), Retry::kLater);
   }
   ++queue.pollers;
-  auto task = co_await take_from(queue, activity, std::move(worker));
+  auto task = co_await take_from(queue, activity, std::move(worker), cancellation);
   if (--queue.pollers == 0) queues_.erase(activity);
   if (stopping_) idle_.notify_all();
   co_return task;
 }
 
 Task<Result<ActivityTask>> ActivityQueues::take_from(Queue& queue, ArnHash activity,
-                                                     std::string worker) {
+                                                     std::string worker,
+                                                     std::shared_ptr<Cancellation> cancellation) {
   const TimePoint deadline = parts_.kernel.clock.now() + kActivityWait;
-  while (!stopping_) {
+  auto is_gone = [&] { return cancellation && cancellation->cancelled(); };
+  std::unique_ptr<Cancellation::Subscription> watch;
+  if (cancellation) {
+    watch = cancellation->subscribe(executor_, [&queue] { queue.signal.notify_all(); });
+  }
+  while (!stopping_ && !is_gone()) {
     if (queue.rows.empty() && !queue.is_read && !queue.is_reading) {
       CO_TRY_VOID(co_await read(queue, activity));
     }
-    if (!queue.rows.empty()) {
+    if (!queue.rows.empty() && !is_gone()) {
       store::Key row = std::move(queue.rows.front());
       queue.rows.pop_front();
       queue.taken.insert(row);
@@ -61,11 +68,13 @@ Task<Result<ActivityTask>> ActivityQueues::take_from(Queue& queue, ArnHash activ
       if (*task) co_return **std::move(task);
       continue;
     }
-    if (queue.is_read || queue.is_reading) {
+    if (!is_gone() && (queue.is_read || queue.is_reading)) {
       auto woken = co_await queue.signal.wait_until(parts_.kernel.clock, deadline);
       if (woken == Signal::Wake::kTimeout) break;
     }
   }
+  // The wake-up may have been for a row that another worker can have.
+  if (!queue.rows.empty() || !queue.is_read) queue.signal.notify_one();
   co_return ActivityTask{};
 }
 

@@ -27,7 +27,8 @@ class ActivityQueues {
   ~ActivityQueues();
 
   // Errors: ActivityWorkerLimitExceeded, those of the store.
-  Task<Result<ActivityTask>> take(std::string activity_arn, std::string worker);
+  Task<Result<ActivityTask>> take(std::string activity_arn, std::string worker,
+                                  std::shared_ptr<Cancellation> cancellation);
   // Rows were committed. Any thread.
   void added(ArnHash activity);
   Executor executor() const { return executor_; }
@@ -43,7 +44,8 @@ class ActivityQueues {
     bool is_reading = false;
     size_t pollers = 0;
   };
-  Task<Result<ActivityTask>> take_from(Queue& queue, ArnHash activity, std::string worker);
+  Task<Result<ActivityTask>> take_from(Queue& queue, ArnHash activity, std::string worker,
+                                       std::shared_ptr<Cancellation> cancellation);
   Task<Result<void>> read(Queue& queue, ArnHash activity);
   Task<Result<std::optional<ActivityTask>>> hand_out(store::Key row, std::string worker);
 

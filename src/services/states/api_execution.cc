@@ -261,10 +261,12 @@ Api::Answer<op::GetExecutionHistory> Api::history(shapes::Call&,
   co_return out;
 }
 
-Api::Answer<op::GetActivityTask> Api::take_task(shapes::Call&, shape::GetActivityTaskInput in) {
+Api::Answer<op::GetActivityTask> Api::take_task(shapes::Call& call,
+                                                shape::GetActivityTaskInput in) {
   CO_TRY_VOID(co_await logic_.check_activity(in.activity_arn));
-  CO_TRY(ActivityTask task, co_await executions_->take_activity_task(std::move(in.activity_arn),
-                                                                     in.worker_name.value_or("")));
+  CO_TRY(ActivityTask task,
+         co_await executions_->take_activity_task(std::move(in.activity_arn),
+                                                  in.worker_name.value_or(""), call.cancellation));
   shape::GetActivityTaskOutput out;
   if (task.token.empty()) co_return out;
   out.task_token = std::move(task.token);

@@ -18,6 +18,7 @@
 // Bytes on disk: docs/formats/states.md.
 #pragma once
 
+#include "base/cancellation.h"
 #include "base/trace.h"
 #include "engine/workflow/execution.h"
 #include "kernel/event/kernel.h"
@@ -131,8 +132,10 @@ class Executions {
                                          std::string cause) = 0;
   virtual Task<Result<void>> task_heartbeat(std::string token) = 0;
   // Waits up to 60 s for work of an activity. Whether it exists was asked before.
-  virtual Task<Result<ActivityTask>> take_activity_task(std::string activity_arn,
-                                                        std::string worker_name) = 0;
+  // Less where `cancellation` (may be null) is cancelled: a worker that has gone gets no work.
+  virtual Task<Result<ActivityTask>> take_activity_task(
+      std::string activity_arn, std::string worker_name,
+      std::shared_ptr<Cancellation> cancellation = nullptr) = 0;
   // Completes when the execution has ended; at once where it has. Errors: ExecutionDoesNotExist.
   virtual Task<Result<ExecutionRecord>> ended(std::string arn) = 0;
 };

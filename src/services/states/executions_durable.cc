@@ -151,7 +151,18 @@ Task<Result<void>> DurableExecutions::resume() {
   co_return ok();
 }
 
+Task<void> DurableExecutions::begin_close() {
+  for (Shard& shard : shards_) {
+    co_await run_on(shard.executions->executor(), [&]() -> Task<void> {
+      shard.express->begin_stop();
+      shard.executions->begin_stop();
+      co_return;
+    });
+  }
+}
+
 Task<void> DurableExecutions::close() {
+  co_await begin_close();
   co_await run_on(home_, [&]() -> Task<void> {
     closing_ = true;
     stop_signal_.notify_all();
@@ -365,12 +376,12 @@ Task<Result<void>> DurableExecutions::task_heartbeat(std::string token) {
   co_return co_await post_for_token(std::move(token), workflow::Heartbeat{key.effect}, key);
 }
 
-Task<Result<ActivityTask>> DurableExecutions::take_activity_task(std::string activity_arn,
-                                                                 std::string worker_name) {
+Task<Result<ActivityTask>> DurableExecutions::take_activity_task(
+    std::string activity_arn, std::string worker_name, std::shared_ptr<Cancellation> cancellation) {
   ArnHash activity = arn_hash(activity_arn);
   ActivityQueues& queues = *activities_[owner_of(activity)];
   co_return co_await run_on(queues.executor(), [&] {
-    return queues.take(std::move(activity_arn), std::move(worker_name));
+    return queues.take(std::move(activity_arn), std::move(worker_name), std::move(cancellation));
   });
 }
 

@@ -28,7 +28,9 @@ class DurableExecutions final : public Executions, public ChildRunner {
   Task<Result<void>> open();
   // When all services that effects call are there: what was in flight goes on.
   Task<Result<void>> resume();
-  // After the kernel stopped its timers: nothing more is performed or stepped.
+  // After the kernel stopped its timers: nothing new is performed; what effects wait for may end
+  // by the stop of other services. close() then waits for them.
+  Task<void> begin_close();
   Task<void> close();
 
   Task<Result<StartReply>> start(StartRequest request) override;
@@ -43,8 +45,9 @@ class DurableExecutions final : public Executions, public ChildRunner {
   Task<Result<void>> task_succeeded(std::string token, std::string output) override;
   Task<Result<void>> task_failed(std::string token, std::string error, std::string cause) override;
   Task<Result<void>> task_heartbeat(std::string token) override;
-  Task<Result<ActivityTask>> take_activity_task(std::string activity_arn,
-                                                std::string worker_name) override;
+  Task<Result<ActivityTask>> take_activity_task(
+      std::string activity_arn, std::string worker_name,
+      std::shared_ptr<Cancellation> cancellation = nullptr) override;
   Task<Result<ExecutionRecord>> ended(std::string arn) override;
 
   Task<Result<void>> start(std::shared_ptr<const ChildFamily> family,

@@ -212,10 +212,14 @@ void EffectRunner::settled(EffectKey key) {
   known->second->wake_.notify_all();
 }
 
-Task<void> EffectRunner::stop() {
+void EffectRunner::begin_stop() {
   stopping_ = true;
   stop_signal_.notify_all();
   for (auto& [key, effect] : known_) effect->wake_.notify_all();
+}
+
+Task<void> EffectRunner::stop() {
+  begin_stop();
   co_await scope_.close();
   known_.clear();
   waiting_.clear();

@@ -47,7 +47,8 @@ class EffectRunner {
   // The effect has its result by another way (a callback): who performs it may end.
   void settled(EffectKey key);
 
-  // Nothing more begins; what runs is asked to end.
+  // Nothing more begins; what runs is asked to end. stop() waits for it.
+  void begin_stop();
   Task<void> stop();
   bool stopping() const { return stopping_; }
   size_t performing() const { return running_; }

@@ -287,10 +287,15 @@ Task<Result<workflow::Payload>> ExecutionShard::load_payload(const ArnHash& id,
   co_return std::make_shared<const std::string>(std::move(entry->value));
 }
 
-Task<void> ExecutionShard::stop() {
+void ExecutionShard::begin_stop() {
   stopping_ = true;
   stop_signal_.notify_all();
   for (auto& [execution, ends] : ends_) ends->signal.notify_all();
+  effects_.begin_stop();
+}
+
+Task<void> ExecutionShard::stop() {
+  begin_stop();
   co_await effects_.stop();
   co_await scope_.close();
 }

@@ -75,6 +75,8 @@ class ExecutionShard {
   MachineCache& machines() { return machines_; }
   Executor executor() const { return executor_; }
   size_t cached_bytes() const { return cached_bytes_; }
+  // begin_stop(): nothing new; stop() waits for what runs.
+  void begin_stop();
   Task<void> stop();
 
  private:

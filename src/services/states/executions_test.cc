@@ -9,11 +9,13 @@ using workflow::ExecutionStatus;
 
 constexpr const char* kChain = R"({"StartAt":"A","States":{
   "A":{"Type":"Pass","Result":{"a":1},"ResultPath":"$.a","Next":"B"},
-  "B":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{"x.$":"$.a"},
+  "B":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
+       "Parameters":{"x.$":"$.a"},
        "Next":"C"},
   "C":{"Type":"Succeed"}}})";
 constexpr const char* kTask = R"({"StartAt":"T","States":{
-  "T":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{},"End":true}}})";
+  "T":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
+    "Parameters":{},"End":true}}})";
 constexpr const char* kWait = R"({"StartAt":"W","States":{
   "W":{"Type":"Wait","Seconds":60,"End":true}}})";
 
@@ -121,7 +123,8 @@ TEST_F(ExecutionsTest, WhatSyncStartedIsStopped) {
     co_await FakePerformer::hang(std::move(call), reporter);
   };
   std::string definition = R"({"StartAt":"T","States":{"T":{"Type":"Task",
-    "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"TaskDefinition":"t"},"End":true}}})";
+    "Resource":"arn:aws:states:::ecs:runTask.sync",
+    "Parameters":{"TaskDefinition":"t"},"End":true}}})";
   std::string arn = start(machine_of(definition), "s");
   ASSERT_TRUE(sim.run(executions->stop(arn, std::nullopt, std::nullopt)));
   ASSERT_EQ(performer.cancelled.size(), 1U);

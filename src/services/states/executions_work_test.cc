@@ -15,18 +15,21 @@ constexpr const char* kActivity = R"({"StartAt":"T","States":{
   "T":{"Type":"Task","Resource":"arn:aws:states:ap-northeast-1:000000000000:activity:a",
        "TimeoutSeconds":300,"End":true}}})";
 constexpr const char* kTask = R"({"StartAt":"T","States":{
-  "T":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{},"End":true}}})";
+  "T":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
+    "Parameters":{},"End":true}}})";
 // Waiting, mapping, retrying, choosing: what crash tests run.
 constexpr const char* kEverything = R"({"StartAt":"M","States":{
   "M":{"Type":"Map","ItemsPath":"$.items","MaxConcurrency":3,"ResultPath":"$.mapped",
     "ItemProcessor":{"StartAt":"I","States":{
-      "I":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{"v.$":"$"},
+      "I":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
+           "Parameters":{"v.$":"$"},
            "Retry":[{"ErrorEquals":["Flaky"],"IntervalSeconds":2,"MaxAttempts":5}],"Next":"J"},
       "J":{"Type":"Wait","Seconds":3,"End":true}}},
     "Next":"P"},
   "P":{"Type":"Parallel","ResultPath":"$.both","Next":"W","Branches":[
     {"StartAt":"L","States":{"L":{"Type":"Pass","Result":"left","End":true}}},
-    {"StartAt":"R","States":{"R":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
+    {"StartAt":"R","States":{"R":{"Type":"Task",
+      "Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
       "Parameters":{"right":true},"End":true}}}]},
   "W":{"Type":"Wait","Seconds":20,"Next":"F"},
   "F":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{},
@@ -182,7 +185,8 @@ TEST_F(WorkTest, AcknowledgedExpressBeginsAnewAfterACrash) {
 TEST_F(WorkTest, CancelledWorkIsStoppedAfterACrashToo) {
   performer.works["T"] = FakePerformer::hang;
   std::string definition = R"({"StartAt":"T","States":{"T":{"Type":"Task",
-    "Resource":"arn:aws:states:::ecs:runTask.sync","Parameters":{"TaskDefinition":"t"},"End":true}}})";
+    "Resource":"arn:aws:states:::ecs:runTask.sync",
+    "Parameters":{"TaskDefinition":"t"},"End":true}}})";
   std::string arn = start(machine_of(definition), "s");
   sim.store().crash_after(1);
   auto stopped = sim.run(executions->stop(arn, std::nullopt, std::nullopt));

@@ -175,11 +175,15 @@ Task<Result<void>> ExpressRuns::abort(ArnHash execution) {
   co_return ok();
 }
 
-Task<void> ExpressRuns::stop() {
+void ExpressRuns::begin_stop() {
   stopping_ = true;
   stop_signal_.notify_all();
   ended_.notify_all();
   for (auto& [id, run] : runs_) run->stop();
+}
+
+Task<void> ExpressRuns::stop() {
+  begin_stop();
   co_await scope_.close();
   while (!runs_.empty()) co_await ended_.wait();
 }

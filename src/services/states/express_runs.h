@@ -45,6 +45,8 @@ class ExpressRuns {
   void resume(ArnHash execution);
   // Completes when it has ended; at once where it does not run.
   Task<Result<void>> abort(ArnHash execution);
+  // begin_stop(): nothing new; stop() waits for what runs.
+  void begin_stop();
   Task<void> stop();
   size_t running() const { return runs_.size(); }
 

@@ -102,7 +102,8 @@ class FakeExecutions final : public Executions {
     co_return none();
   }
   Task<Result<void>> task_heartbeat(std::string) override { co_return none(); }
-  Task<Result<ActivityTask>> take_activity_task(std::string, std::string) override {
+  Task<Result<ActivityTask>> take_activity_task(std::string, std::string,
+                                                std::shared_ptr<Cancellation>) override {
     co_return none();
   }
   Result<ExecutionRecord> record = fail("ExecutionDoesNotExist", "there is none");

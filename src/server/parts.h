@@ -32,6 +32,7 @@
 #include "services/s3/service.h"
 #include "services/scheduler/service.h"
 #include "services/sqs/service.h"
+#include "services/states/api_map_run.h"
 #include "services/states/runtime.h"
 #include "services/states/service.h"
 
@@ -86,6 +87,7 @@ struct App::Parts {
   http_out::Client workflow_client{{}};
   states::WorkflowRuntime workflows;
   states::Service states;
+  states::MapRunApi map_runs;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;

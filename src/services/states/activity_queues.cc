@@ -87,6 +87,7 @@ Task<Result<void>> ActivityQueues::read(Queue& queue, ArnHash activity) {
   queue.is_reading = false;
   if (!page) {
     queue.is_read = false;
+    queue.signal.notify_all();
     co_return fail(std::move(page).error());
   }
   if (page->more) queue.is_read = false;

@@ -32,8 +32,6 @@
 #include "services/s3/service.h"
 #include "services/scheduler/service.h"
 #include "services/sqs/service.h"
-#include "services/states/api_map_run.h"
-#include "services/states/runtime.h"
 #include "services/states/service.h"
 
 namespace suiro::server {
@@ -84,10 +82,7 @@ struct App::Parts {
   std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
-  http_out::Client workflow_client{{}};
-  states::WorkflowRuntime workflows;
   states::Service states;
-  states::MapRunApi map_runs;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;

@@ -20,6 +20,13 @@ bool can_retry(const State& state) {
   return type == StateType::kTask || type == StateType::kParallel || type == StateType::kMap;
 }
 
+bool is_in_map(const State& state) {
+  for (const State* at = state.group->parent; at != nullptr; at = at->group->parent) {
+    if (type_of(*at) == StateType::kMap) return true;
+  }
+  return false;
+}
+
 bool has_token(const Strand& strand) {
   const auto* task = std::get_if<TaskFields>(&strand.state->fields);
   if (task == nullptr || strand.effect == 0) return false;
@@ -36,7 +43,7 @@ json::Value Machine::context(const Strand& strand) const {
   execution.set("StartTime", format_iso8601(info_.start));
   execution.set("Name", info_.execution_name);
   execution.set("RoleArn", info_.role_arn);
-  execution.set("RedriveCount", static_cast<int64_t>(header_.redrives));
+  if (!is_test()) execution.set("RedriveCount", static_cast<int64_t>(header_.redrives));
   if (header_.redrives > 0) execution.set("RedriveTime", format_iso8601(header_.redriven));
   json::Object machine;
   machine.set("Id", info_.machine_arn);
@@ -60,6 +67,8 @@ json::Value Machine::context(const Strand& strand) const {
     }
     at = &parent;
   }
+  // A test has no iterations around its state: its input stands for the first item.
+  if (is_test() && is_in_map(*strand.state)) root.set("Map", item_object(0, input_.value()));
   root.set("StateMachine", std::move(machine));
   root.set("State", std::move(state));
   if (has_token(strand) && moment_->token) {

@@ -249,7 +249,7 @@ void compile_single_state(Compilation& compilation, const json::Value& value, Ma
   FieldContext context;
   context.type = type;
   Place root;
-  std::string name;
+  const std::string name(kTestedStateName);
   std::unique_ptr<State> state = compile_state(compilation, name, value, root, context);
   check_single_state(compilation, value.as_object());
   if (state == nullptr) return;

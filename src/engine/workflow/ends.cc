@@ -117,7 +117,9 @@ bool Machine::retry(Strand& strand, const Failure& failure) {
   ++strand.retry_count;
   erase_children(strand);
   strand.map_run_arn.clear();
-  if (moment_->inspector != nullptr) moment_->inspector->retries(*strand.state, index, delay);
+  if (moment_->inspector != nullptr) {
+    moment_->inspector->retries(*strand.state, {failure.error, failure.cause}, index, delay);
+  }
   set_timer(strand.timer, strand.id, moment_->now + delay);
   set_phase(strand, Phase::kRetrying);
   return true;
@@ -130,7 +132,8 @@ bool Machine::catch_failure(Strand& strand, Failure& failure) {
       catchers, [&failure](const Catcher& each) { return matches(each.errors, failure); });
   if (found == catchers.end()) return false;
   if (moment_->inspector != nullptr) {
-    moment_->inspector->caught(*strand.state, static_cast<size_t>(found - catchers.begin()));
+    moment_->inspector->caught(*strand.state, {failure.error, failure.cause},
+                               static_cast<size_t>(found - catchers.begin()));
   }
   erase_children(strand);
   Step<> gone = go_to_catcher(strand, *found, failure);

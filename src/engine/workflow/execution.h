@@ -39,6 +39,10 @@ struct Presets {
   std::optional<json::Value> context;  // an object, in place of the context object
   json::Object variables;
   uint64_t retries = 0;  // that the retriers of the first state made, each
+  // The state under test, anywhere in the plan. The execution begins there and ends where the state
+  // is left; in place of children a Parallel or Map asks for one MapRunEffect. Null: the whole
+  // plan runs.
+  const State* state = nullptr;
 };
 
 // What is the same throughout an execution.
@@ -172,7 +176,8 @@ struct Ending {
   std::optional<Payload> output;
   std::optional<std::string> error;
   std::optional<std::string> cause;
-  // Of a plan that holds one state alone (CompileOptions::single_state): where it goes on.
+  // Of a state under test, or the only one of its plan (CompileOptions::single_state): where it
+  // goes on.
   std::optional<std::string> next_state;
 };
 
@@ -189,16 +194,23 @@ struct Outcome {
 // --- what a step works with
 // -----------------------------------------------------------------------
 
+struct StateError {
+  std::optional<std::string> error;
+  std::optional<std::string> cause;
+};
+
 // Sees the values between the stages of a state: TestState's inspectionData, by its names
-// ("afterInputPath", "afterArguments", ...).
+// ("afterInputPath", "afterArguments", "variables", ...).
 class Inspector {
  public:
   virtual ~Inspector() = default;
   virtual void saw(const State& state, std::string_view stage, const json::Value& value) = 0;
   // The state is tried again after `delay`, by its retrier of this index.
-  virtual void retries(const State&, size_t retrier, Millis delay) { (void)retrier, (void)delay; }
+  virtual void retries(const State&, const StateError&, size_t retrier, Millis delay) {
+    (void)retrier, (void)delay;
+  }
   // The catcher of this index took the error.
-  virtual void caught(const State&, size_t catcher) { (void)catcher; }
+  virtual void caught(const State&, const StateError&, size_t catcher) { (void)catcher; }
 };
 
 struct Moment {

@@ -261,10 +261,10 @@ TEST_F(ExecutionTest, TheInspectorSeesTheStages) {
     void saw(const State&, std::string_view stage, const json::Value& value) override {
       seen.push_back(fmt::format("{} {}", stage, json::write(value)));
     }
-    void retries(const State&, size_t retrier, Millis delay) override {
+    void retries(const State&, const StateError&, size_t retrier, Millis delay) override {
       seen.push_back(fmt::format("retrier {} {}", retrier, delay.count()));
     }
-    void caught(const State&, size_t catcher) override {
+    void caught(const State&, const StateError&, size_t catcher) override {
       seen.push_back(fmt::format("catcher {}", catcher));
     }
     std::vector<std::string> seen;

@@ -18,7 +18,8 @@ inline constexpr size_t kChildInputBytesMax = 262'144;
 // $$.Map.Item
 struct ItemPlace {
   uint64_t index = 0;
-  std::string source;  // "STATE_DATA", "S3://bucket", "S3://bucket/key"
+  // "STATE_DATA", "S3://bucket", "S3://bucket/key"; empty: an inline Map, which tells none
+  std::string source;
 };
 // The item as ItemSelector makes it; without one item_as_input(). `effect` tells the state's input,
 // its variables and its context.

@@ -9,7 +9,7 @@ json::Value with_item(const json::Value& context, const Item& item, const ItemPl
   told.set("Index", static_cast<int64_t>(place.index));
   if (item.key) told.set("Key", *item.key);
   told.set("Value", item.value);
-  told.set("Source", place.source);
+  if (!place.source.empty()) told.set("Source", place.source);
   json::Object map;
   map.set("Item", std::move(told));
   json::Value whole = context.is_object() ? context : json::Value(json::Object());

@@ -112,6 +112,9 @@ class Machine {
   void fail_by_quota();
   void drop_cancelled();
 
+  // Whether one state runs for itself, in place of the plan.
+  bool is_test() const { return info_.presets && info_.presets->state != nullptr; }
+
   // --- states; those that return nothing may end the strand
   Step<> do_pass(Strand& strand);     // simple_states.cc
   Step<> do_choice(Strand& strand);   // simple_states.cc
@@ -133,6 +136,7 @@ class Machine {
   Step<> start_iterations(Strand& strand, uint64_t cause);
   Step<> start_iteration(Strand& strand, uint64_t cause);
   Step<> do_map_run(Strand& strand, MapRunEffect effect);  // map_run_state.cc
+  Step<> ask_for_run(Strand& strand, MapRunEffect effect);
   Step<MapRunEffect> map_run(Strand& strand, const MapFields& fields, const Data& effective);
   void map_run_ended(Strand& strand, const EffectSucceeded* succeeded, const EffectFailed* failed);
 

@@ -40,6 +40,7 @@ Step<MapRunEffect> Machine::map_run(Strand& strand, const MapFields& fields,
   if (effect.concurrency_max.value_or(0) < 0) {
     return std::unexpected(Failure::runtime("MaxConcurrency cannot be negative."));
   }
+  saw(strand, "maxConcurrency", effect.concurrency_max.value_or(0));
   if (fields.item_batcher) {
     TRY(effect.batch_items_max,
         optional_number(fields.item_batcher->items_max, with, {.field = "MaxItemsPerBatch"}));
@@ -86,6 +87,12 @@ Step<> Machine::do_map_run(Strand& strand, MapRunEffect effect) {
     return std::unexpected(
         Failure::runtime("ToleratedFailurePercentage must be between 0 and 100."));
   }
+  if (count) saw(strand, "toleratedFailureCount", *count);
+  if (percentage) saw(strand, "toleratedFailurePercentage", *percentage);
+  return ask_for_run(strand, std::move(effect));
+}
+
+Step<> Machine::ask_for_run(Strand& strand, MapRunEffect effect) {
   effect.id = strand.effect = new_id();
   effect.redriven_map_run_arn = strand.map_run_arn;
   effect_owners_[strand.effect] = strand.id;

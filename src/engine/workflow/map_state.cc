@@ -42,7 +42,7 @@ Step<Data> Machine::map_items(Strand& strand, const MapFields& fields, const Dat
 Step<> Machine::do_map(Strand& strand) {
   const auto& fields = std::get<MapFields>(strand.state->fields);
   TRY(const Data effective, effective_input(strand));
-  if (fields.distributed) {
+  if (fields.distributed || is_test()) {
     TRY(MapRunEffect effect, map_run(strand, fields, effective));
     return do_map_run(strand, std::move(effect));
   }

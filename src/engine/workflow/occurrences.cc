@@ -21,7 +21,9 @@ void Machine::on(const Started&) {
   event.role_arn = info_.role_arn;
   event.machine_alias_arn = info_.machine_alias_arn;
   event.machine_version_arn = info_.machine_version_arn;
-  Strand& root = new_strand(nullptr, 0, *plan_->root.by_name.at(plan_->root.start_at));
+  const State* first =
+      is_test() ? info_.presets->state : plan_->root.by_name.at(plan_->root.start_at);
+  Strand& root = new_strand(nullptr, 0, *first);
   root.input = input_;
   if (info_.presets) {
     for (const auto& [name, value] : info_.presets->variables) {

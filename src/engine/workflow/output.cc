@@ -106,8 +106,8 @@ Step<Leaving> Machine::shape_json_path(const Strand& strand, const Data& result)
     TRY(json::Value value,
         state.result_selector->evaluate(scope(strand, result.value()), "ResultSelector"));
     leaving.output = Data::of(std::move(value));
-    saw(strand, "afterResultSelector", leaving.output.value());
   }
+  if (moment_->inspector != nullptr) saw(strand, "afterResultSelector", leaving.output.value());
   if (!state.assign.empty()) {
     TRY(leaving.assigned, assignments(state.assign, scope(strand, leaving.output.value())));
   }
@@ -210,6 +210,7 @@ Step<> Machine::leave(Strand& strand, Leaving leaving, const std::string* next) 
   std::optional<Payload> assigned;
   if (!leaving.assigned.empty()) {
     TRY(assigned, assign(strand, std::move(leaving.assigned)));
+    if (moment_->inspector != nullptr) saw(strand, "variables", visible_variables(strand));
   }
   HistoryEvent& event = emit(strand, kExited[strand.state->fields.index()]);
   event.name = strand.state->name;
@@ -221,7 +222,8 @@ Step<> Machine::leave(Strand& strand, Leaving leaving, const std::string* next) 
     return {};
   }
   const auto found = strand.state->group->by_name.find(*next);
-  if (found == strand.state->group->by_name.end()) {  // TestState compiles single states
+  // TestState compiles single states.
+  if (is_test() || found == strand.state->group->by_name.end()) {
     end(Ending{.status = ExecutionStatus::kSucceeded,
                .output = leaving.output.text(),
                .next_state = *next});

@@ -9,6 +9,8 @@ Step<> Machine::do_parallel(Strand& strand) {
   TRY(const Data effective, effective_input(strand));
   TRY(strand.work, arguments(strand, effective, nullptr));
   TRY_VOID(check_size(strand.work, strand.state->name));
+  if (is_test())
+    return ask_for_run(strand, {.state = strand.state->name, .input = strand.work.value()});
   emit(strand, EventType::kParallelStateStarted);
   strand.children = strand.started = fields.branches.size();
   strand.succeeded = 0;

@@ -197,6 +197,9 @@ struct Diagnostic {
 
 enum class MachineType : uint8_t { kStandard, kExpress };
 
+// What the only state of a plan is called. Source: recordings of TestState.
+inline constexpr std::string_view kTestedStateName = "StateName";
+
 struct CompileOptions {
   MachineType type = MachineType::kStandard;
   // TestState: one state's object instead of a machine's; Next may name a state that is not there.

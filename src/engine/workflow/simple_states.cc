@@ -114,6 +114,7 @@ Step<> Machine::do_succeed(Strand& strand) {
 
 Step<> Machine::do_fail(Strand& strand) {
   const auto& fields = std::get<FailFields>(strand.state->fields);
+  if (moment_->inspector != nullptr) saw(strand, "afterInputPath", strand.input.value());
   const Scope with = scope(strand, strand.input.value());
   Failure failure;
   failure.is_whole = true;

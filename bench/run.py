@@ -22,6 +22,7 @@ import zipfile
 import rivals
 import schedules
 import streams
+import workflows
 
 ROOT = rivals.ROOT
 LOAD = ROOT / "build" / "release" / "bench" / "suiro-load"
@@ -351,7 +352,7 @@ def arguments():
     parser.add_argument("--only", help="suiro and these rivals, comma separated")
     parser.add_argument(
         "--parts", default="start,objects,store,lambda,tasks,streams,schedules,"
-        "runs,logs,queues")
+        "runs,workflows,logs,queues")
     parser.add_argument("--runs-kept", type=int, default=10_000_000)
     parser.add_argument("--json", help="write the rows here too")
     options = parser.parse_args()
@@ -385,6 +386,8 @@ def main():
             schedules.run(bench)
         if "runs" in parts:
             bench.runs_kept()
+        if "workflows" in parts:
+            workflows.run(bench)
         if "logs" in parts:
             bench.logs()
         if "queues" in parts:

@@ -54,6 +54,9 @@ MakeDialogue firehose_put_dialogue(AwsTarget target, QueueLoad load);
 // PutLogEvents of as many lines, each connection to a stream "s<number>" of its own.
 // QueueLoad::queue: the group.
 MakeDialogue logs_put_dialogue(AwsTarget target, QueueLoad load);
+// StartExecution with an input of that size and no name: each cycle starts one.
+// QueueLoad::queue: the state machine's ARN.
+MakeDialogue states_start_dialogue(AwsTarget target, QueueLoad load);
 // Reads the first shard from its beginning, again and again: GetRecords as large as they come. A
 // cycle is a reply; the replies' records are counted into `records`.
 MakeDialogue kinesis_get_dialogue(AwsTarget target, QueueLoad load, uint64_t* records);

@@ -328,17 +328,24 @@ size_t batch_key(size_t connection, size_t number) {
 
 template <class Body>
 std::unique_ptr<Dialogue> put_dialogue(const AwsTarget& target, std::string_view service,
-                                       std::string_view operation, Body body) {
+                                       std::string_view operation, Body body,
+                                       std::string_view version = "1.1") {
   SignedRequests requests(target, std::string(service), aws::PathStyle::kTwice);
   std::vector<std::string> made;
   for (size_t i = 0; i < kPrepared; ++i) {
     const std::string json = body(i);
-    made.push_back(requests.request(
-        "POST", "/",
-        {{"content-type", "application/x-amz-json-1.1"}, {"x-amz-target", std::string(operation)}},
-        hex_encode(sha256(json)), json));
+    made.push_back(
+        requests.request("POST", "/",
+                         {{"content-type", fmt::format("application/x-amz-json-{}", version)},
+                          {"x-amz-target", std::string(operation)}},
+                         hex_encode(sha256(json)), json));
   }
   return std::make_unique<ObjectDialogue>(std::move(made), std::make_shared<const std::string>());
+}
+
+std::string start_execution(const QueueLoad& load, size_t number) {
+  return fmt::format(R"({{"stateMachineArn":"{}","input":"{{\"n\":{},\"pad\":\"{}\"}}"}})",
+                     load.queue, number, body_of_size(load.body_bytes));
 }
 
 std::string_view verb_name(ObjectVerb verb) {
@@ -414,6 +421,14 @@ MakeDialogue kinesis_put_dialogue(AwsTarget target, QueueLoad load) {
   return [=](size_t connection) {
     return put_dialogue(target, "kinesis", "Kinesis_20131202.PutRecords",
                         [&](size_t i) { return put_records(load, batch_key(connection, i)); });
+  };
+}
+
+MakeDialogue states_start_dialogue(AwsTarget target, QueueLoad load) {
+  return [=](size_t connection) {
+    return put_dialogue(
+        target, "states", "AWSStepFunctions.StartExecution",
+        [&](size_t i) { return start_execution(load, connection * kPrepared + i); }, "1.0");
   };
 }
 

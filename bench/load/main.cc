@@ -29,6 +29,7 @@ MakeDialogue dialogue_of(const std::string& system, const LoadOptions& options, 
   if (system == "kinesis-put") return kinesis_put_dialogue(target, queue);
   if (system == "firehose-put") return firehose_put_dialogue(target, queue);
   if (system == "logs-put") return logs_put_dialogue(target, queue);
+  if (system == "states-start") return states_start_dialogue(target, queue);
   if (system == "kinesis-get") return kinesis_get_dialogue(target, queue, &records_read);
   if (system == "redis-stream") return redis_stream_dialogue(queue);
   if (system == "nats") return nats_dialogue(queue);
@@ -60,7 +61,7 @@ int main(int argc, char** argv) {
       ->required()
       ->check(CLI::IsMember({"s3-put", "s3-get", "dav-put", "dav-get", "invoke", "sqs", "redis",
                              "beanstalkd", "kinesis-put", "firehose-put", "kinesis-get", "logs-put",
-                             "redis-stream", "nats", "rabbitmq"}));
+                             "states-start", "redis-stream", "nats", "rabbitmq"}));
   app.add_option("--port", options.port)->required();
   app.add_option("--connections", options.connections);
   app.add_option("--milliseconds", duration_ms);

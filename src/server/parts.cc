@@ -15,6 +15,15 @@ aws::FrontEndConfig front_end_config(const Settings& settings) {
           settings.auth == Auth::kOn ? aws::Auth::kOn : aws::Auth::kOff};
 }
 
+states::RuntimeConfig states_config(const StatesSettings& settings) {
+  states::RuntimeConfig config;
+  config.limits.events_max = static_cast<uint64_t>(settings.events_max);
+  config.limits.payload_bytes_max = static_cast<size_t>(settings.payload_bytes_max);
+  config.open_executions_max = static_cast<uint64_t>(settings.open_executions_max);
+  config.cache_bytes = static_cast<size_t>(settings.cache_mb) << 20;
+  return config;
+}
+
 analytics::Config analytics_config(const AnalyticsSettings& settings) {
   analytics::Config config;
   config.heartbeat = Millis(settings.heartbeat_ms);
@@ -116,7 +125,9 @@ App::Parts::Parts(const Options& o)
       runner(make_runner(o)),
       ecs(o.kernel, ecs_config(o)),
       scheduler(o.kernel, operations, schedule_policy(o.settings.schedules).value()),
-      states(o.kernel, operations, nullptr),
+      workflows(o.kernel, operations, workflow_client, states_config(o.settings.states)),
+      states(o.kernel, operations, &workflows.executions()),
+      map_runs(workflows.map_runs(), workflows.executions()),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
           [this](std::string service, std::string operation, std::string input,
                  shapes::Call& call) {
@@ -269,6 +280,7 @@ void App::Parts::wire() {
   });
   scheduler.add_operations(registry);
   states.add_operations(registry);
+  map_runs.add_operations(registry);
   iam.add_operations(registry);
   sts::add_operations(registry, identities);
   own.add_operations(registry);
@@ -357,7 +369,9 @@ Task<Result<void>> App::Parts::start() {
   CO_TRY_VOID(co_await images.start());
   CO_TRY_VOID(co_await ecs.start());
   CO_TRY_VOID(co_await scheduler.start());
-  co_return co_await relay.start();
+  CO_TRY_VOID(co_await workflows.executions().open());
+  CO_TRY_VOID(co_await relay.start());
+  co_return co_await workflows.executions().resume();
 }
 
 void App::Parts::report_protections() const {
@@ -376,6 +390,8 @@ void App::Parts::report_protections() const {
 
 Task<void> App::Parts::stop_services() {
   co_await relay.stop();
+  // What tasks of workflows wait for ends with the services behind it, and is not told any more.
+  co_await workflows.executions().begin_close();
   co_await images.stop();  // first: tasks wait for pulls, which end by this
   co_await ecs.stop();
   co_await ecr.stop();
@@ -383,6 +399,8 @@ Task<void> App::Parts::stop_services() {
   co_await events.stop();
   co_await firehose.close();
   co_await lambda->stop();
+  workflow_client.close();
+  co_await workflows.executions().close();
   co_await firehose.stop();
   co_await kinesis.stop();
   co_await sqs.stop();

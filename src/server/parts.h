@@ -32,6 +32,8 @@
 #include "services/s3/service.h"
 #include "services/scheduler/service.h"
 #include "services/sqs/service.h"
+#include "services/states/api_map_run.h"
+#include "services/states/runtime.h"
 #include "services/states/service.h"
 
 namespace suiro::server {
@@ -82,7 +84,10 @@ struct App::Parts {
   std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
+  http_out::Client workflow_client{{}};
+  states::WorkflowRuntime workflows;
   states::Service states;
+  states::MapRunApi map_runs;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;

@@ -195,6 +195,16 @@ Result<void> read_schedules(const std::filesystem::path& file, const toml::table
   return schedules.finish();
 }
 
+Result<void> read_states(const std::filesystem::path& file, const toml::table& table,
+                         StatesSettings& s) {
+  TableReader states(file, table, "states.");
+  TRY_VOID(states.take("events_max", s.events_max));
+  TRY_VOID(states.take("payload_bytes_max", s.payload_bytes_max));
+  TRY_VOID(states.take("open_executions_max", s.open_executions_max));
+  TRY_VOID(states.take("cache_mb", s.cache_mb));
+  return states.finish();
+}
+
 // Whether it can stand in a path of the API and in a label ("Object Names and IDs").
 bool is_dns_label(std::string_view text) {
   auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -218,6 +228,19 @@ Result<void> check_kubernetes(const KubernetesSettings& s) {
   if (s.token_file.empty() && !local) return bad("token_file must not be empty");
   if (s.poll_ms < 100 || s.poll_ms > 60'000) return bad("poll_ms must be between 100 and 60000");
   return ok();
+}
+
+Result<void> check_states(const StatesSettings& s) {
+  auto check = [](std::string_view name, int64_t value, int64_t least, int64_t most) {
+    if (value >= least && value <= most) return ok();
+    return Result<void>(
+        fail(codes::kInvalidArgument,
+             fmt::format("states.{} must be between {} and {}", name, least, most)));
+  };
+  TRY_VOID(check("events_max", s.events_max, 100, 10'000'000));
+  TRY_VOID(check("payload_bytes_max", s.payload_bytes_max, 1024, 16 << 20));
+  TRY_VOID(check("open_executions_max", s.open_executions_max, 1, 100'000'000));
+  return check("cache_mb", s.cache_mb, 0, 1'048'576);
 }
 
 Result<void> check_tasks(const TasksSettings& s) {
@@ -290,6 +313,9 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
   }
   if (const auto* table = top.section("tasks")) {
     TRY_VOID(read_tasks(file, *table, s.tasks));
+  }
+  if (const auto* table = top.section("states")) {
+    TRY_VOID(read_states(file, *table, s.states));
   }
   if (const auto* table = top.section("schedules")) {
     TRY_VOID(read_schedules(file, *table, s.schedules));
@@ -367,6 +393,7 @@ Result<void> validate(const Settings& s) {
     return bad("kinesis.limits must be \"none\" or \"aws\"");
   }
   TRY_VOID(check_tasks(s.tasks));
+  TRY_VOID(check_states(s.states));
   TRY_VOID(schedule_policy(s.schedules));
   std::set<std::string> names;
   for (const auto& relay : s.relays) {

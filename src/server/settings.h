@@ -61,6 +61,14 @@ struct ScheduleSettings {
   std::string jitter = "0s";
 };
 
+// [states]: workflows; the defaults are AWS's quotas.
+struct StatesSettings {
+  int64_t events_max = 25'000;  // of a Standard execution's history
+  int64_t payload_bytes_max = 262'144;
+  int64_t open_executions_max = 1'000'000;
+  int64_t cache_mb = 64;  // of executions that wait
+};
+
 struct Settings {
   std::filesystem::path data;  // the data directory; created with mode 0700 where it is missing
   std::string listen = "127.0.0.1:4566";  // port 0: the system chooses; the ready line tells
@@ -80,6 +88,7 @@ struct Settings {
   AnalyticsSettings analytics;
   TasksSettings tasks;
   ScheduleSettings schedules;
+  StatesSettings states;
   std::string access_log_bucket;  // empty: the log stays in the data directory
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};

@@ -4,12 +4,12 @@
 // Threads: any shard. Failure: TaskFaults.
 #pragma once
 
+#include "services/states/types.h"
 #include "kernel/event/kernel.h"
 #include "services/states/integration_errors.h"
 
 namespace suiro::states {
 
-inline constexpr std::string_view kPrincipal = "states.amazonaws.com";
 
 class ServiceCalls {
  public:

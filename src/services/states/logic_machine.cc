@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // State machines: created, changed, told, listed, deleted.
 #include "services/states/logic.h"
+#include "services/states/refusal.h"
 #include "shapes/json.h"
 
 namespace suiro::states {
@@ -17,8 +18,7 @@ std::string name_of(workflow::MachineType type) {
 Result<void> check_definition(const std::string& text, workflow::MachineType type) {
   const workflow::Compiled compiled = workflow::compile(text, {.type = type});
   if (compiled.plan) return ok();
-  return fail("InvalidDefinition",
-              fmt::format("Invalid State Machine Definition: {}", compiled.summary()));
+  return fail(definition_refused(compiled, text));
 }
 
 Result<void> check_description(const std::optional<std::string>& description, bool publishes) {

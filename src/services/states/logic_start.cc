@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a start of an execution needs: the revision, its compiled definition, name and input.
 #include "services/states/logic.h"
+#include "services/states/refusal.h"
 #include "shapes/json.h"
 
 namespace suiro::states {
@@ -29,8 +30,7 @@ Task<Result<Plans::Found>> Logic::compiled(const Machine& machine, uint64_t revi
   workflow::Compiled compiled = workflow::compile(found.definition, {.type = type});
   if (!compiled.plan) {
     // It was accepted once: by an older version of Suiro.
-    co_return fail("InvalidDefinition",
-                   fmt::format("Invalid State Machine Definition: {}", compiled.summary()));
+    co_return fail(definition_refused(compiled, found.definition));
   }
   found.plan = std::move(compiled.plan);
   plans_.keep(key, found);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "protocol/aws/codec.h"
+#include "server/output_check.h"
 #include "shapes/json.h"
 #include "shapes/validate.h"
 
@@ -87,6 +88,18 @@ event::OperationCaller::Fault Operations::fault_of(std::string service, const Er
   fault.modelled = known != nullptr;
   if (known != nullptr && !known->query_code.empty()) fault.service_code = known->query_code;
   return fault;
+}
+
+Result<void> Operations::check_output(Output output) const {
+  const shapes::ServiceModel* model = options_.registry.model(model_of(output.service));
+  const shapes::Operation* operation =
+      model == nullptr ? nullptr : model->find_operation(operation_of(output.operation));
+  if (operation == nullptr) {
+    return fail(codes::kNotImplemented, fmt::format("Suiro does not know the model of {}:{}",
+                                                    output.service, output.operation));
+  }
+  TRY(const json::Value value, json::parse(output.json));
+  return server::check_output(*operation->output, value, output);
 }
 
 Task<Result<std::string>> Operations::call(Request request) {

@@ -29,6 +29,7 @@ class Operations final : public event::OperationCaller {
   explicit Operations(Options options) : options_(std::move(options)) {}
   Result<void> check(std::string service, std::string operation) const override;
   Fault fault_of(std::string service, const Error& error) const override;
+  Result<void> check_output(Output output) const override;
   Task<Result<std::string>> call(Request request) override;
 
  private:

@@ -44,6 +44,21 @@ class OperationCaller {
   // Whether there is such an operation. Errors: NotImplemented.
   virtual Result<void> check(std::string service, std::string operation) const = 0;
   virtual Fault fault_of(std::string service, const Error& error) const = 0;
+  // What could have been an operation's output, named as the SDKs name it.
+  struct Output {
+    std::string service;
+    std::string operation;
+    std::string json;
+    bool is_partial = false;             // members that the model requires may be absent
+    std::vector<std::string> unchecked;  // members of the output that may hold anything
+  };
+  // Whether it could: members that the model does not know are passed over. Errors:
+  // kInvalidArgument: what does not fit ("Field 'StartDate' must be a string"); NotImplemented: the
+  // model of the operation is not known here, as nobody's is by default.
+  virtual Result<void> check_output(Output output) const {
+    return fail(codes::kNotImplemented,
+                "the model of " + output.service + ":" + output.operation + " is not known");
+  }
   // The output as JSON. Errors: the operation's; with the SDKs' names also
   // shapes::kUnknownMember (the message is the name).
   virtual Task<Result<std::string>> call(Request request) = 0;

@@ -38,6 +38,7 @@ struct Work {
   const TaskCall& call;
   json::Value arguments;  // an object; of a function's ARN anything
   std::shared_ptr<Cancellation> cancellation;
+  HttpWatcher* http = nullptr;
 };
 
 class Integration {

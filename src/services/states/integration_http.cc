@@ -16,7 +16,22 @@ std::string_view reason_of(int status) {
       {203, "Non-Authoritative Information"},
       {204, "No Content"},
       {205, "Reset Content"},
-      {206, "Partial Content"}};
+      {206, "Partial Content"},
+      {301, "Moved Permanently"},
+      {302, "Found"},
+      {304, "Not Modified"},
+      {400, "Bad Request"},
+      {401, "Unauthorized"},
+      {403, "Forbidden"},
+      {404, "Not Found"},
+      {405, "Method Not Allowed"},
+      {409, "Conflict"},
+      {422, "Unprocessable Content"},
+      {429, "Too Many Requests"},
+      {500, "Internal Server Error"},
+      {502, "Bad Gateway"},
+      {503, "Service Unavailable"},
+      {504, "Gateway Timeout"}};
   for (const auto& [known, reason] : kReasons) {
     if (known == status) return reason;
   }
@@ -63,6 +78,7 @@ Task<Attempt<Begun>> HttpIntegration::begin(Work work) {
       work.arguments,
       {.region = kernel_.region, .timeout = kTimeout, .reply_bytes_max = kReplyBytesMax});
   if (!request) co_return std::unexpected(std::move(request).error());
+  if (work.http != nullptr) work.http->sent(*request);
   auto reply = co_await client_.send(*std::move(request));
   if (!reply) {
     const Error& error = reply.error();
@@ -71,6 +87,7 @@ Task<Attempt<Begun>> HttpIntegration::begin(Work work) {
     }
     co_return std::unexpected(TaskFault{"States.Http.Socket", error.message});
   }
+  if (work.http != nullptr) work.http->got(*reply, reason_of(reply->status));
   if (reply->status < 200 || reply->status > 299) {
     co_return std::unexpected(TaskFault{fmt::format("States.Http.StatusCode.{}", reply->status),
                                         std::string(reply->body)});

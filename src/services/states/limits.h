@@ -27,6 +27,8 @@ inline constexpr int kRaceAttemptsMax = 8;
 // Compiled definitions in one shard's memory, and the bytes of their texts.
 inline constexpr size_t kPlansMax = 500;
 inline constexpr size_t kPlanBytesMax = 16 << 20;
+// A test of a state. Source: API Reference, TestState.
+inline constexpr Millis kTestDurationMax = std::chrono::minutes(5);
 // How often a state machine that is being deleted looks whether its executions have ended.
 inline constexpr Millis kDeletePoll{2'000};
 

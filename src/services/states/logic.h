@@ -37,6 +37,9 @@ struct Start {
   TraceContext cause;
 };
 
+// Whether the service may act as the role. Errors: InvalidArn, AccessDeniedException.
+Result<void> check_role(const event::Kernel& kernel, const std::string& arn);
+
 class Logic {
  public:
   // Registers its timer: before the kernel starts. `operations` is asked once the server is wired.
@@ -120,7 +123,6 @@ class Logic {
   Task<Result<Settings>> checked(std::optional<shape::LoggingConfiguration> logging,
                                  std::optional<shape::TracingConfiguration> tracing);
   Task<Result<void>> check_log_group(std::string arn);
-  Result<void> check_role(const std::string& arn) const;
   Task<Result<shape::CreateStateMachineOutput>> create_once(shape::CreateStateMachineInput in,
                                                             Settings settings);
   Task<Result<shape::CreateStateMachineOutput>> create_again(shape::CreateStateMachineInput in,

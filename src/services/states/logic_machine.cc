@@ -41,9 +41,9 @@ std::string default_tracing() {
 
 }  // namespace
 
-Result<void> Logic::check_role(const std::string& arn) const {
+Result<void> check_role(const event::Kernel& kernel, const std::string& arn) {
   TRY_VOID(check_role_arn(arn));
-  if (kernel_.roles == nullptr || kernel_.roles->check(arn, std::string(kPrincipal))) return ok();
+  if (kernel.roles == nullptr || kernel.roles->check(arn, std::string(kPrincipal))) return ok();
   return fail("AccessDeniedException",
               "Neither the global service principal states.amazonaws.com, nor the regional one is "
               "authorized to assume the provided role.");
@@ -54,7 +54,7 @@ Task<Result<shape::CreateStateMachineOutput>> Logic::create(shape::CreateStateMa
   CO_TRY_VOID(check_encryption(in.encryption_configuration));
   CO_TRY_VOID(check_description(in.version_description, in.publish.value_or(false)));
   CO_TRY_VOID(check_definition(in.definition, type_of_name(in.type)));
-  CO_TRY_VOID(check_role(in.role_arn));
+  CO_TRY_VOID(check_role(kernel_, in.role_arn));
   CO_TRY(Settings settings, co_await checked(in.logging_configuration, in.tracing_configuration));
   if (!settings.logging) settings.logging = default_logging();
   if (!settings.tracing) settings.tracing = default_tracing();
@@ -128,7 +128,7 @@ Task<Result<shape::UpdateStateMachineOutput>> Logic::update(shape::UpdateStateMa
     CO_TRY_VOID(check_definition(*in.definition, found.machine.value.type));
   }
   if (in.role_arn) {
-    CO_TRY_VOID(check_role(*in.role_arn));
+    CO_TRY_VOID(check_role(kernel_, *in.role_arn));
   }
   CO_TRY(Settings settings, co_await checked(in.logging_configuration, in.tracing_configuration));
   co_return co_await until_won("State machine " + found.ref.name,

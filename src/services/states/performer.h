@@ -18,6 +18,11 @@
 #include "base/trace.h"
 #include "engine/workflow/execution.h"
 
+namespace suiro::http_out {
+struct Request;
+struct Reply;
+}  // namespace suiro::http_out
+
 namespace suiro::states {
 
 struct TaskCall {
@@ -30,6 +35,14 @@ struct TaskCall {
   std::string key;
   Bytes saved;  // what save() kept; empty: this is the first time
   TraceContext cause;
+};
+
+// Sees what an HTTP task sends and gets.
+class HttpWatcher {
+ public:
+  virtual ~HttpWatcher() = default;
+  virtual void sent(const http_out::Request& request) = 0;
+  virtual void got(const http_out::Reply& reply, std::string_view reason) = 0;
 };
 
 class TaskReporter {
@@ -47,6 +60,8 @@ class TaskReporter {
   virtual bool cancelled() const = 0;
   // Rings when cancelled() becomes true: calls that wait long are told. Null: nobody is told.
   virtual std::shared_ptr<Cancellation> cancellation() const { return {}; }
+  // Null: nobody wants to see.
+  virtual HttpWatcher* http_watcher() { return nullptr; }
   // Waits for `duration`, less where cancelled() becomes true.
   virtual Task<void> wait(Millis duration) = 0;
 };

@@ -86,7 +86,8 @@ Task<std::optional<std::string>> ServicePerformer::begin(const TaskCall& call,
   if (arguments) {
     begun = co_await integration.begin({.call = call,
                                         .arguments = *std::move(arguments),
-                                        .cancellation = reporter.cancellation()});
+                                        .cancellation = reporter.cancellation(),
+                                        .http = reporter.http_watcher()});
   }
   if (!begun) {
     if (reporter.cancelled()) co_return std::nullopt;

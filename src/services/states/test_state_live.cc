@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/states/test_state_live.h"
+
+#include <fmt/format.h>
+
+#include "engine/http_out/client.h"
+#include "services/states/limits.h"
+
+namespace suiro::states {
+namespace {
+
+std::string protocol_of(std::string_view url) {
+  return std::string(url.substr(0, url.find(':')));
+}
+
+// "[name: value, name: value]", as AWS shows them.
+std::string shown(const http_out::Headers& headers) {
+  std::string out = "[";
+  for (const auto& [name, value] : headers) {
+    if (out.size() > 1) out += ", ";
+    out += fmt::format("{}: {}", name, value);
+  }
+  return out + "]";
+}
+
+std::string text_of(const Bytes& body) {
+  return is_valid_utf8(body) ? std::string(body) : base64_encode(body);
+}
+
+}  // namespace
+
+LiveTest::LiveTest(Parts parts, workflow::TestRun& run, TaskCall call)
+    : kernel_(parts.kernel),
+      performer_(parts.performer),
+      run_(run),
+      call_(std::move(call)),
+      scope_(parts.executor),
+      wake_(parts.executor) {}
+
+Task<Result<void>> LiveTest::run(std::shared_ptr<Cancellation> caller) {
+  auto driven = co_await drive(std::move(caller));
+  cancellation_->cancel();
+  wake_.notify_all();
+  co_await scope_.close();
+  co_return driven;
+}
+
+Task<Result<void>> LiveTest::drive(std::shared_ptr<Cancellation> caller) {
+  Clock& clock = kernel_.clock;
+  const TimePoint end = clock.now() + kTestDurationMax;
+  std::unique_ptr<Cancellation::Subscription> watch;
+  if (caller) watch = caller->subscribe(scope_.executor(), [this] { wake_.notify_all(); });
+  inbox_.push_back(workflow::Started{});
+  while (!run_.answer()) {
+    if (caller && caller->cancelled()) co_return fail(codes::kClosed, "nobody waits any more");
+    const TimePoint now = clock.now();
+    if (now >= end) {
+      run_.time_out();
+      break;
+    }
+    const auto timer = run_.next_timer();
+    if (inbox_.empty() && timer && timer->due <= now) {
+      inbox_.push_back(workflow::TimerFired{timer->id});
+    }
+    if (inbox_.empty()) {
+      co_await wake_.wait_until(clock, timer ? std::min(timer->due, end) : end);
+      continue;
+    }
+    workflow::Occurrence next = std::move(inbox_.front());
+    inbox_.pop_front();
+    CO_TRY_VOID(run_.step(std::move(next), now));
+    if (auto effect = run_.take_task()) scope_.spawn(perform(*std::move(effect)));
+  }
+  co_return ok();
+}
+
+Task<void> LiveTest::perform(workflow::TaskEffect effect) {
+  TaskCall call = call_;
+  if (!effect.credentials_role_arn.empty()) call.role_arn = effect.credentials_role_arn;
+  call.effect = std::move(effect);
+  co_await performer_.perform(std::move(call), *this);
+}
+
+Task<Result<void>> LiveTest::report(workflow::Occurrence occurrence) {
+  if (cancelled()) co_return fail(codes::kClosed, "nobody waits for this task any more");
+  inbox_.push_back(std::move(occurrence));
+  wake_.notify_all();
+  co_return ok();
+}
+
+// Nothing of a test survives.
+Task<Result<void>> LiveTest::save(Bytes) {
+  co_return ok();
+}
+
+Task<Result<void>> LiveTest::report_and_save(workflow::Occurrence occurrence, Bytes) {
+  return report(std::move(occurrence));
+}
+
+Task<void> LiveTest::wait(Millis duration) {
+  const TimePoint due = kernel_.clock.now() + duration;
+  while (!cancelled() && kernel_.clock.now() < due) co_await wake_.wait_until(kernel_.clock, due);
+}
+
+void LiveTest::sent(const http_out::Request& request) {
+  auto& told = http_.request.emplace();
+  told.protocol = protocol_of(request.url);
+  told.method = request.method;
+  told.url = request.url;
+  told.headers = shown(request.headers);
+  told.body = text_of(request.body);
+}
+
+void LiveTest::got(const http_out::Reply& reply, std::string_view reason) {
+  auto& told = http_.response.emplace();
+  if (http_.request) told.protocol = http_.request->protocol;
+  told.status_code = fmt::format("{}", reply.status);
+  told.status_message = std::string(reason);
+  told.headers = shown(reply.headers);
+  told.body = text_of(reply.body);
+}
+
+}  // namespace suiro::states

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// LiveTest: drives one TestRun in real time: waits for its timers, performs its task.
+//
+// Invariant: run() ends with the state's answer, after kTestDurationMax (States.Timeout), or when
+// nobody waits for it any more.
+// Thread: one shard's.
+#pragma once
+
+#include <deque>
+
+#include "engine/workflow/test_run.h"
+#include "kernel/event/kernel.h"
+#include "services/states/performer.h"
+#include "shapes/gen/states.h"
+
+namespace suiro::states {
+
+class LiveTest final : public TaskReporter, public HttpWatcher {
+ public:
+  struct Parts {
+    event::Kernel& kernel;
+    Performer& performer;
+    Executor executor;
+  };
+  // What an HTTP task sent and got.
+  struct HttpExchange {
+    std::optional<shapes::states::InspectionDataRequest> request;
+    std::optional<shapes::states::InspectionDataResponse> response;
+  };
+  // `call` is the task's, but for its effect. Borrows the run.
+  LiveTest(Parts parts, workflow::TestRun& run, TaskCall call);
+
+  // `caller` may be null. Errors: of the run; kClosed where the caller has gone.
+  Task<Result<void>> run(std::shared_ptr<Cancellation> caller);
+  const HttpExchange& http() const { return http_; }
+
+  Task<Result<void>> report(workflow::Occurrence occurrence) override;
+  Task<Result<void>> save(Bytes notes) override;
+  Task<Result<void>> report_and_save(workflow::Occurrence occurrence, Bytes notes) override;
+  bool cancelled() const override { return cancellation_->cancelled(); }
+  std::shared_ptr<Cancellation> cancellation() const override { return cancellation_; }
+  HttpWatcher* http_watcher() override { return this; }
+  Task<void> wait(Millis duration) override;
+  void sent(const http_out::Request& request) override;
+  void got(const http_out::Reply& reply, std::string_view reason) override;
+
+ private:
+  Task<Result<void>> drive(std::shared_ptr<Cancellation> caller);
+  Task<void> perform(workflow::TaskEffect effect);
+
+  event::Kernel& kernel_;
+  Performer& performer_;
+  workflow::TestRun& run_;
+  TaskCall call_;
+  TaskScope scope_;
+  Signal wake_;
+  std::deque<workflow::Occurrence> inbox_;
+  std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
+  HttpExchange http_;
+};
+
+}  // namespace suiro::states

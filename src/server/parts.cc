@@ -128,6 +128,7 @@ App::Parts::Parts(const Options& o)
       workflows(o.kernel, operations, workflow_client, states_config(o.settings.states)),
       states(o.kernel, operations, &workflows.executions()),
       map_runs(workflows.map_runs(), workflows.executions()),
+      state_tests(o.kernel, operations, workflows.performer()),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },
           [this](std::string service, std::string operation, std::string input,
                  shapes::Call& call) {
@@ -281,6 +282,7 @@ void App::Parts::wire() {
   scheduler.add_operations(registry);
   states.add_operations(registry);
   map_runs.add_operations(registry);
+  state_tests.add_operations(registry);
   iam.add_operations(registry);
   sts::add_operations(registry, identities);
   own.add_operations(registry);

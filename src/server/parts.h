@@ -35,6 +35,7 @@
 #include "services/states/api_map_run.h"
 #include "services/states/runtime.h"
 #include "services/states/service.h"
+#include "services/states/test_state.h"
 
 namespace suiro::server {
 
@@ -88,6 +89,7 @@ struct App::Parts {
   states::WorkflowRuntime workflows;
   states::Service states;
   states::MapRunApi map_runs;
+  states::StateTests state_tests;
   OwnService own;
   aws::FrontEnd front_end;
   http::Server http;

@@ -53,6 +53,9 @@ void collect(const shapes::Shape& shape, const void* data, Look look, Texts& out
     if (shape.kind == shapes::Kind::kInteger) {
       out.push_back(std::to_string(*static_cast<const int32_t*>(data)));
     }
+    if (shape.kind == shapes::Kind::kBoolean && *static_cast<const bool*>(data)) {
+      out.emplace_back("*");  // what the flag asks for is no resource
+    }
     return;
   }
   if (shape.kind != shapes::Kind::kStructure) return;

@@ -125,6 +125,7 @@ constexpr PermissionRow kEvents[] = {
     {"states", "*",
      "ListActivities ListStateMachines SendTaskFailure SendTaskHeartbeat "
      "SendTaskSuccess TestState ValidateStateMachineDefinition"},
+    {"states", "?{revealSecrets}", "TestState=states:RevealSecrets"},
     {"states", "?{roleArn}",
      "TestState=iam:PassRole CreateStateMachine=iam:PassRole "
      "UpdateStateMachine=iam:PassRole"},

@@ -25,6 +25,7 @@ class WorkflowRuntime {
 
   DurableExecutions& executions() { return executions_; }
   MapRuns& map_runs() { return map_runs_; }
+  Performer& performer() { return performer_; }
 
  private:
   ServicePerformer performer_;

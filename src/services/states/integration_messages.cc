@@ -5,6 +5,10 @@
 // integrations".
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
 #include "services/states/integration_services.h"
 
 namespace suiro::states {
@@ -42,6 +46,23 @@ json::Value entries_of(const json::Value& entries, const TaskCall& call) {
     out.push_back(std::move(changed));
   }
   return out;
+}
+
+// What the second SDK adds to an object that it puts from a text.
+json::Value put_object_of(const json::Value& arguments) {
+  json::Object request = arguments.as_object();
+  const json::Value* body = arguments.find("Body");
+  if (body == nullptr || body->is_null()) return request;
+  if (!request.contains("ContentType")) request.set("ContentType", "text/plain; charset=UTF-8");
+  const bool has_checksum = std::ranges::any_of(
+      request, [](const auto& member) { return member.first.starts_with("Checksum"); });
+  if (!has_checksum) {
+    const std::string text = body->is_string() ? body->as_string() : json::write(*body);
+    Checksum checksum(ChecksumKind::kCrc32);
+    checksum.update(text);
+    request.set("ChecksumCRC32", base64_encode(checksum.finish()));
+  }
+  return request;
 }
 
 }  // namespace
@@ -94,11 +115,21 @@ bool SdkIntegration::has(const workflow::Resource& resource) const {
 
 Task<Attempt<Begun>> SdkIntegration::begin(Work work) {
   const workflow::Resource& resource = work.call.effect.resource;
-  auto reply = co_await calls_.call(work.call, {.service = sdk_service(resource.service),
-                                                .operation = resource.action,
-                                                .input = work.arguments,
-                                                .cancellation = work.cancellation});
+  const SdkService service = sdk_service(resource.service);
+  const bool s3 = service.id == "s3";
+  const bool put = s3 && equal_ignore_case(resource.action, "putObject");
+  auto reply = co_await calls_.call(work.call,
+                                    {.service = service,
+                                     .operation = resource.action,
+                                     .input = put ? put_object_of(work.arguments) : work.arguments,
+                                     .cancellation = work.cancellation});
   if (!reply) co_return std::unexpected(std::move(reply).error());
+  // The SDK reads an object's metadata from its headers: where there is none, it is empty.
+  const bool read = s3 && (equal_ignore_case(resource.action, "getObject") ||
+                           equal_ignore_case(resource.action, "headObject"));
+  if (read && reply->output.find("Metadata") == nullptr) {
+    reply->output.edit_object().set("Metadata", json::Object());
+  }
   co_return Begun{.output = json::write(reply->output)};
 }
 

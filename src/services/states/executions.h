@@ -136,8 +136,10 @@ class Executions {
   virtual Task<Result<ActivityTask>> take_activity_task(
       std::string activity_arn, std::string worker_name,
       std::shared_ptr<Cancellation> cancellation = nullptr) = 0;
-  // Completes when the execution has ended; at once where it has. Errors: ExecutionDoesNotExist.
-  virtual Task<Result<ExecutionRecord>> ended(std::string arn) = 0;
+  // Completes when the execution has ended; at once where it has. Errors: ExecutionDoesNotExist;
+  // kClosed when the server stops, or `cancellation` (which may be null) rings.
+  virtual Task<Result<ExecutionRecord>> ended(std::string arn,
+                                              std::shared_ptr<Cancellation> cancellation = {}) = 0;
 };
 
 }  // namespace suiro::states

@@ -48,7 +48,8 @@ class DurableExecutions final : public Executions, public ChildRunner {
   Task<Result<ActivityTask>> take_activity_task(
       std::string activity_arn, std::string worker_name,
       std::shared_ptr<Cancellation> cancellation = nullptr) override;
-  Task<Result<ExecutionRecord>> ended(std::string arn) override;
+  Task<Result<ExecutionRecord>> ended(std::string arn,
+                                      std::shared_ptr<Cancellation> cancellation = {}) override;
 
   Task<Result<void>> start(std::shared_ptr<const ChildFamily> family,
                            std::vector<Child> children) override;

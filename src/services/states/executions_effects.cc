@@ -202,20 +202,20 @@ void EffectRunner::cancelled(EffectKey key) {
   auto known = known_.find(key);
   if (known == known_.end()) return found_cancelled(key);
   known->second->is_cancelled_ = true;
-  known->second->wake_.notify_all();
+  known->second->wake();
 }
 
 void EffectRunner::settled(EffectKey key) {
   auto known = known_.find(key);
   if (known == known_.end()) return;
   known->second->is_settled_ = true;
-  known->second->wake_.notify_all();
+  known->second->wake();
 }
 
 void EffectRunner::begin_stop() {
   stopping_ = true;
   stop_signal_.notify_all();
-  for (auto& [key, effect] : known_) effect->wake_.notify_all();
+  for (auto& [key, effect] : known_) effect->wake();
 }
 
 Task<void> EffectRunner::stop() {
@@ -226,6 +226,11 @@ Task<void> EffectRunner::stop() {
 }
 
 // --- what a Performer sees
+
+void Performing::wake() {
+  wake_.notify_all();
+  cancellation_->cancel();
+}
 
 bool Performing::must_be_ended() const {
   if (std::holds_alternative<MapRunCall>(call_)) return true;

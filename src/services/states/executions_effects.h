@@ -87,9 +87,12 @@ class Performing final : public TaskReporter {
   Task<Result<void>> report_and_save(workflow::Occurrence occurrence, Bytes notes) override;
   bool cancelled() const override { return is_cancelled_ || is_settled_ || runner_.stopping(); }
   Task<void> wait(Millis duration) override;
+  std::shared_ptr<Cancellation> cancellation() const override { return cancellation_; }
 
  private:
   friend class EffectRunner;
+  // What waits looks at cancelled().
+  void wake();
   Task<Result<void>> report_with(workflow::Occurrence occurrence, std::optional<Bytes> notes);
   // Whether work goes on elsewhere when nobody performs the effect any more.
   bool must_be_ended() const;
@@ -98,6 +101,7 @@ class Performing final : public TaskReporter {
   EffectRunner& runner_;
   const EffectKey key_;
   Signal wake_;
+  const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
   std::variant<std::monostate, TaskCall, MapRunCall> call_;  // nothing: still to be loaded
   bool is_cancelled_ = false;
   bool is_settled_ = false;

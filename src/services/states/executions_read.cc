@@ -96,10 +96,11 @@ Task<Result<ExecutionRecord>> DurableExecutions::describe(std::string arn) {
   co_return co_await record_of(std::move(row), std::move(machine));
 }
 
-Task<Result<ExecutionRecord>> DurableExecutions::ended(std::string arn) {
+Task<Result<ExecutionRecord>> DurableExecutions::ended(std::string arn,
+                                                       std::shared_ptr<Cancellation> cancellation) {
   ArnHash id = arn_hash(arn);
   ExecutionShard& shard = *shards_[owner_of(id)].executions;
-  auto done = co_await run_on(shard.executor(), [&] { return shard.ended(id); });
+  auto done = co_await run_on(shard.executor(), [&] { return shard.ended(id, cancellation); });
   if (!done && done.error().code == "ExecutionDoesNotExist") co_return no_execution(arn);
   if (!done) co_return fail(std::move(done).error());
   co_return co_await describe(std::move(arn));

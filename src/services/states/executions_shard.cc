@@ -135,13 +135,19 @@ Task<void> ExecutionShard::continue_after(ArnHash execution, Millis delay) {
   }
 }
 
-Task<Result<void>> ExecutionShard::ended(ArnHash execution) {
+Task<Result<void>> ExecutionShard::ended(ArnHash execution,
+                                         std::shared_ptr<Cancellation> cancellation) {
   auto [slot, is_new] = ends_.try_emplace(execution);
   if (is_new) slot->second = std::make_unique<Ends>(executor_);
   Ends& ends = *slot->second;
   ++ends.waiting;
   Result<void> result = fail(codes::kClosed, "the server stops", Retry::kLater);
-  while (!stopping_) {
+  std::unique_ptr<Cancellation::Subscription> watch;
+  if (cancellation) {
+    watch = cancellation->subscribe(executor_, [&ends] { ends.signal.notify_all(); });
+  }
+  auto wanted = [&] { return !stopping_ && (!cancellation || !cancellation->cancelled()); };
+  while (wanted()) {
     const uint64_t count = ends.count;
     auto entry = co_await kernel_.store.get(execution_key(execution));
     if (!entry) {
@@ -161,8 +167,9 @@ Task<Result<void>> ExecutionShard::ended(ArnHash execution) {
       result = ok();
       break;
     }
-    if (!stopping_ && ends.count == count) co_await ends.signal.wait();
+    if (wanted() && ends.count == count) co_await ends.signal.wait();
   }
+  watch.reset();
   if (--ends.waiting == 0) ends_.erase(execution);
   co_return result;
 }

@@ -69,7 +69,7 @@ class ExecutionShard {
   // Goes on with a chain that was cut.
   void continue_later(ArnHash execution, Millis delay);
   // Completes when the execution has ended, or the shard stops.
-  Task<Result<void>> ended(ArnHash execution);
+  Task<Result<void>> ended(ArnHash execution, std::shared_ptr<Cancellation> cancellation);
 
   EffectRunner& effects() { return effects_; }
   MachineCache& machines() { return machines_; }

@@ -250,6 +250,13 @@ TEST_F(ExecutionsTest, EndedIsToldAtTheEnd) {
   ASSERT_TRUE(record) << message(record);
   EXPECT_EQ(record->status, ExecutionStatus::kSucceeded);
   EXPECT_EQ(code(sim.run(executions->ended("arn:none"))), "ExecutionDoesNotExist");
+  auto gone = std::make_shared<Cancellation>();
+  auto left = sim.spawn(executions->ended(start(machine_of(kWait), "m"), gone));
+  EXPECT_FALSE(sim.is_ready(left));
+  gone->cancel();
+  sim.settle();
+  ASSERT_TRUE(sim.is_ready(left));
+  EXPECT_EQ(code(left.get()), codes::kClosed);
   auto never = sim.spawn(executions->ended(start(machine_of(kWait), "n")));
   tear_down();
   ASSERT_TRUE(sim.is_ready(never));

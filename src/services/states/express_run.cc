@@ -49,7 +49,9 @@ class ExpressRun::Effect final : public TaskReporter {
   void cancel() {
     is_cancelled_ = true;
     wake_.notify_all();
+    cancellation_->cancel();
   }
+  std::shared_ptr<Cancellation> cancellation() const override { return cancellation_; }
   uint64_t id() const { return id_; }
   workflow::Effect& effect() { return effect_; }
 
@@ -58,6 +60,7 @@ class ExpressRun::Effect final : public TaskReporter {
   const uint64_t id_;
   workflow::Effect effect_;
   Signal wake_;
+  const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
   bool is_cancelled_ = false;
 };
 

@@ -4,12 +4,11 @@
 // Threads: any shard. Failure: TaskFaults.
 #pragma once
 
-#include "services/states/types.h"
 #include "kernel/event/kernel.h"
 #include "services/states/integration_errors.h"
+#include "services/states/types.h"
 
 namespace suiro::states {
-
 
 class ServiceCalls {
  public:

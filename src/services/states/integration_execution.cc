@@ -139,7 +139,7 @@ Task<Attempt<Begun>> ExecutionIntegration::begin(Work work) {
 Task<std::optional<Attempt<std::string>>> ExecutionIntegration::follow(const TaskCall& call,
                                                                        std::string notes,
                                                                        TaskReporter& reporter) {
-  auto record = co_await executions_->ended(notes);
+  auto record = co_await executions_->ended(notes, reporter.cancellation());
   if (reporter.cancelled()) co_return std::nullopt;
   if (!record) {
     // The server stops: the next incarnation waits on.

@@ -59,7 +59,9 @@ class FakeExecutions final : public Executions {
                                                 std::shared_ptr<Cancellation>) override {
     co_return none();
   }
-  Task<Result<ExecutionRecord>> ended(std::string) override { co_return none(); }
+  Task<Result<ExecutionRecord>> ended(std::string, std::shared_ptr<Cancellation>) override {
+    co_return none();
+  }
 
   std::vector<StartRequest> started;
   bool running = false;

@@ -79,7 +79,7 @@ class FakeReporter final : public TaskReporter {
 // Executions that have ended as a test says.
 class FakeExecutions final : public Executions {
  public:
-  Task<Result<ExecutionRecord>> ended(std::string arn) override {
+  Task<Result<ExecutionRecord>> ended(std::string arn, std::shared_ptr<Cancellation>) override {
     asked.push_back(arn);
     co_return record;
   }

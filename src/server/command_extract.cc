@@ -188,7 +188,7 @@ Result<void> ExtractCommand::store(const ServerAddress& address, const Target& t
                                    const extract::Summary& summary) const {
   std::vector<std::string> files = paths_of(summary);
   if (!target.lake) return target.parts ? ok() : join_files(files, target.path);
-  TRY(Remote remote, Remote::connect(address.data, address.endpoint));
+  TRY(Remote remote, Remote::connect(address));
   if (!target.parts) return remote.put_object(target.bucket, target.path, files);
   for (const std::string& file : files) {
     std::string key = target.path + fs::path(file).filename().string();
@@ -230,7 +230,7 @@ Result<void> ExtractCommand::run(const ServerAddress& address) const {
     std::string file = directory + "/manifest.json";
     TRY_VOID(write_text_file(file, manifest(url, *summary)));
     if (target.lake) {
-      TRY(Remote remote, Remote::connect(address.data, address.endpoint));
+      TRY(Remote remote, Remote::connect(address));
       TRY_VOID(remote.put_object(target.bucket, target.path + "manifest.json", {file}));
     }
   }

@@ -155,11 +155,16 @@ struct ClientOptions {
   std::string data;
   std::string endpoint;
   void add_to(CLI::App* command) {
-    command->add_option("--data", data, "Data directory of the server");
+    command->add_option("--data", data,
+                        "Data directory of the server (default: the server of AWS_ENDPOINT_URL, "
+                        "where region and keys stand in the environment too, else " +
+                            default_data_directory().string() + ")");
     command->add_option("--endpoint", endpoint, "URL of the server, where it is not the one there");
   }
   ServerAddress address() const {
-    return {data.empty() ? default_data_directory() : std::filesystem::path(data), endpoint};
+    using From = ServerAddress::From;
+    if (!data.empty()) return {data, endpoint, From::kData};
+    return {default_data_directory(), endpoint, From::kEnvironmentFirst};
   }
 };
 

@@ -122,7 +122,7 @@ void PlanCommand::add_to(CLI::App* plan, CLI::App* apply) {
 Result<int> PlanCommand::run(const ServerAddress& address) const {
   TRY(definition::Document document, read_files(files_));
   TRY(EndpointFile file, read_endpoint_file(address.data));
-  TRY(Remote remote, Remote::connect(address.data, address.endpoint));
+  TRY(Remote remote, Remote::connect(address));
   Calls calls = calls_of(remote);
   definition::Context context{calls, file.region, file.account, document.name};
   auto prune = prune_ ? definition::Prune::kYes : definition::Prune::kNo;

@@ -114,7 +114,7 @@ void RunCommand::add_to(CLI::App* command) {
 }
 
 Result<int> RunCommand::run(const ServerAddress& address) const {
-  TRY(Remote remote, Remote::connect(address.data, address.endpoint));
+  TRY(Remote remote, Remote::connect(address));
   definition::Calls calls = calls_of(remote);
   TRY(auto described, calls.call("ecs", "DescribeTaskDefinition", {{"taskDefinition", task_}}));
   const json::object& task_definition = object_at(described, "taskDefinition");

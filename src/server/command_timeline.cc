@@ -27,7 +27,7 @@ struct Fetched {
 };
 
 Result<Fetched> fetch(const ServerAddress& address, shape::ListRunsRequest request) {
-  TRY(Remote remote, Remote::connect(address.data, address.endpoint));
+  TRY(Remote remote, Remote::connect(address));
   request.max_results = kPageRuns;
   Fetched out;
   while (out.runs.size() < kTimelineRunsMax) {

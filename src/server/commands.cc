@@ -20,7 +20,7 @@ namespace shape = shapes::suiro;
 // Calls an operation of Suiro's own service with its generated shapes.
 template <class Op>
 Result<typename Op::Output> call(const ServerAddress& address, const typename Op::Input& input) {
-  TRY(Remote remote, Remote::connect(address.data, address.endpoint));
+  TRY(Remote remote, Remote::connect(address));
   TRY(std::string reply, remote.call(std::string(Op::operation().name), shapes::to_json(input)));
   return shapes::from_json<typename Op::Output>(reply);
 }

@@ -2,17 +2,11 @@
 // The short commands: each prints its result on stdout, or fails with a text a person can act on.
 #pragma once
 
-#include <filesystem>
 #include <string>
 
-#include "base/result.h"
+#include "server/remote.h"
 
 namespace suiro::server {
-
-struct ServerAddress {
-  std::filesystem::path data;
-  std::string endpoint;  // empty: as the data directory tells
-};
 
 inline constexpr std::string_view kVersion = SUIRO_VERSION;
 

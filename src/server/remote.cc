@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 
@@ -30,15 +31,6 @@ size_t take_reply(char* bytes, size_t, size_t count, void* reply) {
   text.append(bytes, count);
   return count;
 }
-
-struct Easy {
-  CURL* handle = curl_easy_init();
-  curl_slist* headers = nullptr;
-  ~Easy() {
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(handle);
-  }
-};
 
 // The error document of AWS JSON 1.1.
 Error error_of(long status, const std::string& reply) {
@@ -101,7 +93,21 @@ std::unexpected<Error> unreachable(const std::string& endpoint, CURLcode why) {
                                                endpoint, curl_easy_strerror(why)));
 }
 
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 }  // namespace
+
+struct Remote::Easy {
+  CURL* handle = curl_easy_init();
+  curl_slist* headers = nullptr;
+  ~Easy() {
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(handle);
+  }
+};
 
 Result<void> write_endpoint_file(const std::filesystem::path& data, const EndpointFile& content) {
   return write_private_file(endpoint_file(data), fmt::format("{}\n{}\n{}\n", content.endpoint,
@@ -120,14 +126,43 @@ Result<EndpointFile> read_endpoint_file(const std::filesystem::path& data) {
   return out;
 }
 
-Result<Remote> Remote::connect(const std::filesystem::path& data, std::string endpoint) {
-  TRY(EndpointFile file, read_endpoint_file(data));
-  TRY(KeyPair root, load_root(data));
+std::optional<Remote> Remote::from_environment(const std::string& endpoint) {
   Remote remote;
-  remote.endpoint_ = endpoint.empty() ? file.endpoint : std::move(endpoint);
+  remote.endpoint_ = endpoint.empty() ? variable("AWS_ENDPOINT_URL") : endpoint;
+  remote.region_ = variable("AWS_REGION");
+  if (remote.region_.empty()) remote.region_ = variable("AWS_DEFAULT_REGION");
+  const std::string id = variable("AWS_ACCESS_KEY_ID");
+  const std::string secret = variable("AWS_SECRET_ACCESS_KEY");
+  if (remote.endpoint_.empty() || remote.region_.empty() || id.empty() || secret.empty()) {
+    return std::nullopt;
+  }
+  remote.user_password_ = id + ":" + secret;
+  remote.session_token_ = variable("AWS_SESSION_TOKEN");
+  return remote;
+}
+
+Result<Remote> Remote::connect(const ServerAddress& address) {
+  if (address.from == ServerAddress::From::kEnvironmentFirst) {
+    if (auto remote = from_environment(address.endpoint)) return *std::move(remote);
+  }
+  TRY(EndpointFile file, read_endpoint_file(address.data));
+  TRY(KeyPair root, load_root(address.data));
+  Remote remote;
+  remote.endpoint_ = address.endpoint.empty() ? file.endpoint : address.endpoint;
   remote.region_ = file.region;
   remote.user_password_ = root.access_key_id + ":" + root.secret_access_key;
   return remote;
+}
+
+void Remote::sign(Easy& easy, std::string_view service) const {
+  if (!session_token_.empty()) {
+    const std::string token = "X-Amz-Security-Token: " + session_token_;
+    easy.headers = curl_slist_append(easy.headers, token.c_str());
+  }
+  const std::string signer = fmt::format("aws:amz:{}:{}", region_, service);
+  curl_easy_setopt(easy.handle, CURLOPT_HTTPHEADER, easy.headers);
+  curl_easy_setopt(easy.handle, CURLOPT_AWS_SIGV4, signer.c_str());
+  curl_easy_setopt(easy.handle, CURLOPT_USERPWD, user_password_.c_str());
 }
 
 Result<std::string> Remote::call(const std::string& operation, const std::string& input) const {
@@ -136,14 +171,11 @@ Result<std::string> Remote::call(const std::string& operation, const std::string
   auto target = fmt::format("X-Amz-Target: {}.{}", kTargetPrefix, operation);
   easy.headers = curl_slist_append(easy.headers, target.c_str());
   easy.headers = curl_slist_append(easy.headers, "Content-Type: application/x-amz-json-1.1");
-  auto signer = fmt::format("aws:amz:{}:suiro", region_);
+  sign(easy, "suiro");
   auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.handle, option, value); };
   set(CURLOPT_URL, endpoint_.c_str());
-  set(CURLOPT_HTTPHEADER, easy.headers);
   set(CURLOPT_POSTFIELDS, input.c_str());
   set(CURLOPT_POSTFIELDSIZE, static_cast<long>(input.size()));
-  set(CURLOPT_AWS_SIGV4, signer.c_str());
-  set(CURLOPT_USERPWD, user_password_.c_str());
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
@@ -167,16 +199,13 @@ Result<void> Remote::put_object(const std::string& bucket, const std::string& ke
   easy.headers = curl_slist_append(easy.headers, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
   easy.headers = curl_slist_append(easy.headers, "Expect:");
   auto url = fmt::format("{}/{}/{}", endpoint_, bucket, percent_encode(key, Slash::kKeep));
-  auto signer = fmt::format("aws:amz:{}:s3", region_);
+  sign(easy, "s3");
   auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.handle, option, value); };
   set(CURLOPT_URL, url.c_str());
-  set(CURLOPT_HTTPHEADER, easy.headers);
   set(CURLOPT_UPLOAD, 1L);
   set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
   set(CURLOPT_READFUNCTION, give_bytes);
   set(CURLOPT_READDATA, static_cast<void*>(&body));
-  set(CURLOPT_AWS_SIGV4, signer.c_str());
-  set(CURLOPT_USERPWD, user_password_.c_str());
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);

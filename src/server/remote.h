@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,21 @@ namespace suiro::server {
 // Of one PutObject.
 inline constexpr uint64_t kPutBytesMax = 5ull << 30;
 
+// Which server a command speaks to, and as whom.
+struct ServerAddress {
+  // Where endpoint and keys come from: those of root in the data directory, or, where the variables
+  // that AWS SDKs read name a server, region and keys, from these (a task has them of its role).
+  enum class From { kData, kEnvironmentFirst };
+
+  std::filesystem::path data;
+  std::string endpoint;  // empty: as the environment or the data directory tells
+  From from = From::kData;
+};
+
 class Remote {
  public:
-  // Finds endpoint, region and root credentials in the data directory. `endpoint` overrides what
-  // the server wrote there. Errors: kNotFound when no server runs on it.
-  static Result<Remote> connect(const std::filesystem::path& data, std::string endpoint);
+  // Errors: kNotFound when no server runs on the data directory and the environment names none.
+  static Result<Remote> connect(const ServerAddress& address);
 
   // Calls an operation with a JSON input; returns the JSON output. Errors: the server's own, or
   // kUnavailable when it cannot be reached.
@@ -29,9 +40,15 @@ class Remote {
                           const std::vector<std::string>& files) const;
 
  private:
+  struct Easy;
+  static std::optional<Remote> from_environment(const std::string& endpoint);
+  // Signs as `service`; call it when the other headers are there.
+  void sign(Easy& easy, std::string_view service) const;
+
   std::string endpoint_;
   std::string region_;
   std::string user_password_;  // "key:secret" as libcurl's SigV4 signer takes it
+  std::string session_token_;  // of temporary keys; else empty
 };
 
 // What `suiro up` tells the commands of the same data directory.

@@ -66,7 +66,7 @@ Result<std::shared_ptr<const workflow::Plan>> read_definition(const std::string&
 }
 
 Result<RecordedExecution> fetch_execution(const ServerAddress& address, const std::string& arn) {
-  TRY(Remote remote, Remote::connect(address.data, address.endpoint));
+  TRY(Remote remote, Remote::connect(address));
   json::Object request;
   request.set("executionArn", arn);
   TRY(json::Value machine, call(remote, "DescribeStateMachineForExecution", request));
@@ -81,7 +81,7 @@ Result<RecordedExecution> fetch_execution(const ServerAddress& address, const st
 }
 
 rehearsal::PastDuration past_durations(const ServerAddress& address) {
-  auto remote = Remote::connect(address.data, address.endpoint);
+  auto remote = Remote::connect(address);
   if (!remote) return nullptr;
   auto known = std::make_shared<std::map<std::string, std::optional<Millis>>>();
   return [remote = std::move(*remote), known](const std::string& name) -> std::optional<Millis> {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import boto3
 import pytest
 
 from suiro_server import binary
@@ -146,6 +147,44 @@ def test_into_the_lake(database, suiro, name):
                     f"s3://{name}/count.csv", "--format", "csv", "--data", suiro.data)
     assert done.returncode == 0, done.stderr
     assert s3.get_object(Bucket=name, Key="count.csv")["Body"].read() == b"n\n%d\n" % ROWS
+
+
+def test_with_temporary_keys_of_the_environment(database, suiro, name):
+    """As a container of a task has them: endpoint, region and temporary keys, no data directory."""
+    s3, iam = suiro.client("s3"), suiro.client("iam")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={
+        "LocationConstraint": suiro.env["AWS_DEFAULT_REGION"]})
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="write", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject",
+                                                "Resource": f"arn:aws:s3:::{name}/in/*"}]}))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    sts = boto3.client("sts", endpoint_url=suiro.endpoint, region_name=suiro.env["AWS_REGION"],
+                       aws_access_key_id=key["AccessKeyId"],
+                       aws_secret_access_key=key["SecretAccessKey"])
+    keys = sts.get_session_token()["Credentials"]
+    environment = {"AWS_ENDPOINT_URL": suiro.endpoint, "AWS_REGION": suiro.env["AWS_REGION"],
+                   "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+                   "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+                   "AWS_SESSION_TOKEN": keys["SessionToken"]}
+
+    def extract(to, **more):
+        return subprocess.run([binary(), "extract", database.url, "--table", "posts", "--to",
+                               f"s3://{name}/{to}"], capture_output=True, text=True, timeout=120,
+                              env={**environment, **more})
+
+    done = extract("in/ü x/")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(s3.get_object(Bucket=name, Key="in/ü x/manifest.json")["Body"].read())
+    assert manifest["rows"] == ROWS
+    done = extract("out/")
+    assert done.returncode != 0 and "AccessDenied" in done.stderr, done.stderr
+    done = extract("in/", AWS_SESSION_TOKEN="nonsense")
+    assert done.returncode != 0 and "InvalidToken" in done.stderr, done.stderr
+    # A data directory that is named wins over the environment.
+    done = subprocess.run([binary(), "status", "--data", "/nowhere"], capture_output=True,
+                          text=True, timeout=60, env={**environment})
+    assert done.returncode != 0 and "/nowhere" in done.stderr
 
 
 def test_refusals_are_clear_and_leave_nothing(database, suiro, tmp_path):

@@ -24,7 +24,8 @@ class MariaDb:
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        self.socket = self.directory / "m.sock"
+        # In a folder of its own, which can be given to others without the data.
+        self.socket = self.directory / "socket" / "m.sock"
         self.url = f"mysql://root@localhost/shop?socket={self.socket}"
 
     @staticmethod
@@ -32,7 +33,7 @@ class MariaDb:
         return None if shutil.which("mariadbd", path="/usr/sbin:/usr/bin") else "mariadb-server"
 
     def start(self):
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.socket.parent.mkdir(parents=True, exist_ok=True)
         log = self.directory / "mariadb.log"
         with open(log, "ab") as out:
             subprocess.run(

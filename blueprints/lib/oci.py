@@ -29,11 +29,12 @@ def busybox():
     raise SystemExit("busybox is missing: install Debian's package busybox-static")
 
 
-def program(path):
-    """A program of this machine with the libraries that it loads, as the image's files."""
+def program(path, at=None):
+    """A program of this machine with the libraries that it loads, as the image's files; the program
+    is at the same place there, or at another one."""
     real = os.path.realpath(path)
     libraries = subprocess.run(["ldd", real], check=True, capture_output=True, text=True).stdout
-    files = {path.lstrip("/"): pathlib.Path(real).read_bytes()}
+    files = {(at or path).lstrip("/"): pathlib.Path(real).read_bytes()}
     for library in set(re.findall(r"(/\S+) \(0x", libraries)):
         files[library.lstrip("/")] = pathlib.Path(library).read_bytes()
     return files
@@ -43,6 +44,16 @@ def folder(path, wanted=lambda name: True):
     """The regular files below a folder of this machine, at the same place in the image."""
     return {str(file).lstrip("/"): file.read_bytes() for file in pathlib.Path(path).rglob("*")
             if file.is_file() and "__pycache__" not in file.parts and wanted(str(file))}
+
+
+def python():
+    """Debian's Python with its standard library."""
+    libraries = pathlib.Path(os.path.realpath("/usr/bin/python3")).name
+    files = {**program("/usr/bin/python3"), **folder(f"/usr/lib/{libraries}", lambda name: (
+        "/test/" not in name and "/config-" not in name))}
+    for module in pathlib.Path(f"/usr/lib/{libraries}/lib-dynload").glob("*.so"):
+        files.update(program(str(module)))
+    return files
 
 
 def layer_of(files):

@@ -25,10 +25,13 @@ def binary():
 
 
 class Supervisor:
-    """Runs `suiro up` and starts it again whenever it dies, on the same data and port."""
+    """Runs `suiro up` and starts it again whenever it dies, on the same data and port. `config` is
+    the text of a configuration file."""
 
-    def __init__(self, data, say):
+    def __init__(self, data, say, config=""):
         self.data, self.say = data, say
+        self.config = data.parent / "suiro.toml"
+        self.config.write_text(config, encoding="utf-8")
         self.listen = "127.0.0.1:0"
         self.endpoint = None
         self.process = None
@@ -41,8 +44,8 @@ class Supervisor:
 
     def _start(self):
         self.process = subprocess.Popen(
-            [binary(), "up", "--data", str(self.data), "--listen", self.listen],
-            stdout=subprocess.PIPE, stderr=self.log)
+            [binary(), "up", "--config", str(self.config), "--data", str(self.data), "--listen",
+             self.listen], stdout=subprocess.PIPE, stderr=self.log)
         ready, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS_MAX)
         line = self.process.stdout.readline().decode() if ready else ""
         found = re.search(r"https?://(\S+:\d+)", line)

@@ -24,13 +24,9 @@ def sdk_file(name):
 
 def image():
     """Debian's ffmpeg, Python and boto3, as they are installed on this machine."""
-    python = {**oci.program("/usr/bin/python3"), **oci.folder("/usr/lib/python3.11", lambda name: (
-        "/test/" not in name and "/config-" not in name))}
-    for module in pathlib.Path("/usr/lib/python3.11/lib-dynload").glob("*.so"):
-        python.update(oci.program(str(module)))
     packages = oci.folder("/usr/lib/python3/dist-packages", sdk_file)
     worker = {"worker.py": (HERE / "worker.py").read_bytes(), "tmp/.keep": b""}
-    return oci.build([oci.busybox(), oci.program("/usr/bin/ffmpeg"), {**python, **packages},
+    return oci.build([oci.busybox(), oci.program("/usr/bin/ffmpeg"), {**oci.python(), **packages},
                       worker])
 
 

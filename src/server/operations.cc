@@ -85,7 +85,8 @@ event::OperationCaller::Fault Operations::fault_of(std::string service, const Er
   const shapes::ServiceModel* found = options_.registry.model(model);
   Fault fault{.status = aws::error_status(found, error.code), .service_code = error.code};
   const auto* known = found == nullptr ? nullptr : found->find_error(error.code);
-  fault.modelled = known != nullptr;
+  // The table has errors besides that Suiro gives, as AWS does, without the public model's word.
+  fault.modelled = known != nullptr && known->shape != nullptr;
   if (known != nullptr && !known->query_code.empty()) fault.service_code = known->query_code;
   return fault;
 }

@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 from suiro_server import Server  # noqa: E402
+from workflows import Workflows  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,11 @@ def own_suiro(tmp_path):
 def name(request):
     """A name that no other test uses."""
     return "t-" + os.urandom(6).hex()
+
+
+@pytest.fixture()
+def flows(suiro, name):
+    """State machines of the test's own."""
+    made = Workflows(suiro, name)
+    yield made
+    made.close()

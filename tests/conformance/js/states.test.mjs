@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Step Functions with the JavaScript SDK: state machines, versions, aliases, tags, validation.
+// Step Functions with the JavaScript SDK: state machines, versions, aliases, tags, validation,
+// synchronous executions.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { lookup } from 'node:dns';
+import { Agent } from 'node:http';
 import { test } from 'node:test';
 
 import {
@@ -9,9 +12,10 @@ import {
   DeleteStateMachineAliasCommand, DeleteStateMachineCommand, DeleteStateMachineVersionCommand,
   DescribeStateMachineAliasCommand, DescribeStateMachineCommand, InvalidDefinition,
   ListStateMachineAliasesCommand, ListStateMachineVersionsCommand, ListTagsForResourceCommand,
-  PublishStateMachineVersionCommand, ResourceNotFound, SFNClient, StateMachineAlreadyExists,
-  StateMachineDoesNotExist, TagResourceCommand, UpdateStateMachineAliasCommand,
-  UpdateStateMachineCommand, ValidateStateMachineDefinitionCommand,
+  PublishStateMachineVersionCommand, ResourceNotFound, SFNClient, StartSyncExecutionCommand,
+  StateMachineAlreadyExists, StateMachineDoesNotExist, StateMachineTypeNotSupported,
+  TagResourceCommand, UpdateStateMachineAliasCommand, UpdateStateMachineCommand,
+  ValidateStateMachineDefinitionCommand,
 } from '@aws-sdk/client-sfn';
 
 const states = new SFNClient({});
@@ -126,4 +130,27 @@ test('a definition is validated', async () => {
   }));
   assert.equal(bad.result, 'FAIL');
   assert.equal(bad.diagnostics[0].code, 'SCHEMA_VALIDATION_FAILED');
+});
+
+test('a synchronous execution, at the host that the SDK makes of the endpoint', async (t) => {
+  const hosts = [];
+  const agent = new Agent({
+    lookup: (host, options, done) => {
+      hosts.push(host);
+      lookup(host.replace(/^sync-/, ''), options, done);
+    },
+  });
+  t.after(() => agent.destroy());
+  const sync = new SFNClient({ requestHandler: { httpAgent: agent } });
+  const { stateMachineArn } = await machine(t, { type: 'EXPRESS' });
+  const told = await sync.send(new StartSyncExecutionCommand({
+    stateMachineArn, input: '{"n": 1}', name: 'once',
+  }));
+  assert.deepEqual(hosts.map((host) => host.startsWith('sync-')), [true]);
+  assert.deepEqual([told.status, JSON.parse(told.output), told.name],
+    ['SUCCEEDED', { n: 1 }, 'once']);
+  assert.ok(told.billingDetails.billedMemoryUsedInMB > 0);
+  const { stateMachineArn: standard } = await machine(t);
+  await assert.rejects(sync.send(new StartSyncExecutionCommand({ stateMachineArn: standard })),
+    StateMachineTypeNotSupported);
 });

@@ -1,0 +1,640 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks of state machines: functions, messages, containers, other executions, any operation."""
+import http.server
+import json
+import threading
+import time
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from task_images import push_busybox, skip_without_tasks
+from test_lambda import make as make_function, zipped
+from workflows import (ACCOUNT, Workflows, bucket, client_of, kept_role, message, one, queue, task,
+                       until)
+
+TOKEN = ".waitForTaskToken"
+CATCH = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
+
+
+@pytest.fixture(scope="session")
+def image(suiro):
+    skip_without_tasks(suiro)
+    return push_busybox(suiro, "workflow-busybox")
+
+
+@pytest.fixture()
+def function(suiro, name):
+    """Makes a function of a body of Python; tells its ARN."""
+    def make(source, **options):
+        return make_function(suiro.client("lambda"), name, source, **options)["FunctionArn"]
+    return make
+
+
+def caught(state, **more):
+    """A definition whose output is the error of its one state."""
+    return {"StartAt": "S", "States": {
+        "S": {"End": True, **state, **CATCH}, "Caught": {"Type": "Pass", "End": True}}, **more}
+
+
+def lambda_arguments(arn, **payload):
+    return {"FunctionName": arn, "Payload": payload}
+
+
+# --- functions
+
+def test_a_function_is_invoked(flows, function):
+    arn = function("def handler(event, context):\n    return {'got': event['n'] + 1}\n")
+    out = flows.output(one(task("lambda:invoke", Parameters={
+        "FunctionName": arn, "Payload": {"n.$": "$.n"}})), {"n": 1})
+    assert (out["Payload"], out["StatusCode"], out["ExecutedVersion"]) == (
+        {"got": 2}, 200, "$LATEST")
+    assert out["SdkHttpMetadata"]["HttpStatusCode"] == 200
+    machine = flows.make(one(task(arn)), "-arn")
+    told = flows.finish(flows.start(machine, {"n": 5}))
+    assert json.loads(told["output"]) == {"got": 6}
+    types = flows.types(told["executionArn"])
+    assert [t for t in types if t.startswith("Lambda")] == [
+        "LambdaFunctionScheduled", "LambdaFunctionStarted", "LambdaFunctionSucceeded"]
+
+
+@pytest.mark.parametrize("form", ["invoke", "arn"])
+def test_the_error_of_a_function(flows, function, form):
+    arn = function("class Odd(Exception):\n    pass\n"
+                   "def handler(event, context):\n    raise Odd('so bad')\n")
+    state = task(arn) if form == "arn" else task("lambda:invoke",
+                                                 Parameters=lambda_arguments(arn, a=1))
+    error = flows.output(caught(state))
+    assert error["Error"] == "Odd"
+    cause = json.loads(error["Cause"])
+    assert (cause["errorMessage"], cause["errorType"]) == ("so bad", "Odd")
+    assert isinstance(cause["stackTrace"], list)
+
+
+def test_a_function_is_tried_again(flows, function):
+    arn = function("class Busy(Exception):\n    pass\n"
+                   "def handler(event, context):\n"
+                   "    if event['tries'] < 2:\n        raise Busy()\n"
+                   "    return event['tries']\n")
+    retry = [{"ErrorEquals": ["Other"], "MaxAttempts": 9},
+             {"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}]
+    machine = flows.make(one(task("lambda:invoke", Retry=retry, OutputPath="$.Payload", Parameters={
+        "FunctionName": arn, "Payload": {"tries.$": "$$.State.RetryCount"}})))
+    told = flows.finish(flows.start(machine))
+    assert json.loads(told["output"]) == 2
+    types = flows.types(told["executionArn"])
+    assert (types.count("TaskFailed"), types.count("TaskSucceeded")) == (2, 1)
+
+
+def test_the_times_of_a_function(flows, function):
+    arn = function("import time\ndef handler(event, context):\n    time.sleep(event['s'])\n",
+                   Timeout=2)
+    arguments = lambda_arguments(arn, s=30)
+    error = flows.output(caught(task("lambda:invoke", Parameters=arguments, TimeoutSeconds=1)))
+    assert error["Error"] == "States.Timeout"
+    error = flows.output(caught(task("lambda:invoke", Parameters=arguments)), suffix="-own")
+    assert error["Error"] == "Sandbox.Timedout"
+    assert "Task timed out after 2.00 seconds" in error["Cause"]
+
+
+def test_a_function_that_is_not_there(flows, name):
+    arn = f"arn:aws:lambda:{flows.region}:{ACCOUNT}:function:{name}"
+    error = flows.output(caught(task("lambda:invoke", Parameters=lambda_arguments(arn))))
+    assert error["Error"] == "Lambda.ResourceNotFoundException"
+    assert f"Function not found: {arn}" in error["Cause"]
+
+
+SENDER = """
+import boto3, json
+from botocore.exceptions import ClientError
+def handler(event, context):
+    states = boto3.client("stepfunctions")
+    refused = ""
+    try:
+        states.send_task_failure(taskToken=event["token"], error="E", cause="C")
+    except ClientError as error:
+        refused = error.response["Error"]["Code"]
+    states.send_task_success(taskToken=event["token"], output=json.dumps({"refused": refused}))
+"""
+
+
+def test_a_function_ends_the_task_by_its_token(suiro, flows, name):
+    role = kept_role(suiro, name, "lambda.amazonaws.com", "states:SendTaskSuccess")
+    suiro.client("lambda").create_function(
+        FunctionName=name, Runtime="python3.11", Role=role, Handler="main.handler", Timeout=60,
+        Code={"ZipFile": zipped({"main.py": SENDER})})
+    out = flows.output(one(task("lambda:invoke" + TOKEN, TimeoutSeconds=50, Parameters={
+        "FunctionName": name, "Payload": {"token.$": "$$.Task.Token"}})))
+    assert out == {"refused": "AccessDeniedException"}
+
+
+# --- messages and callbacks
+
+def callback(url, **more):
+    return task("sqs:sendMessage" + TOKEN, Parameters={
+        "QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token", "in.$": "$"}}, **more)
+
+
+def test_a_message_is_sent(suiro, flows, name):
+    url, _ = queue(suiro, name)
+    out = flows.output(one(task("sqs:sendMessage", Parameters={
+        "QueueUrl": url, "MessageBody": {"n.$": "$.n"}, "MessageAttributes": {
+            "a": {"DataType": "String", "StringValue": "v"}}})), {"n": [1, 2]})
+    assert set(out) >= {"MD5OfMessageBody", "MessageId", "MD5OfMessageAttributes"}
+    assert message(suiro, url) == {"n": [1, 2]}
+
+
+def test_callbacks(suiro, flows, name):
+    url, _ = queue(suiro, name)
+    machine = flows.make(one(callback(url)))
+    good, bad, stopped = (flows.start(machine, {"n": n}) for n in range(3))
+    tokens = {}
+    for _ in range(3):
+        body = message(suiro, url)
+        tokens[body["in"]["n"]] = body["token"]
+    assert {flows.status(arn) for arn in (good, bad, stopped)} == {"RUNNING"}
+    flows.client.send_task_heartbeat(taskToken=tokens[0])
+    flows.client.send_task_success(taskToken=tokens[0], output='{"well": true}')
+    flows.client.send_task_failure(taskToken=tokens[1], error="Mine", cause="why")
+    flows.client.stop_execution(executionArn=stopped, error="E", cause="C")
+    assert json.loads(flows.finish(good)["output"]) == {"well": True}
+    assert flows.finish(bad)["status"] == "FAILED"
+    assert flows.failure(bad) == ("Mine", "why")
+    assert flows.finish(stopped)["status"] == "ABORTED"
+    assert flows.types(stopped)[-1] == "ExecutionAborted"
+    for token, code in ((tokens[0], "TaskTimedOut"), (tokens[2], "TaskTimedOut"),
+                        ("x", "InvalidToken")):
+        with pytest.raises(ClientError) as info:
+            flows.client.send_task_success(taskToken=token, output="{}")
+        assert info.value.response["Error"]["Code"] == code
+    assert flows.types(good) == [
+        "ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSubmitted",
+        "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded"]
+
+
+def test_heartbeats_keep_a_task(suiro, flows, name):
+    url, _ = queue(suiro, name)
+    machine = flows.make(caught(callback(url, HeartbeatSeconds=2)))
+    execution = flows.start(machine)
+    token = message(suiro, url)["token"]
+    over = time.monotonic() + 4
+
+    def beat():
+        flows.client.send_task_heartbeat(taskToken=token)
+        return time.monotonic() > over
+    until(beat, "four seconds of heartbeats")
+    assert flows.status(execution) == "RUNNING"
+    error = json.loads(flows.finish(execution)["output"])
+    assert error["Error"] == "States.Timeout"
+    with pytest.raises(ClientError) as info:
+        flows.client.send_task_heartbeat(taskToken=token)
+    assert info.value.response["Error"]["Code"] == "TaskTimedOut"
+
+
+def test_messages_of_a_fifo_queue(suiro, flows, name):
+    url, _ = queue(suiro, name + ".fifo", FifoQueue="true")
+    out = flows.output(one(task("sqs:sendMessage", Parameters={
+        "QueueUrl": url, "MessageBody": "plain", "MessageGroupId": "g",
+        "MessageDeduplicationId.$": "$$.Execution.Name"})))
+    assert out["SequenceNumber"]
+    got = flows.output(one(task("aws-sdk:sqs:receiveMessage", Parameters={
+        "QueueUrl": url, "AttributeNames": ["All"]})), suffix="-get")
+    (found,) = got["Messages"]
+    assert (found["Body"], found["Attributes"]["MessageGroupId"]) == ("plain", "g")
+
+
+def test_a_callback_in_an_express_machine_is_refused(flows, name):
+    for suffix, state in (("-a", callback("url")), ("-b", child_task("arn"))):
+        with pytest.raises(ClientError) as info:
+            flows.make(one(state), suffix, type="EXPRESS")
+        assert info.value.response["Error"]["Code"] == "InvalidDefinition"
+
+
+def test_callbacks_outlive_a_kill(own_suiro, name):
+    own_suiro.start()
+    flows = Workflows(own_suiro, name)
+    url, _ = queue(own_suiro, name)
+    execution = flows.start(flows.make(one(callback(url))))
+    token = message(own_suiro, url)["token"]
+    own_suiro.kill9()
+    own_suiro.start()
+    flows = Workflows(own_suiro, name)
+    flows.client.send_task_success(taskToken=token, output='"back"')
+    assert flows.finish(execution)["output"] == '"back"'
+
+
+def test_activities(flows, name):
+    activity = flows.client.create_activity(name=name)["activityArn"]
+    machine = flows.make(one(task(activity, TimeoutSeconds=60)))
+    good, bad = (flows.start(machine, {"n": n}) for n in range(2))
+    for _ in range(2):
+        work = flows.client.get_activity_task(activityArn=activity, workerName="w")
+        if json.loads(work["input"])["n"] == 0:
+            flows.client.send_task_success(taskToken=work["taskToken"], output='"done"')
+        else:
+            flows.client.send_task_failure(taskToken=work["taskToken"], error="E", cause="C")
+    assert flows.finish(good)["output"] == '"done"'
+    assert flows.finish(bad)["status"] == "FAILED"
+    events = [event for event in flows.history(good) if event["type"].startswith("Activity")]
+    assert [event["type"] for event in events] == [
+        "ActivityScheduled", "ActivityStarted", "ActivitySucceeded"]
+    assert events[1]["activityStartedEventDetails"]["workerName"] == "w"
+    flows.client.delete_activity(activityArn=activity)
+
+
+# --- events, streams, objects, schedules
+
+def test_events_are_put(suiro, flows, name):
+    events = suiro.client("events")
+    url, arn = queue(suiro, name)
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
+    machine = flows.make(one(task("events:putEvents", Parameters={"Entries": [
+        {"Source": name, "DetailType": "t", "Detail": {"n.$": "$.n"}, "EventBusName": "default"}]})))
+    told = flows.finish(flows.start(machine, {"n": 3}))
+    out = json.loads(told["output"])
+    assert out["FailedEntryCount"] == 0 and out["Entries"][0]["EventId"]
+    event = message(suiro, url)
+    assert event["detail"] == {"n": 3}
+    assert event["resources"] == [machine, told["executionArn"]]
+    error = flows.output(caught(task("events:putEvents", Parameters={"Entries": [
+        {"Source": name, "DetailType": "t", "Detail": "no JSON"}]})), suffix="-bad")
+    assert error["Error"] == "EventBridge.FailedEntry"
+    assert json.loads(error["Cause"])["FailedEntryCount"] == 1
+
+
+def test_objects(suiro, flows, name):
+    s3 = bucket(suiro, name)
+    place = {"Bucket": name}
+
+    def sdk(action, **arguments):
+        return flows.output(one(task("aws-sdk:s3:" + action, Parameters={**place, **arguments})),
+                            suffix=f"-{len(flows.made)}")
+    put = sdk("putObject", Key="a/1", Body={"x": [1]})
+    assert put["ETag"] == s3.head_object(Bucket=name, Key="a/1")["ETag"]
+    sdk("putObject", Key="a/2", Body="plain")
+    assert s3.get_object(Bucket=name, Key="a/1")["Body"].read() == b'{"x":[1]}'
+    got = sdk("getObject", Key="a/2")
+    assert got["Body"] == "plain" and got["ContentLength"] == 5
+    listed = sdk("listObjectsV2", Prefix="a/")
+    assert [row["Key"] for row in listed["Contents"]] == ["a/1", "a/2"]
+    assert listed["KeyCount"] == 2
+    error = flows.output(caught(task("aws-sdk:s3:getObject", Parameters={**place, "Key": "no"})),
+                         suffix="-no")
+    assert error["Error"] == "S3.NoSuchKeyException"
+
+
+def test_records(suiro, flows, name):
+    kinesis, firehose = suiro.client("kinesis"), suiro.client("firehose")
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    until(lambda: kinesis.describe_stream(StreamName=name)["StreamDescription"]["StreamStatus"]
+          == "ACTIVE", "the stream")
+    out = flows.output(one(task("aws-sdk:kinesis:putRecord", Parameters={
+        "StreamName": name, "PartitionKey": "p", "Data": {"n.$": "$.n"}})), {"n": 1})
+    start = kinesis.get_shard_iterator(
+        StreamName=name, ShardId=out["ShardId"], ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=out["SequenceNumber"])["ShardIterator"]
+    record = kinesis.get_records(ShardIterator=start)["Records"][0]
+    assert json.loads(record["Data"]) == {"n": 1}
+    s3 = bucket(suiro, name)
+    # An interval of 0, which Debian's boto3 does not know yet.
+    suiro.client("firehose", config=Config(parameter_validation=False)).create_delivery_stream(
+        DeliveryStreamName=name, ExtendedS3DestinationConfiguration={
+            "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/r", "BucketARN": "arn:aws:s3:::" + name,
+            "BufferingHints": {"IntervalInSeconds": 0, "SizeInMBs": 1}})
+    until(lambda: firehose.describe_delivery_stream(DeliveryStreamName=name)[
+        "DeliveryStreamDescription"]["DeliveryStreamStatus"] == "ACTIVE", "the delivery stream")
+    out = flows.output(one(task("aws-sdk:firehose:putRecord", Parameters={
+        "DeliveryStreamName": name, "Record": {"Data": "one line"}})), suffix="-f")
+    assert out["RecordId"]
+    key = until(lambda: s3.list_objects_v2(Bucket=name).get("Contents"), "a file")[0]["Key"]
+    assert s3.get_object(Bucket=name, Key=key)["Body"].read() == b"one line"
+
+
+def test_a_schedule_is_made(suiro, flows, name):
+    _, arn = queue(suiro, name)
+    out = flows.output(one(task("aws-sdk:scheduler:createSchedule", Parameters={
+        "Name": name, "ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": arn, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}})))
+    scheduler = suiro.client("scheduler")
+    assert scheduler.get_schedule(Name=name)["Arn"] == out["ScheduleArn"]
+    scheduler.delete_schedule(Name=name)
+
+
+def test_what_the_role_may_not(suiro, flows, name):
+    urls = [queue(suiro, name + kind) for kind in "ab"]
+    role = kept_role(suiro, name, "states.amazonaws.com", "sqs:SendMessage", urls[0][1])
+    for index, (url, arn) in enumerate(urls):
+        state = task("sqs:sendMessage", Parameters={"QueueUrl": url, "MessageBody": {"n": 1}})
+        out = flows.output(caught(state), suffix=str(index), roleArn=role)
+        if index == 0:
+            assert out["MessageId"]
+            continue
+        assert out["Error"] == "SQS.AmazonSQSException", out
+        assert "is not authorized to perform: sqs:sendmessage" in out["Cause"].lower()
+        assert arn in out["Cause"]
+
+
+def test_a_task_with_credentials_of_its_own(suiro, flows, name):
+    url, arn = queue(suiro, name)
+    strong = kept_role(suiro, name, "states.amazonaws.com", "sqs:SendMessage", arn)
+    weak = kept_role(suiro, name + "w", "states.amazonaws.com", "sqs:ListQueues")
+    state = task("sqs:sendMessage", Parameters={"QueueUrl": url, "MessageBody": "m"})
+    assert flows.output(caught(state), suffix="-weak", roleArn=weak)["Error"] == (
+        "SQS.AmazonSQSException")
+    state["Credentials"] = {"RoleArn": strong}
+    assert flows.output(caught(state), roleArn=weak)["MessageId"]
+
+
+def test_what_suiro_has_not(flows):
+    for resource, arguments in (("aws-sdk:dynamodb:putItem", {"TableName": "t", "Item": {}}),
+                                ("sns:publish", {"TopicArn": "t", "Message": "m"})):
+        told = flows.run(one(task(resource, Parameters=arguments)), suffix=f"-{len(flows.made)}")
+        assert told["status"] == "FAILED"
+        assert flows.failure(told["executionArn"])[0] == "States.Runtime"
+
+
+# --- requests to anywhere
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        answer = json.dumps({"path": self.path, "body": body,
+                             "custom": self.headers["x-custom"]}).encode()
+        self.send_response(503 if "busy" in self.path else 201)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture()
+def web():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_request_to_anywhere(flows, web):
+    state = task("http:invoke", Parameters={
+        "ApiEndpoint": web + "/a", "Method": "POST", "Headers": {"x-custom": "c"},
+        "QueryParameters": {"q": "1"}, "RequestBody": {"n.$": "$.n"}})
+    out = flows.output(one(state), {"n": 7})
+    assert (out["StatusCode"], out["StatusText"]) == (201, "Created")
+    assert out["ResponseBody"] == {"path": "/a?q=1", "body": {"n": 7}, "custom": "c"}
+    state["Parameters"]["ApiEndpoint"] = web + "/busy"
+    error = flows.output(caught(state), {"n": 7}, "-busy")
+    assert error["Error"] == "States.Http.StatusCode.503"
+
+
+# --- other executions
+
+FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Mine", "Cause": "why"}}}
+
+
+def test_executions_of_executions(flows):
+    child = flows.make(one({"Type": "Pass", "Result": {"r": [1]}}), "-child")
+    bad = flows.make(FAIL, "-bad")
+
+    def outer(pattern, machine, wrap=one):
+        return flows.output(wrap(task("states:startExecution" + pattern, Parameters={
+            "StateMachineArn": machine, "Input": {"n.$": "$.n",
+                                                  "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$":
+                                                  "$$.Execution.Id"}})), {"n": 1},
+                            f"-{len(flows.made)}")
+    plain = outer("", child)
+    assert plain["ExecutionArn"].startswith(child.replace("stateMachine", "execution") + ":")
+    assert json.loads(outer(".sync", child)["Output"]) == {"r": [1]}
+    second = outer(".sync:2", child)
+    assert (second["Output"], second["Input"]["n"]) == ({"r": [1]}, 1)
+    assert second["Status"] == "SUCCEEDED"
+    error = outer(".sync:2", bad, caught)
+    assert error["Error"] == "States.TaskFailed"
+    cause = json.loads(error["Cause"])
+    assert (cause["Status"], cause["Error"], cause["Cause"]) == ("FAILED", "Mine", "why")
+
+
+def running(flows, machine):
+    """The one running execution of a machine."""
+    found = until(lambda: flows.client.list_executions(
+        stateMachineArn=machine, statusFilter="RUNNING")["executions"], "a child")
+    assert len(found) == 1
+    return found[0]["executionArn"]
+
+
+WAIT = one({"Type": "Wait", "Seconds": 3600})
+
+
+def child_task(child, **more):
+    return task("states:startExecution.sync:2", Parameters={"StateMachineArn": child}, **more)
+
+
+def test_a_timeout_stops_the_child(flows):
+    child = flows.make(WAIT, "-child")
+    outer = flows.start(flows.make(one(child_task(child, TimeoutSeconds=2))))
+    inner = running(flows, child)
+    assert flows.finish(outer)["status"] == "FAILED"
+    assert flows.failure(outer)[0] == "States.Timeout"
+    assert flows.finish(inner)["status"] == "ABORTED"
+
+
+def test_a_stop_stops_the_child(flows):
+    child = flows.make(WAIT, "-child")
+    outer = flows.start(flows.make(one(child_task(child))))
+    inner = running(flows, child)
+    flows.client.stop_execution(executionArn=outer)
+    assert flows.finish(outer)["status"] == "ABORTED"
+    assert flows.finish(inner)["status"] == "ABORTED"
+
+
+def test_the_time_of_an_execution_stops_the_child(flows):
+    child = flows.make(WAIT, "-child")
+    outer = flows.start(flows.make(one(child_task(child), TimeoutSeconds=2)))
+    inner = running(flows, child)
+    assert flows.finish(outer)["status"] == "TIMED_OUT"
+    assert flows.finish(inner)["status"] == "ABORTED"
+
+
+def test_children_are_waited_for_over_a_kill(own_suiro, name):
+    own_suiro.start()
+    flows = Workflows(own_suiro, name)
+    url, _ = queue(own_suiro, name)
+    child = flows.make(one(callback(url)), "-child")
+    good, stopped = (flows.start(flows.make(one(child_task(child)), f"-{n}")) for n in range(2))
+    bodies = [message(own_suiro, url) for _ in range(2)]
+    own_suiro.kill9()
+    own_suiro.start()
+    flows = Workflows(own_suiro, name)
+    rows = flows.client.list_executions(stateMachineArn=child)["executions"]
+    assert [row["status"] for row in rows] == ["RUNNING"] * 2
+    flows.client.stop_execution(executionArn=stopped)
+    aborted = until(lambda: [row["executionArn"] for row in flows.client.list_executions(
+        stateMachineArn=child, statusFilter="ABORTED")["executions"]], "the stop of a child")
+    (going,) = {row["executionArn"] for row in rows} - set(aborted)
+    for body in bodies:
+        try:
+            flows.client.send_task_success(taskToken=body["token"], output='{"n": 1}')
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "TaskTimedOut"
+    told = json.loads(flows.finish(good)["output"])
+    assert (told["ExecutionArn"], told["Output"]) == (going, {"n": 1})
+    assert len(flows.client.list_executions(stateMachineArn=child)["executions"]) == 2
+
+
+def test_a_name_of_a_child_that_is_taken(flows):
+    child = flows.make(one({"Type": "Pass"}), "-child")
+    flows.finish(flows.start(child, {"n": 1}, name="one"))
+    error = flows.output(caught(task("states:startExecution", Parameters={
+        "StateMachineArn": child, "Name": "one", "Input": {"n": 2}})))
+    assert error["Error"] == "StepFunctions.ExecutionAlreadyExistsException"
+
+
+def test_a_synchronous_execution_as_a_task(flows):
+    child = flows.make(one({"Type": "Pass", "Result": {"r": 1}}), "-child", type="EXPRESS")
+    out = flows.output(one(task("aws-sdk:sfn:startSyncExecution", Parameters={
+        "StateMachineArn": child, "Input": {"n": 1}})))
+    assert (out["Status"], json.loads(out["Output"])) == ("SUCCEEDED", {"r": 1})
+
+
+def siblings(state, url):
+    """A state beside one that waits for its token."""
+    waiting = {"StartAt": "Wait", "States": {"Wait": {**callback(url), "End": True}}}
+    running = {"StartAt": "Run", "States": {"Run": {**state, "End": True}}}
+    return one({"Type": "Parallel", "Branches": [running, waiting]})
+
+
+def test_a_sibling_that_fails_stops_the_child(suiro, flows, name):
+    url, _ = queue(suiro, name)
+    child = flows.make(WAIT, "-child")
+    outer = flows.start(flows.make(siblings(child_task(child), url)))
+    inner = running(flows, child)
+    flows.client.send_task_failure(taskToken=message(suiro, url)["token"], error="E", cause="C")
+    assert flows.finish(outer)["status"] == "FAILED"
+    assert flows.finish(inner)["status"] == "ABORTED"
+
+
+# --- containers
+
+def container(suiro, name, image, script, **more):
+    return suiro.client("ecs").register_task_definition(
+        family=name, networkMode="none", containerDefinitions=[{
+            "name": "main", "image": image[0], "memory": 32,
+            "command": ["/bin/sh", "-c", script]}], **more)["taskDefinition"]["taskDefinitionArn"]
+
+
+FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+
+
+def task_of(suiro, family, status="RUNNING"):
+    ecs = suiro.client("ecs")
+
+    def find():
+        arns = ecs.list_tasks(family=family, desiredStatus=status)["taskArns"]
+        return arns and ecs.describe_tasks(tasks=arns)["tasks"][0]["lastStatus"] == status and arns
+    return until(find, f"a task that is {status}")[0]
+
+
+def test_a_container_is_run(suiro, flows, image, name):
+    definition = container(suiro, name, image, 'echo "$WHO"; exit "$CODE"')
+
+    def state(code):
+        return task("ecs:runTask.sync", Parameters={
+            "Cluster": "default", "TaskDefinition": definition, "LaunchType": "EC2",
+            "Overrides": {"ContainerOverrides": [{"Name": "main", "Environment": [
+                {"Name": "WHO", "Value.$": "$.who"}, {"Name": "CODE", "Value": code}]}]}})
+    machine = flows.make(one(state("0")))
+    told = flows.finish(flows.start(machine, {"who": "me"}))
+    out = json.loads(told["output"])
+    assert out["Containers"][0]["ExitCode"] == 0 and out["LastStatus"] == "STOPPED"
+    assert flows.types(told["executionArn"]) == [
+        "ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSubmitted",
+        "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded"]
+    line = suiro.client("logs").get_log_events(
+        logGroupName="/suiro/tasks", logStreamName="main/" + out["TaskArn"].split("/")[-1])
+    assert [event["message"] for event in line["events"]] == ["me"]
+    error = flows.output(caught(state("3")), {"who": "me"}, "-bad")
+    assert error["Error"] == "States.TaskFailed"
+    assert json.loads(error["Cause"])["Containers"][0]["ExitCode"] == 3
+
+
+def test_a_sibling_that_fails_stops_the_container(suiro, flows, image, name):
+    container(suiro, name, image, FOREVER)
+    url, _ = queue(suiro, name)
+    state = task("ecs:runTask.sync", Parameters={"Cluster": "default", "TaskDefinition": name})
+    outer = flows.start(flows.make(siblings(state, url)))
+    arn = task_of(suiro, name)
+    flows.client.send_task_failure(taskToken=message(suiro, url)["token"], error="E", cause="C")
+    assert flows.finish(outer)["status"] == "FAILED"
+    assert task_of(suiro, name, "STOPPED") == arn
+    told = suiro.client("ecs").describe_tasks(tasks=[arn])["tasks"][0]
+    assert told["stopCode"] == "UserInitiated"
+
+
+def test_stop_and_timeout_stop_the_container(suiro, flows, image, name):
+    container(suiro, name, image, FOREVER)
+    state = task("ecs:runTask.sync", Parameters={"Cluster": "default", "TaskDefinition": name})
+    outer = flows.start(flows.make(one(state)))
+    first = task_of(suiro, name)
+    flows.client.stop_execution(executionArn=outer)
+    assert task_of(suiro, name, "STOPPED") == first
+    outer = flows.start(flows.make(one({**state, "TimeoutSeconds": 3}), "-timeout"))
+    second = task_of(suiro, name)
+    assert flows.finish(outer)["status"] == "FAILED"
+    assert flows.failure(outer)[0] == "States.Timeout"
+    ecs = suiro.client("ecs")
+    until(lambda: ecs.describe_tasks(tasks=[second])["tasks"][0]["lastStatus"] == "STOPPED",
+          "the end of the second container")
+
+
+def test_a_container_is_waited_for_over_a_kill(own_suiro, name):
+    own_suiro.start()
+    skip_without_tasks(own_suiro)
+    container(own_suiro, name, push_busybox(own_suiro, "busybox"), "sleep 3; exit 4")
+    flows = Workflows(own_suiro, name)
+    execution = flows.start(flows.make(caught(task("ecs:runTask.sync", Parameters={
+        "Cluster": "default", "TaskDefinition": name}))))
+    arn = task_of(own_suiro, name)
+    own_suiro.kill9()
+    own_suiro.start()
+    flows = Workflows(own_suiro, name)
+    error = json.loads(flows.finish(execution)["output"])
+    assert error["Error"] == "States.TaskFailed"
+    task_told = json.loads(error["Cause"])
+    assert (task_told["TaskArn"], task_told["Containers"][0]["ExitCode"]) == (arn, 4)
+    ecs = own_suiro.client("ecs")
+    assert ecs.list_tasks(family=name, desiredStatus="STOPPED")["taskArns"] == [arn]
+
+
+def test_a_container_ends_the_task_by_its_token(suiro, flows, image, name):
+    role = kept_role(suiro, name, "ecs-tasks.amazonaws.com", "states:SendTaskSuccess")
+    container(suiro, name, image, taskRoleArn=role, script=(
+        'echo "$TOKEN $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_SESSION_TOKEN";' + FOREVER))
+    execution = flows.start(flows.make(one(task("ecs:runTask" + TOKEN, Parameters={
+        "Cluster": "default", "TaskDefinition": name, "Overrides": {"ContainerOverrides": [
+            {"Name": "main", "Environment": [
+                {"Name": "TOKEN", "Value.$": "$$.Task.Token"}]}]}}))))
+    arn = task_of(suiro, name)
+    logs = suiro.client("logs")
+    stream = {"logGroupName": "/suiro/tasks", "logStreamName": "main/" + arn.split("/")[-1]}
+
+    def lines():
+        try:
+            return logs.get_log_events(**stream)["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+    token, *keys = until(lines, "a line of the container")[0]["message"].split(" ")
+    states = client_of(suiro, "stepfunctions", *keys)
+    with pytest.raises(ClientError) as info:
+        states.send_task_failure(taskToken=token, error="E", cause="C")
+    assert info.value.response["Error"]["Code"] == "AccessDeniedException"
+    states.send_task_success(taskToken=token, output='"from a container"')
+    assert flows.finish(execution)["output"] == '"from a container"'
+    suiro.client("ecs").stop_task(task=arn)

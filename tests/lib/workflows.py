@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""State machines for tests: made, run to their end, looked at."""
+import json
+import time
+
+import boto3
+from botocore.config import Config
+
+from sigv4 import Signer
+
+ACCOUNT = "000000000000"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+SECONDS_MAX = 60
+ENDS = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+def until(condition, what, seconds=SECONDS_MAX):
+    """The first true answer of `condition`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"in {seconds} seconds: {what}")
+
+
+def one(state, **more):
+    """A definition of one state, JSONPath unless `more` says otherwise."""
+    return {"StartAt": "S", "States": {"S": {"End": True, **state}}, **more}
+
+
+def task(resource, **more):
+    resource = resource if resource.startswith("arn:") else "arn:aws:states:::" + resource
+    return {"Type": "Task", "Resource": resource, **more}
+
+
+class Workflows:
+    def __init__(self, server, name):
+        self.server = server
+        self.name = name
+        self.region = server.env["AWS_DEFAULT_REGION"]
+        # Debian's boto3 would send StartSyncExecution to a host that no name server knows.
+        self.client = server.client("stepfunctions", config=Config(
+            inject_host_prefix=False, read_timeout=90, retries={"max_attempts": 1}))
+        self.made = []
+
+    def close(self):
+        for arn in self.made:
+            self.client.delete_state_machine(stateMachineArn=arn)
+
+    def make(self, definition, suffix="", **more):
+        """The ARN of a new state machine."""
+        more.setdefault("roleArn", ROLE)
+        arn = self.client.create_state_machine(
+            name=self.name + suffix, definition=json.dumps(definition), **more)["stateMachineArn"]
+        self.made.append(arn)
+        return arn
+
+    def start(self, machine, given=None, **more):
+        return self.client.start_execution(
+            stateMachineArn=machine, input=json.dumps(given or {}), **more)["executionArn"]
+
+    def status(self, execution):
+        return self.client.describe_execution(executionArn=execution)["status"]
+
+    def finish(self, execution):
+        """What is told of an execution that has ended."""
+        until(lambda: self.status(execution) in ENDS, f"the end of {execution}")
+        return self.client.describe_execution(executionArn=execution)
+
+    def run(self, definition, given=None, suffix="", **more):
+        return self.finish(self.start(self.make(definition, suffix, **more), given))
+
+    def output(self, definition, given=None, suffix="", **more):
+        """The output of an execution that must succeed."""
+        told = self.run(definition, given, suffix, **more)
+        assert told["status"] == "SUCCEEDED", self.history(told["executionArn"])[-2:]
+        return json.loads(told["output"])
+
+    def history(self, execution):
+        pages = self.client.get_paginator("get_execution_history").paginate(executionArn=execution)
+        return [event for page in pages for event in page["events"]]
+
+    def types(self, execution):
+        return [event["type"] for event in self.history(execution)]
+
+    def failure(self, execution):
+        """Error and cause of the last failed event of a state or the execution."""
+        for event in reversed(self.history(execution)):
+            for key, details in event.items():
+                if key.endswith(("FailedEventDetails", "TimedOutEventDetails")):
+                    return details.get("error"), details.get("cause", "")
+        raise AssertionError("nothing failed")
+
+    def call(self, operation, **arguments):
+        """An operation that Debian's boto3 does not know yet: status and answer."""
+        status, _, body = Signer(self.server, "states").request(
+            "POST", "/", body=json.dumps(arguments).encode(), extra={
+                "content-type": "application/x-amz-json-1.0",
+                "x-amz-target": "AWSStepFunctions." + operation})
+        return status, json.loads(body)
+
+
+def queue(server, name, **attributes):
+    """URL and ARN of a new queue that EventBridge may send to."""
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    arn = sqs.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage", "Resource": arn}]})})
+    return url, arn
+
+
+def message(server, url):
+    """The body of the next message, parsed; it is deleted."""
+    sqs = server.client("sqs")
+    found = until(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages"),
+                  "a message")[0]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=found["ReceiptHandle"])
+    return json.loads(found["Body"])
+
+
+def bucket(server, name):
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={
+        "LocationConstraint": server.env["AWS_DEFAULT_REGION"]})
+    return s3
+
+
+def kept_role(server, name, service, actions, resource="*"):
+    """The ARN of a role that IAM keeps: it may do nothing but `actions`."""
+    iam = server.client("iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": service},
+            "Action": "sts:AssumeRole"}]}))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": actions, "Resource": resource}]}))
+    return role
+
+
+def client_of(server, service, key, secret, token):
+    """A client with keys of a session."""
+    return boto3.client(service, endpoint_url=server.endpoint, aws_access_key_id=key,
+                        aws_secret_access_key=secret, aws_session_token=token,
+                        region_name=server.env["AWS_DEFAULT_REGION"])

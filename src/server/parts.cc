@@ -403,6 +403,7 @@ Task<void> App::Parts::stop_services() {
   co_await lambda->stop();
   workflow_client.close();
   co_await workflows.executions().close();
+  co_await state_tests.close();
   co_await firehose.stop();
   co_await kinesis.stop();
   co_await sqs.stop();

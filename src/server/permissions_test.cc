@@ -16,6 +16,7 @@
 #include "shapes/gen/logs.h"
 #include "shapes/gen/s3.h"
 #include "shapes/gen/sqs.h"
+#include "shapes/gen/states.h"
 
 namespace suiro::server {
 namespace {
@@ -47,6 +48,16 @@ TEST(Permissions, EveryOperationHasAnEntry) {
     }
   }
   EXPECT_EQ(find_checks("suiro", "GetStatus"), nullptr);
+}
+
+TEST(Permissions, AFlagThatIsSetNeedsItsAction) {
+  shapes::states::TestStateInput input;
+  EXPECT_THAT(needs<shapes::states::op::TestState>(input), ElementsAre("states:TestState *"));
+  input.reveal_secrets = false;
+  EXPECT_THAT(needs<shapes::states::op::TestState>(input), ElementsAre("states:TestState *"));
+  input.reveal_secrets = true;
+  EXPECT_THAT(needs<shapes::states::op::TestState>(input),
+              ElementsAre("states:TestState *", "states:RevealSecrets *"));
 }
 
 TEST(Permissions, MembersThatARowNamesExist) {

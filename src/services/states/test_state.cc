@@ -131,6 +131,20 @@ shape::TestStateOutput output_of(workflow::TestAnswer answer, const std::string&
 
 }  // namespace
 
+StateTests::StateTests(event::Kernel& kernel, const event::OperationCaller& operations,
+                       Performer& performer)
+    : kernel_(kernel), operations_(operations), performer_(performer) {
+  for (size_t shard = 0; shard < kernel.shards.size(); ++shard) {
+    scopes_.push_back(std::make_unique<TaskScope>(kernel.shards.executor(shard)));
+  }
+}
+
+Task<void> StateTests::close() {
+  for (auto& scope : scopes_) {
+    co_await run_on(scope->executor(), [&scope] { return scope->close(); });
+  }
+}
+
 void StateTests::add_operations(shapes::Registry& registry) {
   registry.add<op::TestState>(
       [this](shapes::Call& call, shape::TestStateInput in) { return test(call, std::move(in)); });
@@ -292,12 +306,14 @@ Task<Result<shape::TestStateOutput>> StateTests::test(shapes::Call& call,
   task.express = true;
   task.cause = call.trace;
   for (int part = 0; part < 4; ++part) task.key += fmt::format("{:016x}", kernel_.random.next());
-  workflow::TestRun run(tested.plan, *tested.state, std::move(with), kernel_.random);
-  LiveTest live(
-      {.kernel = kernel_, .performer = performer_, .executor = co_await asio::this_coro::executor},
-      run, std::move(task));
-  CO_TRY_VOID(co_await live.run(call.cancellation));
-  co_return output_of(*run.answer(), in.inspection_level.value_or("INFO"), live.http());
+  auto run = std::make_unique<workflow::TestRun>(tested.plan, *tested.state, std::move(with),
+                                                 kernel_.random);
+  auto live = std::make_shared<LiveTest>(
+      LiveTest::Parts{
+          .kernel = kernel_, .performer = performer_, .scope = *scopes_[kernel_.shards.current()]},
+      std::move(run), std::move(task));
+  CO_TRY_VOID(co_await LiveTest::run(live, call.cancellation));
+  co_return output_of(live->answer(), in.inspection_level.value_or("INFO"), live->http());
 }
 
 }  // namespace suiro::states

@@ -20,9 +20,10 @@ namespace suiro::states {
 class StateTests {
  public:
   // All outlive the registry; `operations` and `performer` are asked once the server is wired.
-  StateTests(event::Kernel& kernel, const event::OperationCaller& operations, Performer& performer)
-      : kernel_(kernel), operations_(operations), performer_(performer) {}
+  StateTests(event::Kernel& kernel, const event::OperationCaller& operations, Performer& performer);
   void add_operations(shapes::Registry& registry);
+  // Waits for tasks that go on though nobody waits for them. Behind the end of what they call.
+  Task<void> close();
 
  private:
   // What is tested: a state of a plan.
@@ -45,6 +46,7 @@ class StateTests {
   event::Kernel& kernel_;
   const event::OperationCaller& operations_;
   Performer& performer_;
+  std::vector<std::unique_ptr<TaskScope>> scopes_;  // one a shard
 };
 
 }  // namespace suiro::states

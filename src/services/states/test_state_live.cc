@@ -29,56 +29,62 @@ std::string text_of(const Bytes& body) {
 
 }  // namespace
 
-LiveTest::LiveTest(Parts parts, workflow::TestRun& run, TaskCall call)
+LiveTest::LiveTest(Parts parts, std::unique_ptr<workflow::TestRun> run, TaskCall call)
     : kernel_(parts.kernel),
       performer_(parts.performer),
-      run_(run),
+      scope_(parts.scope),
+      run_(std::move(run)),
       call_(std::move(call)),
-      scope_(parts.executor),
-      wake_(parts.executor) {}
+      wake_(parts.scope.executor()) {}
 
-Task<Result<void>> LiveTest::run(std::shared_ptr<Cancellation> caller) {
-  auto driven = co_await drive(std::move(caller));
-  cancellation_->cancel();
-  wake_.notify_all();
-  co_await scope_.close();
+Task<Result<void>> LiveTest::run(std::shared_ptr<LiveTest> test,
+                                 std::shared_ptr<Cancellation> caller) {
+  auto driven = co_await drive(test, std::move(caller));
+  test->cancellation_->cancel();
+  test->wake_.notify_all();
   co_return driven;
 }
 
-Task<Result<void>> LiveTest::drive(std::shared_ptr<Cancellation> caller) {
-  Clock& clock = kernel_.clock;
+Task<Result<void>> LiveTest::drive(std::shared_ptr<LiveTest> test,
+                                   std::shared_ptr<Cancellation> caller) {
+  LiveTest& self = *test;
+  Clock& clock = self.kernel_.clock;
   const TimePoint end = clock.now() + kTestDurationMax;
   std::unique_ptr<Cancellation::Subscription> watch;
-  if (caller) watch = caller->subscribe(scope_.executor(), [this] { wake_.notify_all(); });
-  inbox_.push_back(workflow::Started{});
-  while (!run_.answer()) {
+  if (caller) {
+    watch = caller->subscribe(self.scope_.executor(), [test] { test->wake_.notify_all(); });
+  }
+  self.inbox_.push_back(workflow::Started{});
+  while (!self.run_->answer()) {
     if (caller && caller->cancelled()) co_return fail(codes::kClosed, "nobody waits any more");
     const TimePoint now = clock.now();
     if (now >= end) {
-      run_.time_out();
+      self.run_->time_out();
       break;
     }
-    const auto timer = run_.next_timer();
-    if (inbox_.empty() && timer && timer->due <= now) {
-      inbox_.push_back(workflow::TimerFired{timer->id});
+    const auto timer = self.run_->next_timer();
+    if (self.inbox_.empty() && timer && timer->due <= now) {
+      self.inbox_.push_back(workflow::TimerFired{timer->id});
     }
-    if (inbox_.empty()) {
-      co_await wake_.wait_until(clock, timer ? std::min(timer->due, end) : end);
+    if (self.inbox_.empty()) {
+      co_await self.wake_.wait_until(clock, timer ? std::min(timer->due, end) : end);
       continue;
     }
-    workflow::Occurrence next = std::move(inbox_.front());
-    inbox_.pop_front();
-    CO_TRY_VOID(run_.step(std::move(next), now));
-    if (auto effect = run_.take_task()) scope_.spawn(perform(*std::move(effect)));
+    workflow::Occurrence next = std::move(self.inbox_.front());
+    self.inbox_.pop_front();
+    CO_TRY_VOID(self.run_->step(std::move(next), now));
+    if (auto effect = self.run_->take_task()) {
+      self.scope_.spawn(perform(test, *std::move(effect)));
+    }
   }
   co_return ok();
 }
 
-Task<void> LiveTest::perform(workflow::TaskEffect effect) {
-  TaskCall call = call_;
+Task<void> LiveTest::perform(std::shared_ptr<LiveTest> test, workflow::TaskEffect effect) {
+  TaskCall call = test->call_;
   if (!effect.credentials_role_arn.empty()) call.role_arn = effect.credentials_role_arn;
   call.effect = std::move(effect);
-  co_await performer_.perform(std::move(call), *this);
+  co_await test->performer_.perform(std::move(call), *test);
 }
 
 Task<Result<void>> LiveTest::report(workflow::Occurrence occurrence) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // LiveTest: drives one TestRun in real time: waits for its timers, performs its task.
 //
-// Invariant: run() ends with the state's answer, after kTestDurationMax (States.Timeout), or when
-// nobody waits for it any more.
+// Invariants:
+//  1. run() ends with the state's answer, after kTestDurationMax (States.Timeout), or when nobody
+//     waits for it any more. It does not wait for a task that goes on: what that reports is lost.
+//  2. A task that runs keeps its LiveTest.
 // Thread: one shard's.
 #pragma once
 
@@ -20,18 +22,20 @@ class LiveTest final : public TaskReporter, public HttpWatcher {
   struct Parts {
     event::Kernel& kernel;
     Performer& performer;
-    Executor executor;
+    TaskScope& scope;  // of this shard: where the task runs
   };
   // What an HTTP task sent and got.
   struct HttpExchange {
     std::optional<shapes::states::InspectionDataRequest> request;
     std::optional<shapes::states::InspectionDataResponse> response;
   };
-  // `call` is the task's, but for its effect. Borrows the run.
-  LiveTest(Parts parts, workflow::TestRun& run, TaskCall call);
+  // `call` is the task's, but for its effect.
+  LiveTest(Parts parts, std::unique_ptr<workflow::TestRun> run, TaskCall call);
 
-  // `caller` may be null. Errors: of the run; kClosed where the caller has gone.
-  Task<Result<void>> run(std::shared_ptr<Cancellation> caller);
+  // Once. `caller` may be null. Errors: of the run; kClosed where the caller has gone.
+  static Task<Result<void>> run(std::shared_ptr<LiveTest> test,
+                                std::shared_ptr<Cancellation> caller);
+  const workflow::TestAnswer& answer() const { return *run_->answer(); }
   const HttpExchange& http() const { return http_; }
 
   Task<Result<void>> report(workflow::Occurrence occurrence) override;
@@ -45,14 +49,15 @@ class LiveTest final : public TaskReporter, public HttpWatcher {
   void got(const http_out::Reply& reply, std::string_view reason) override;
 
  private:
-  Task<Result<void>> drive(std::shared_ptr<Cancellation> caller);
-  Task<void> perform(workflow::TaskEffect effect);
+  static Task<Result<void>> drive(std::shared_ptr<LiveTest> test,
+                                  std::shared_ptr<Cancellation> caller);
+  static Task<void> perform(std::shared_ptr<LiveTest> test, workflow::TaskEffect effect);
 
   event::Kernel& kernel_;
   Performer& performer_;
-  workflow::TestRun& run_;
+  TaskScope& scope_;
+  std::unique_ptr<workflow::TestRun> run_;
   TaskCall call_;
-  TaskScope scope_;
   Signal wake_;
   std::deque<workflow::Occurrence> inbox_;
   std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();

@@ -3,7 +3,6 @@
 import json
 import time
 
-import boto3
 from botocore.config import Config
 
 from sigv4 import Signer
@@ -142,10 +141,3 @@ def kept_role(server, name, service, actions, resource="*"):
         "Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": actions, "Resource": resource}]}))
     return role
-
-
-def client_of(server, service, key, secret, token):
-    """A client with keys of a session."""
-    return boto3.client(service, endpoint_url=server.endpoint, aws_access_key_id=key,
-                        aws_secret_access_key=secret, aws_session_token=token,
-                        region_name=server.env["AWS_DEFAULT_REGION"])

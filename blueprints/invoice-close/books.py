@@ -9,7 +9,7 @@ TOTALS = ("lines", "invoices", "net8", "net10", "tax8", "tax10", "gross", "debit
 
 def whole_yen(lines):
     """Tax of lines of one invoice and class: exact, then cut off behind the yen."""
-    return int(sum(Fraction(line.quantity * line.price * line.rate, 100) for line in lines))
+    return int(Fraction(sum(line.quantity * line.price * line.rate for line in lines), 100))
 
 
 def entry(invoice, account, debit):

@@ -17,6 +17,16 @@ namespace {
 using rehearsal::Rehearsed;
 using workflow::ExecutionStatus;
 
+// "arn:...:execution:day:e1" -> "day: e1": an ARN is too long for a title.
+std::string execution_title(const std::string& arn) {
+  constexpr std::string_view kExecution = ":execution:";
+  size_t at = arn.find(kExecution);
+  if (at == arn.npos) return arn;
+  std::string title = arn.substr(at + kExecution.size());
+  if (size_t colon = title.find(':'); colon != title.npos) title.insert(colon + 1, " ");
+  return title;
+}
+
 }  // namespace
 
 void RehearseCommand::add_to(CLI::App* command) {
@@ -164,7 +174,16 @@ Result<void> DrawCommand::run(const ServerAddress& address) const {
   TRY(RecordedExecution recorded, fetch_execution(address, what_));
   TRY(auto plan, compile_definition(recorded.definition));
   auto looks = statechart::looks_of(recorded.history);
-  TRY(std::string picture, statechart::draw_svg(*plan, {.title = what_, .looks = &looks}));
+  TRY(RecordedChildren children, fetch_children(address, what_));
+  for (const auto& history : children.histories) {
+    statechart::add_child(looks, statechart::looks_of(history));
+  }
+  if (children.unread > 0) {
+    fmt::print(stderr, "suiro: the picture lacks {} children of distributed Maps\n",
+               children.unread);
+  }
+  TRY(std::string picture,
+      statechart::draw_svg(*plan, {.title = execution_title(what_), .looks = &looks}));
   return write_text_file(to_, picture);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "engine/rehearsal/recorded.h"
@@ -12,7 +13,7 @@
 namespace suiro::server {
 namespace {
 
-constexpr int64_t kHistoryPage = 1000;
+constexpr int64_t kPage = 1000;
 constexpr size_t kHistoryEventsMax = 1'000'000;
 
 Result<json::Value> call(const Remote& remote, std::string_view operation, json::Object input) {
@@ -29,22 +30,51 @@ Result<json::Value> call(const Remote& remote, std::string_view operation, json:
   return json::parse(output->as_string());
 }
 
-Result<json::Value> fetch_events(const Remote& remote, const std::string& arn) {
-  json::Array events;
+struct Listing {
+  std::string_view operation;
+  std::string_view member;  // of the answer: the list
+  std::string_view key;     // what is listed, and its ARN
+  std::string arn;
+};
+
+// All pages, until they have `entries_max` or more entries.
+Result<json::Array> fetch_list(const Remote& remote, const Listing& listing, size_t entries_max) {
+  json::Array entries;
   json::Object request;
-  request.set("executionArn", arn);
-  request.set("maxResults", kHistoryPage);
-  while (events.size() < kHistoryEventsMax) {
-    TRY(json::Value page, call(remote, "GetExecutionHistory", request));
-    if (const json::Value* list = page.find("events"); list != nullptr && list->is_array()) {
-      for (const json::Value& event : list->as_array()) events.push_back(event);
+  request.set(std::string(listing.key), listing.arn);
+  request.set("maxResults", kPage);
+  while (entries.size() < entries_max) {
+    TRY(json::Value page, call(remote, listing.operation, request));
+    if (const json::Value* list = page.find(listing.member); list != nullptr && list->is_array()) {
+      for (const json::Value& entry : list->as_array()) entries.push_back(entry);
     }
     const json::Value* next = page.find("nextToken");
-    if (next == nullptr || !next->is_string()) return json::Value(std::move(events));
+    if (next == nullptr || !next->is_string()) break;
     request.set("nextToken", *next);
   }
-  return fail(codes::kTooLarge,
-              fmt::format("the history has more than {} events", kHistoryEventsMax));
+  return entries;
+}
+
+Result<std::vector<workflow::HistoryEvent>> fetch_history(const Remote& remote,
+                                                          const std::string& arn) {
+  TRY(json::Array events, fetch_list(remote, {"GetExecutionHistory", "events", "executionArn", arn},
+                                     kHistoryEventsMax));
+  if (events.size() >= kHistoryEventsMax) {
+    return fail(codes::kTooLarge,
+                fmt::format("the history has {} events or more", kHistoryEventsMax));
+  }
+  return rehearsal::read_history(json::Value(std::move(events)));
+}
+
+std::string arn_of(const json::Value& entry, std::string_view member) {
+  const json::Value* arn = entry.find(member);
+  return arn != nullptr && arn->is_string() ? arn->as_string() : std::string();
+}
+
+uint64_t children_of(const json::Value& run) {
+  const json::Value* counts = run.find("executionCounts");
+  const json::Value* total = counts != nullptr ? counts->find("total") : nullptr;
+  return total != nullptr && total->is_integer() ? static_cast<uint64_t>(total->as_integer()) : 0;
 }
 
 }  // namespace
@@ -75,8 +105,34 @@ Result<RecordedExecution> fetch_execution(const ServerAddress& address, const st
     return fail(codes::kCorrupt, "the server tells no definition of " + arn);
   }
   RecordedExecution out{.definition = definition->as_string(), .history = {}};
-  TRY(json::Value events, fetch_events(remote, arn));
-  TRY(out.history, rehearsal::read_history(events));
+  TRY(out.history, fetch_history(remote, arn));
+  return out;
+}
+
+Result<RecordedChildren> fetch_children(const ServerAddress& address, const std::string& arn) {
+  TRY(Remote remote, Remote::connect(address));
+  RecordedChildren out;
+  // An Express execution has no runs of Maps that could be listed.
+  if (arn.find(":express:") != arn.npos) return out;
+  TRY(json::Array runs,
+      fetch_list(remote, {"ListMapRuns", "mapRuns", "executionArn", arn}, kChildrenReadMax));
+  for (const json::Value& run : runs) {
+    const std::string run_arn = arn_of(run, "mapRunArn");
+    json::Object request;
+    request.set("mapRunArn", run_arn);
+    TRY(json::Value told, call(remote, "DescribeMapRun", std::move(request)));
+    size_t before = out.histories.size();
+    TRY(json::Array children,
+        fetch_list(remote, {"ListExecutions", "executions", "mapRunArn", run_arn},
+                   kChildrenReadMax - before));
+    for (const json::Value& child : children) {
+      if (out.histories.size() == kChildrenReadMax) break;
+      TRY(auto history, fetch_history(remote, arn_of(child, "executionArn")));
+      out.histories.push_back(std::move(history));
+    }
+    uint64_t read = out.histories.size() - before;
+    out.unread += std::max(children_of(told), read) - read;
+  }
   return out;
 }
 

@@ -22,6 +22,15 @@ struct RecordedExecution {
 // Errors: those of the server.
 Result<RecordedExecution> fetch_execution(const ServerAddress& address, const std::string& arn);
 
+// Children of distributed Maps that are read for a picture; more take minutes.
+inline constexpr size_t kChildrenReadMax = 2'000;
+struct RecordedChildren {
+  std::vector<std::vector<workflow::HistoryEvent>> histories;
+  uint64_t unread = 0;  // those beyond kChildrenReadMax, and Express ones: they have no history
+};
+// The children of the execution's Maps, not those of theirs. Errors: those of the server.
+Result<RecordedChildren> fetch_children(const ServerAddress& address, const std::string& arn);
+
 // Medians of past runs on the server; asks once a name. Knows nothing where no server runs.
 rehearsal::PastDuration past_durations(const ServerAddress& address);
 

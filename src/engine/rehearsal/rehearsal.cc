@@ -31,18 +31,6 @@ uint64_t transitions_of(const statechart::Looks& looks) {
   return count;
 }
 
-void add(statechart::Looks& sum, const statechart::Looks& part) {
-  for (const auto& [name, look] : part.states) {
-    statechart::Look& all = sum.states[name];
-    all.status = std::max(all.status, look.status);
-    all.visits += look.visits;
-    all.failures += look.failures;
-    all.retries += look.retries;
-    all.total += look.total;
-    all.longest = std::max(all.longest, look.longest);
-  }
-}
-
 workflow::ChildStatus child_status(ExecutionStatus status) {
   switch (status) {
     case ExecutionStatus::kSucceeded:
@@ -99,7 +87,7 @@ Result<Rehearsed> Rehearsal::run(const Options& options) {
   Course course{.random = SeededRandom(options.seed)};
   Rehearsed out;
   TRY_VOID(run_machine(course, plan_, options, out));
-  add(out.looks, course.looks);
+  statechart::add_child(out.looks, course.looks);
   out.transitions += course.transitions;
   out.children = course.children;
   out.task_time = course.task_time;
@@ -241,7 +229,7 @@ Result<MockAnswer> Rehearsal::run_map(Course& course, const workflow::Plan& plan
                             .input = (*inputs)[index].text,
                             .start = time},
                            part));
-      add(course.looks, part.looks);
+      statechart::add_child(course.looks, part.looks);
       course.transitions += part.transitions;
       results[index] = {.status = child_status(part.status), .output = part.output};
       ends.push({index, part.ended, part.status});

@@ -154,4 +154,16 @@ Looks looks_of(const std::vector<HistoryEvent>& history) {
   return Reader().read(history);
 }
 
+void add_child(Looks& sum, const Looks& child) {
+  for (const auto& [name, look] : child.states) {
+    Look& all = sum.states[name];
+    all.status = std::max(all.status, look.status);
+    all.visits += look.visits;
+    all.failures += look.failures;
+    all.retries += look.retries;
+    all.total += look.total;
+    all.longest = std::max(all.longest, look.longest);
+  }
+}
+
 }  // namespace suiro::statechart

@@ -36,4 +36,8 @@ struct Looks {
 // `history` by ids, from its first event.
 Looks looks_of(const std::vector<workflow::HistoryEvent>& history);
 
+// Adds the states of a child of a distributed Map to those of its execution; its path, its begin
+// and its end are its own.
+void add_child(Looks& sum, const Looks& child);
+
 }  // namespace suiro::statechart

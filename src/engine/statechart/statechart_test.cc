@@ -151,6 +151,35 @@ TEST(Looks, TellIterationsApart) {
   EXPECT_EQ(looks.states.at("Each").longest, Millis(40));
 }
 
+TEST(Looks, ChildrenAreCountedInTheirExecution) {
+  auto child = [](int64_t ms, bool fails) {
+    return looks_of({
+        event(1, 0, 0, EventType::kExecutionStarted),
+        event(2, 0, 0, EventType::kTaskStateEntered, "Post"),
+        event(3, 2, 0, EventType::kTaskScheduled),
+        event(4, 3, ms, fails ? EventType::kTaskFailed : EventType::kTaskSucceeded),
+        fails ? event(5, 4, ms, EventType::kExecutionFailed)
+              : event(5, 4, ms, EventType::kTaskStateExited, "Post"),
+    });
+  };
+  Looks looks = looks_of({
+      event(1, 0, 0, EventType::kExecutionStarted),
+      event(2, 0, 0, EventType::kMapStateEntered, "Shops"),
+  });
+  add_child(looks, child(30, false));
+  add_child(looks, child(50, true));
+  add_child(looks, child(20, false));
+  const Look& post = looks.states.at("Post");
+  EXPECT_EQ(post.visits, 3u);
+  EXPECT_EQ(post.failures, 1u);
+  EXPECT_EQ(post.status, Status::kFailed);
+  EXPECT_EQ(post.total, Millis(30 + 20));  // the visit that failed did not end
+  EXPECT_EQ(post.longest, Millis(30));
+  EXPECT_EQ(looks.path, std::vector<std::string>{"Shops"});
+  EXPECT_EQ(looks.states.at("Shops").visits, 1u);
+  EXPECT_FALSE(looks.ended);
+}
+
 TEST(Drawing, ShowsEveryStateEscapedAndItsCourse) {
   auto plan = plan_of(kOrders);
   Looks looks;

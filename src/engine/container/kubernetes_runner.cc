@@ -36,6 +36,7 @@ class KubernetesRunner final : public TaskRunner {
 
   Task<Result<void>> start(Observer* observer) override;
   const RunnerProbe& probe() const override { return probe_; }
+  Task<std::optional<std::vector<std::string>>> known() override;
   Task<Result<void>> run(TaskSpec spec) override;
   Task<Result<void>> stop(std::string task_id) override;
   Task<void> forget(std::string task_id) override;
@@ -70,6 +71,7 @@ class KubernetesRunner final : public TaskRunner {
   std::optional<Executor> executor_;
   std::optional<TaskScope> scope_;
   std::optional<Signal> news_;
+  std::optional<Signal> first_list_;
   std::map<std::string, TaskPtr> tasks_;
   std::set<std::string> leaving_;              // their Jobs are to be deleted
   std::optional<std::set<std::string>> keep_;  // of keep_only(), until the Jobs were listed
@@ -84,12 +86,21 @@ Task<Result<void>> KubernetesRunner::start(Observer* observer) {
   observer_ = observer;
   scope_.emplace(*executor_);
   news_.emplace(*executor_);
+  first_list_.emplace(*executor_);
   probe_.lines.push_back({"containers run in a Kubernetes cluster", true,
                           fmt::format("{}, namespace {}", config_.url, config_.name_space)});
   probe_.cpu_units = kCpuUnits;
   probe_.memory_mb = kMemoryMb;
   scope_->spawn(loop());
   co_return ok();
+}
+
+Task<std::optional<std::vector<std::string>>> KubernetesRunner::known() {
+  while (!listed_ && !detached_) co_await first_list_->wait();
+  if (!listed_) co_return std::nullopt;
+  std::vector<std::string> ids;
+  for (const auto& [id, task] : tasks_) ids.push_back(id);
+  co_return ids;
 }
 
 void KubernetesRunner::wake() {
@@ -176,6 +187,7 @@ Task<void> KubernetesRunner::detach() {
     co_await run_on(*executor_, [this]() -> Task<void> {
       detached_ = true;
       news_->notify_all();
+      first_list_->notify_all();
       api_.close();  // what is asked of the cluster ends with kClosed
       co_await scope_->close();
       tasks_.clear();
@@ -236,6 +248,7 @@ void KubernetesRunner::take_up(const Seen& seen) {
   }
   keep_.reset();
   listed_ = true;
+  first_list_->notify_all();
 }
 
 Task<Result<void>> KubernetesRunner::round() {

@@ -239,8 +239,9 @@ class TaskRunner {
   virtual const RunnerProbe& probe() const = 0;
   // Returns when the probe is not pending, the runner was detached, or at `until`.
   virtual Task<void> probed(TimePoint /*until*/) { co_return; }
-  // After start(): the ids of all tasks that were found. Each of them is reported, and run() of any
-  // other starts it. None: this runner cannot tell.
+  // After start(): the ids of all tasks that were found, as soon as the runner has looked at all
+  // there are. Each of them is reported, and run() of any other starts it. None: this runner cannot
+  // tell, or was detached.
   virtual Task<std::optional<std::vector<std::string>>> known() { co_return std::nullopt; }
   // Takes the task up, behind the probe; what becomes of it is reported. Errors: kUnavailable
   // (probe().refusal, or detached), kInvalidArgument names what this runner cannot do with the

@@ -50,7 +50,8 @@ inline constexpr Millis kRoleLife = std::chrono::hours(12);
 inline constexpr uint32_t kReservePart = 8;
 inline constexpr uint32_t kReserveMbMin = 256;
 inline constexpr size_t kRoleKeysMax = 16;  // of one task, over restarts
-inline constexpr Millis kTakeUpWait = std::chrono::seconds(2);
+// For the trial of the machine, in which a request to run tasks waits for whether it can.
+inline constexpr Millis kProbeWait = std::chrono::seconds(30);
 inline constexpr size_t kScanRows = 500;
 
 }  // namespace suiro::ecs

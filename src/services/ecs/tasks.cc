@@ -69,18 +69,13 @@ Task<Result<void>> Tasks::start() {
   });
 }
 
-// What was placed before the restart and is not reported is unknown to the runner, and is run; what
-// was to be stopped is stopped.
 void Tasks::take_up() {
   if (context_.config.runner == nullptr) return;
+  std::vector<std::string> placed;
   for (const auto& [id, live] : live_) {
-    if (!live->record.placed) continue;
-    if (live->record.stop_wanted()) {
-      scope_.spawn(stop_in_runner(id));
-    } else if (!live->reported) {
-      scope_.spawn(launch_unless_reported(id));
-    }
+    if (live->record.placed) placed.push_back(id);
   }
+  scope_.spawn(take_up_placed(std::move(placed)));
   std::vector<TaskRecord> replacing;
   for (const auto& [key, runs] : runs_) {
     // The latest that replaces stops all before it.
@@ -93,13 +88,23 @@ void Tasks::take_up() {
   pump();
 }
 
-// The runner reports what it found on its own time. Asking it to run such a task would do no harm,
-// but its files and keys would be asked for once more.
-Task<void> Tasks::launch_unless_reported(std::string id) {
-  co_await context_.kernel.clock.sleep_for(kTakeUpWait);
-  LivePtr live = find_live(id);
-  if (!live || live->reported || scope_.closing()) co_return;
-  co_await launch(std::move(id));
+// What was placed before the restart and the runner did not find is run; what was to be stopped is
+// stopped. Asking a runner that cannot tell to run what it has does no harm, but files and keys are
+// asked for once more.
+Task<void> Tasks::take_up_placed(std::vector<std::string> ids) {
+  auto known = co_await context_.config.runner->known();
+  std::set<std::string> found;
+  if (known) found.insert(known->begin(), known->end());
+  for (auto& id : ids) {
+    LivePtr live = find_live(id);
+    if (!live || stopping_) continue;
+    live->held = live->held || found.contains(id);
+    if (live->record.stop_wanted()) {
+      scope_.spawn(stop_in_runner(std::move(id)));
+    } else if (!live->held && !live->reported) {
+      scope_.spawn(launch(std::move(id)));
+    }
+  }
 }
 
 Task<void> Tasks::stop() {

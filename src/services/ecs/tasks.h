@@ -78,13 +78,14 @@ class Tasks final : public container::Observer {
   using Listener = std::function<void(const TaskRecord&)>;
   void listen(Listener listener) { listener_ = std::move(listener); }
 
-  // Memory from the store, then the runner: what runs is found again, what was placed and is
-  // unknown to it is run. Any shard.
+  // Memory from the store, then the runner: what runs is found again, and what was placed and the
+  // runner did not find is run. Any shard.
   Task<Result<void>> start();
   // The tasks go on without Suiro. Any shard.
   Task<void> stop();
 
-  // Adds tasks in one commit with what `also` puts into it; there is none where all failed.
+  // Adds tasks in one commit with what `also` puts into it; there is none where all failed. Waits
+  // up to kProbeWait for what the runner finds out about the machine.
   using Also = std::function<void(store::Batch&, const Started&)>;
   Task<Result<Started>> add(NewTasks start, Also also);
   // Errors: InvalidParameterException for a task that is not there.
@@ -128,7 +129,8 @@ class Tasks final : public container::Observer {
     bool reserved = false;   // it has its share of the machine, on disk (placed) or soon
     bool reported = false;   // the runner told of it since the start
     bool launching = false;  // launch() is at work
-    bool launched = false;   // run() was accepted since the start
+    event::RoleKeys keys;    // handed out last; none since the start: no key id
+    bool held = false;       // the runner found it at its start, or has accepted run() since
   };
   using LivePtr = std::shared_ptr<Live>;
 
@@ -137,7 +139,7 @@ class Tasks final : public container::Observer {
 
   Task<Result<void>> load();
   void take_up();
-  Task<void> launch_unless_reported(std::string id);
+  Task<void> take_up_placed(std::vector<std::string> ids);
   Result<Started> prepare(const NewTasks& start, std::vector<LivePtr>& made);
   TaskRecord record_of(const NewTasks& start, const Capacity& need);
   std::string reason_to_wait(const TaskRecord& record) const;

@@ -235,7 +235,7 @@ Task<Result<shape::Task>> Tasks::stop_task(std::string id, std::string code, std
     if (!done) co_return fail(std::move(done).error());
     LivePtr live = find_live(id);
     // Otherwise launch() is under way and looks at its end.
-    if (live && *done && (live->launched || live->reported)) scope_.spawn(stop_in_runner(id));
+    if (live && *done && (live->held || live->reported)) scope_.spawn(stop_in_runner(id));
     CO_TRY(auto record, co_await find(id));
     if (!record) co_return invalid("The referenced task was not found.");
     co_return std::move(record->task);

@@ -214,6 +214,10 @@ Result<Started> Tasks::prepare(const NewTasks& start, std::vector<LivePtr>& made
 }
 
 Task<Result<Started>> Tasks::add(NewTasks start, Also also) {
+  if (auto* runner = context_.config.runner; runner != nullptr && runner->probe().pending) {
+    co_await runner->probed(context_.kernel.clock.now() + kProbeWait);
+  }
+  if (stopping_) co_return fail(codes::kUnavailable, "Suiro ends", Retry::kLater);
   std::vector<LivePtr> made;
   CO_TRY(Started started, prepare(start, made));
   if (made.empty()) co_return started;
@@ -372,7 +376,7 @@ Task<void> Tasks::launch(std::string id) {
     co_await fail_start(std::move(id), done.error().message);
     co_return;
   }
-  live->launched = true;
+  live->held = true;
   if (live->record.stop_wanted()) co_await stop_in_runner(std::move(id));
 }
 

@@ -119,6 +119,54 @@ TEST_F(EcsTest, AMachineThatCannotRunTasksSaysSo) {
   EXPECT_EQ(answer->failures->front().detail, "runc is not installed");
 }
 
+TEST_F(EcsTest, ARunWaitsUntilTheMachineWasTried) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  shape::RunTaskRequest in;
+  in.task_definition = "job";
+  for (bool is_able : {true, false}) {
+    runner_.probe_.pending = true;
+    auto answer = sim_.spawn(logic().run_task(in, {}));
+    sim_.advance(kSecond);
+    EXPECT_FALSE(event::SimKernel::is_ready(answer));
+    if (!is_able) runner_.probe_.refusal = "no user namespaces";
+    runner_.end_probe();
+    sim_.advance(kSecond);
+    ASSERT_TRUE(event::SimKernel::is_ready(answer));
+    auto started = answer.get();
+    ASSERT_TRUE(started);
+    EXPECT_EQ(started->tasks->size(), is_able ? 1u : 0u);
+    if (!is_able) {
+      EXPECT_EQ(started->failures->front().reason, "AGENT");
+    }
+  }
+  EXPECT_EQ(runner_.order.size(), 1u);
+}
+
+TEST_F(EcsTest, ARunIsTakenWhereTheTrialOfTheMachineIsSlow) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  runner_.probe_.pending = true;
+  shape::RunTaskRequest in;
+  in.task_definition = "job";
+  auto answer = sim_.spawn(logic().run_task(in, {}));
+  sim_.advance(kProbeWait + kSecond);
+  ASSERT_TRUE(event::SimKernel::is_ready(answer));
+  EXPECT_EQ(answer.get()->tasks->size(), 1u);
+}
+
+TEST_F(EcsTest, OnlyWhatTheRunnerDidNotFindIsRunAgain) {
+  ASSERT_TRUE(register_definition(definition("job")));
+  std::string kept = run_one("job"), lost = run_one("job");
+  sim_.crash();
+  close();
+  sim_.reopen();
+  runner_.quiet_start = true;
+  runner_.jobs.erase(lost);
+  open();
+  sim_.advance(Millis(1));
+  EXPECT_EQ(runner_.starts[lost], 2);
+  EXPECT_EQ(runner_.asked[kept], 1);
+}
+
 TEST_F(EcsTest, AClientTokenStartsOnce) {
   ASSERT_TRUE(register_definition(definition("job")));
   shape::RunTaskRequest in;
@@ -302,7 +350,7 @@ TEST_F(EcsTest, AStopBeforeTheFirstReportAfterARestartIsCarriedOut) {
     ASSERT_TRUE(sim_.run(logic().stop_task(in)));
   }
   tell(told);
-  sim_.advance(kTakeUpWait + kSecond);
+  sim_.advance(kSecond);
   EXPECT_TRUE(runner_.jobs.at(told).stop_wanted);
   EXPECT_TRUE(runner_.jobs.at(silent).stop_wanted);
 }
@@ -332,7 +380,7 @@ TEST_F(EcsTest, TheEndOfSuiroFailsNoTaskThatWasBeingStarted) {
   sim_.reopen();
   runner_.hold_runs = false;
   open();
-  sim_.advance(kTakeUpWait + kSecond);
+  sim_.advance(kSecond);
   EXPECT_EQ(describe(id).last_status, "PENDING");
   EXPECT_EQ(runner_.starts[id], 1);
 }

@@ -38,7 +38,17 @@ class FakeRunner final : public container::TaskRunner {
     co_return ok();
   }
   const container::RunnerProbe& probe() const override { return probe_; }
+  Task<void> probed(TimePoint until) override {
+    probed_ = std::make_unique<Signal>(co_await asio::this_coro::executor);
+    if (probe_.pending) (void)co_await probed_->wait_until(*clock, until);
+  }
+  Task<std::optional<std::vector<std::string>>> known() override {
+    std::vector<std::string> ids;
+    for (const auto& [id, job] : jobs) ids.push_back(id);
+    co_return ids;
+  }
   Task<Result<void>> run(container::TaskSpec spec) override {
+    ++asked[spec.id];
     if (!run_error.empty()) co_return fail(codes::kInvalidArgument, run_error);
     if (run_failure) co_return fail(*run_failure);
     if (hold_runs) {
@@ -81,6 +91,10 @@ class FakeRunner final : public container::TaskRunner {
     for (int i = 0; i < 10; ++i) co_await asio::post(executor, use_task);
   }
 
+  void end_probe() {
+    probe_.pending = false;
+    probed_->notify_all();
+  }
   // Without waiting for what follows.
   std::future<Result<void>> tell_at_once(Executor executor, std::string id) {
     return asio::co_spawn(executor, tell(std::move(id)), asio::use_future);
@@ -133,16 +147,19 @@ class FakeRunner final : public container::TaskRunner {
 
   std::map<std::string, Job> jobs;
   std::map<std::string, int> starts;
+  std::map<std::string, int> asked;  // calls of run()
   std::vector<std::string> order;
   std::string run_error;
   std::optional<Error> run_failure;
   bool hold_runs = false;    // run() answers when the runner lets go
   bool quiet_start = false;  // nothing is reported before a test tells it
   container::RunnerProbe probe_;
+  Clock* clock = nullptr;
 
  private:
   container::Observer* observer_ = nullptr;
   std::unique_ptr<Signal> held_;
+  std::unique_ptr<Signal> probed_;
 };
 
 // Keeps lines in the store, under a key of its own.
@@ -167,6 +184,7 @@ class EcsTest : public ::testing::Test {
  protected:
   explicit EcsTest(Config config = {}) : config_(std::move(config)) {
     config_.runner = &runner_;
+    runner_.clock = &sim_.clock();
     open();
   }
   ~EcsTest() override { close(); }
@@ -194,7 +212,7 @@ class EcsTest : public ::testing::Test {
     close();
     sim_.reopen();
     open();
-    sim_.advance(kTakeUpWait + kSecond);
+    sim_.advance(kSecond);
   }
 
   Logic& logic() { return service_->logic(); }

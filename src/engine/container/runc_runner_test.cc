@@ -153,6 +153,53 @@ TEST_F(RuncRunnerTest, AFailedDependencyKeepsTheContainerFromStarting) {
   EXPECT_EQ(output(spec), "");
 }
 
+TEST_F(RuncRunnerTest, CompletionIsAnyEnd) {
+  auto spec = task("echo after");
+  auto first = spec.containers[0];
+  first.name = "first";
+  first.essential = false;
+  first.command = {"usleep 200000; exit 4"};
+  spec.containers[0].dependencies = {{"first", Dependency::Condition::kComplete}};
+  spec.containers.push_back(first);
+  auto report = run(spec);
+  EXPECT_EQ(report.containers[0].exit_code, 0);
+  EXPECT_EQ(report.containers[1].exit_code, 4);
+  EXPECT_GE(*report.containers[0].started, *report.containers[1].stopped);
+  EXPECT_EQ(output(spec), "after\n");
+}
+
+TEST_F(RuncRunnerTest, ADependencyThatEndsBeforeItIsHealthyKeepsTheContainerFromStarting) {
+  auto spec = task("echo never");
+  auto base = spec.containers[0];
+  base.name = "base";
+  base.essential = false;
+  base.command = {"exit 0"};
+  base.health_check =
+      HealthCheck{.command = {"CMD-SHELL", "test -f /ready"}, .interval = std::chrono::seconds(1)};
+  spec.containers[0].dependencies = {{"base", Dependency::Condition::kHealthy}};
+  spec.containers.push_back(base);
+  auto report = run(spec);
+  EXPECT_EQ(report.stop_code, StopCode::kTaskFailedToStart);
+  EXPECT_THAT(report.stopped_reason, HasSubstr("base stopped (condition HEALTHY)"));
+  EXPECT_FALSE(report.containers[0].started);
+}
+
+TEST_F(RuncRunnerTest, ADependencyThatCannotStartKeepsTheContainerFromStarting) {
+  for (auto condition : {Dependency::Condition::kStart, Dependency::Condition::kComplete}) {
+    auto spec = task("echo never");
+    auto first = spec.containers[0];
+    first.name = "first";
+    first.essential = false;
+    first.entry_point = {"/bin/absent"};
+    spec.containers[0].dependencies = {{"first", condition}};
+    spec.containers.push_back(first);
+    auto report = run(spec);
+    EXPECT_EQ(report.stop_code, StopCode::kTaskFailedToStart);
+    EXPECT_THAT(report.stopped_reason, HasSubstr("first was not started"));
+    EXPECT_FALSE(report.containers[0].started);
+  }
+}
+
 TEST_F(RuncRunnerTest, WaitsForHealth) {
   auto spec = task("echo started after health");
   auto base = spec.containers[0];

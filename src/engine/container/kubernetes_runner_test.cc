@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/ssl/impl/src.hpp>
+
 #include "engine/container/kubernetes_status.h"
 #include "engine/container/testing/bed.h"
 #include "engine/container/testing/recorded_cluster.h"
@@ -28,14 +30,13 @@ class KubernetesRunnerTest : public testing::Test {
   ~KubernetesRunnerTest() override {
     close();
     shards_.stop();
-    if (!collector.folder.empty()) std::filesystem::remove_all(collector.folder);
+    for (const auto& folder : folders_) std::filesystem::remove_all(folder);
   }
-  void open(const std::string& recording) {
+  void open(const std::string& recording, const CertificateFiles& tls = {}) {
     close();
-    cluster = std::make_unique<RecordedCluster>(SUIRO_RECORDINGS "/" + recording + ".txt");
-    KubernetesConfig config;
+    cluster = std::make_unique<RecordedCluster>(SUIRO_RECORDINGS "/" + recording + ".txt", tls);
     config.url = cluster->url();
-    config.token = "test-token";
+    if (config.token_file.empty()) config.token = "test-token";
     config.name_space = "batch";
     config.instance = "test";
     config.poll = Millis(5);
@@ -80,8 +81,23 @@ class KubernetesRunnerTest : public testing::Test {
     return done ? "taken" : done.error().code + ": " + done.error().message;
   }
 
+  std::string make_folder(const std::string& name) {
+    auto path =
+        std::filesystem::path(::testing::TempDir()) / fmt::format("kube-{}-{}", name, ::getpid());
+    std::filesystem::create_directories(path);
+    folders_.push_back(path.string());
+    return path.string();
+  }
+  // True as soon as it is; false after half a minute.
+  bool comes(const std::function<bool()>& condition) {
+    for (int i = 0; i < 3000 && !condition(); ++i) wait(clock_.sleep_for(Millis(10)));
+    return condition();
+  }
+
   RealClock clock_;
   Shards shards_;
+  std::vector<std::string> folders_;
+  KubernetesConfig config;
   Collector collector;
   std::unique_ptr<RecordedCluster> cluster;
   std::unique_ptr<TaskRunner> runner;
@@ -137,15 +153,14 @@ TEST_F(KubernetesRunnerTest, StopDeletesTheJob) {
 }
 
 TEST_F(KubernetesRunnerTest, ATaskIsFoundAgainWithoutALineTwice) {
-  collector.folder =
-      std::filesystem::path(::testing::TempDir()) / fmt::format("kube-{}", ::getpid());
-  std::filesystem::create_directories(collector.folder);
+  collector.folder = make_folder("lines");
   open("restart_before");
   ASSERT_TRUE(wait(runner->run(job_task())));
   ASSERT_TRUE(collector.wait_line(id + ".main", "two"));
   expect_all();
   open("restart_after");
   wait(runner->keep_only({id}));
+  EXPECT_EQ(wait(runner->known()), std::vector<std::string>{id});
   EXPECT_EQ(finish().containers[0].exit_code, 0);
   EXPECT_EQ(collector.text(id + ".main"), "one\ntwo\nthree\n");
   forget();
@@ -168,6 +183,86 @@ TEST_F(KubernetesRunnerTest, AJobThatSomebodyDeletesIsTold) {
   EXPECT_EQ(report.stop_code, StopCode::kTerminationNotice);
   EXPECT_EQ(report.stopped_reason, "the Job was deleted in the cluster");
   EXPECT_FALSE(report.containers[0].exit_code);
+  forget();
+}
+
+// An init container, two that run together, a volume of both and one in memory.
+TaskSpec several() {
+  auto spec = job_task();
+  spec.memory_mb = 0;
+  spec.volumes = {{"Data", ""}};
+  auto& web = spec.containers[0];
+  web.name = "web";
+  web.memory_mb = 64;
+  web.command = {"serve"};
+  web.tmpfs = {{"/cache", 16, {}}};
+  web.mounts = {{"Data", "/data", Access::kReadOnly}};
+  web.dependencies = {{"Prepare_it", Dependency::Condition::kSuccess}};
+  auto side = web;
+  side.name = "side";
+  side.essential = false;
+  side.command = {"watch"};
+  side.tmpfs.clear();
+  auto first = side;
+  first.name = "Prepare_it";
+  first.command = {"prepare"};
+  first.mounts = {{"Data", "/data"}};
+  first.dependencies.clear();
+  spec.containers.push_back(side);
+  spec.containers.push_back(first);
+  return spec;
+}
+
+TEST_F(KubernetesRunnerTest, SeveralContainersOfAJob) {
+  open("several");
+  auto done = wait(runner->run(several()));
+  ASSERT_TRUE(done) << done.error().message;
+  auto report = finish();
+  EXPECT_EQ(report.stop_code, StopCode::kEssentialContainerExited);
+  ASSERT_EQ(report.containers.size(), 3u);
+  EXPECT_EQ(report.containers[0].exit_code, 3);
+  EXPECT_EQ(report.containers[1].exit_code, 143);
+  EXPECT_EQ(report.containers[2].exit_code, 0);
+  EXPECT_EQ(collector.text(id + ".web"), "serving\n");
+  EXPECT_EQ(collector.text(id + ".side"), "watching\nended\n");
+  EXPECT_EQ(collector.text(id + ".Prepare_it"), "prepared\n");
+  forget();
+}
+
+TEST_F(KubernetesRunnerTest, ListsOfSeveralPages) {
+  open("pages");
+  auto known = wait(runner->known());
+  ASSERT_TRUE(known);
+  EXPECT_EQ(*known, (std::vector<std::string>{test_id(1), test_id(2)}));
+  wait(runner->keep_only({}));
+  expect_all();
+}
+
+TEST_F(KubernetesRunnerTest, SpeaksWithAClusterOfItsAuthorityAlone) {
+  std::string folder = make_folder("tls");
+  auto own = make_certificate(folder, "own"), other = make_certificate(folder, "other");
+  config.ca_file = other.certificate;
+  open("success", own);
+  ASSERT_TRUE(wait(runner->run(job_task())));
+  EXPECT_TRUE(comes([&] { return cluster->refused_handshakes() > 1; }));
+  EXPECT_THAT(cluster->unexpected(), IsEmpty());
+  EXPECT_EQ(cluster->refused_tokens(), 0);
+  config.ca_file = own.certificate;
+  open("success", own);
+  ASSERT_TRUE(wait(runner->run(job_task())));
+  EXPECT_EQ(finish().containers[0].exit_code, 0);
+  EXPECT_EQ(cluster->refused_handshakes(), 0);
+  forget();
+}
+
+TEST_F(KubernetesRunnerTest, ATokenThatChangesInItsFileIsReadAgain) {
+  config.token_file = make_folder("token") + "/token";
+  std::ofstream(config.token_file) << "first\n";
+  open("success");
+  ASSERT_TRUE(wait(runner->run(job_task())));
+  EXPECT_TRUE(comes([&] { return cluster->refused_tokens() > 1; }));
+  std::ofstream(config.token_file) << "test-token\n";
+  EXPECT_EQ(finish().containers[0].exit_code, 0);
   forget();
 }
 

@@ -5,9 +5,11 @@
 // Strict: a request takes the first exchange with its method, path and (compared as JSON) body that
 // no request has taken, of those before which every other method's exchange was taken; a GET for
 // which there is none gets its last answer once more. Whatever else comes is kept as unexpected.
+// A request without the token is answered 401 and counted.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json.hpp>
 #include <fstream>
@@ -15,14 +17,21 @@
 #include <thread>
 
 #include "base/check.h"
+#include "engine/container/testing/certificate.h"
 
 namespace suiro::container {
 
 class RecordedCluster {
  public:
-  explicit RecordedCluster(const std::string& file)
+  // With a certificate it speaks TLS alone.
+  explicit RecordedCluster(const std::string& file, const CertificateFiles& tls = {})
       : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {
     read(file);
+    if (!tls.certificate.empty()) {
+      tls_.emplace(asio::ssl::context::tls_server);
+      tls_->use_certificate_file(tls.certificate, asio::ssl::context::pem);
+      tls_->use_private_key_file(tls.key, asio::ssl::context::pem);
+    }
     thread_ = std::thread([this] { serve(); });
   }
   ~RecordedCluster() {
@@ -34,8 +43,15 @@ class RecordedCluster {
     thread_.join();
   }
   std::string url() const {
-    return fmt::format("http://127.0.0.1:{}", acceptor_.local_endpoint().port());
+    return fmt::format("{}://127.0.0.1:{}", tls_ ? "https" : "http",
+                       acceptor_.local_endpoint().port());
   }
+  void set_token(std::string token) {
+    std::lock_guard lock(mutex_);
+    token_ = std::move(token);
+  }
+  int refused_tokens() const { return refused_tokens_; }
+  int refused_handshakes() const { return refused_handshakes_; }
   std::vector<std::string> unexpected() {
     std::lock_guard lock(mutex_);
     return unexpected_;
@@ -81,12 +97,26 @@ class RecordedCluster {
     while (!ended_) {
       asio::ip::tcp::socket socket(context_);
       acceptor_.accept(socket);
-      if (!ended_) answer(socket);
+      if (ended_) break;
+      if (!tls_) {
+        answer(socket);
+        continue;
+      }
+      asio::ssl::stream<asio::ip::tcp::socket&> secure(socket, *tls_);
+      boost::system::error_code error;
+      secure.handshake(asio::ssl::stream_base::server, error);
+      if (error) {
+        ++refused_handshakes_;
+      } else {
+        answer(secure);
+        secure.shutdown(error);
+      }
     }
   }
 
   // One request a connection.
-  void answer(asio::ip::tcp::socket& socket) {
+  template <class Stream>
+  void answer(Stream& socket) {
     std::string bytes;
     char buffer[4096];
     boost::system::error_code error;
@@ -108,7 +138,10 @@ class RecordedCluster {
   std::pair<int, std::string> find(const std::string& head, const std::string& body) {
     std::lock_guard lock(mutex_);
     std::string key = head.substr(0, head.find(" HTTP/"));
-    if (!head.contains("Authorization: Bearer test-token\r\n")) key = "without token: " + key;
+    if (!head.contains("Authorization: Bearer " + token_ + "\r\n")) {
+      ++refused_tokens_;
+      return {401, R"({"kind": "Status", "message": "Unauthorized", "code": 401})"};
+    }
     boost::json::value sent = body.empty() ? boost::json::value() : boost::json::parse(body);
     Exchange* last = nullptr;
     for (auto& one : exchanges_) {
@@ -131,7 +164,11 @@ class RecordedCluster {
 
   asio::io_context context_;
   asio::ip::tcp::acceptor acceptor_;
+  std::optional<asio::ssl::context> tls_;
   std::atomic<bool> ended_ = false;
+  std::atomic<int> refused_tokens_ = 0;
+  std::atomic<int> refused_handshakes_ = 0;
+  std::string token_ = "test-token";
   std::mutex mutex_;
   std::vector<Exchange> exchanges_;
   std::vector<std::string> unexpected_;

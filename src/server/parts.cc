@@ -276,9 +276,15 @@ void App::Parts::wire() {
   images.add_source(ecr.source());
   images.add_source(&registries);
   mount_registry({front_end, ecr.distribution(), registry, enforcer, kernel});
-  ecs.add_operations(registry, [this](shapes::Call& call, const std::string& role_arn) {
-    return enforcer.may_pass(call, role_arn, "ecs-tasks.amazonaws.com");
-  });
+  ecs.add_operations(
+      registry,
+      {.pass =
+           [this](shapes::Call& call, const std::string& role_arn) {
+             return enforcer.may_pass(call, role_arn, "ecs-tasks.amazonaws.com");
+           },
+       .deny = [this](
+                   shapes::Call& call, const shapes::Operation& operation,
+                   const shapes::Value& input) { return enforcer.deny(call, operation, input); }});
   scheduler.add_operations(registry);
   states.add_operations(registry);
   map_runs.add_operations(registry);

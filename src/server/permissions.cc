@@ -2,6 +2,7 @@
 #include "server/permissions.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -144,11 +145,15 @@ std::string arn_of_name(std::string_view service, std::string_view prefix, std::
                      prefix, text);
 }
 
+// "family:7", as a name or in an ARN.
+bool names_revision(std::string_view text) {
+  return last_part(text, '/').find(':') != std::string::npos;
+}
+
 // "family", "family:7" or an ARN; a family alone means its newest revision, whichever that is.
 std::string task_definition(std::string_view text, const Subject& subject) {
-  bool revision = text.find(':') != text.npos;
   return arn_of_name("ecs", "task-definition/",
-                     revision ? std::string(text) : fmt::format("{}:*", text), subject);
+                     names_revision(text) ? std::string(text) : fmt::format("{}:*", text), subject);
 }
 
 // A task or service by id or ARN, in the input's cluster.
@@ -178,7 +183,7 @@ std::string in_form(std::string_view form, const std::string& text, const Subjec
   if (form == "user") return entity_arn(d.user(text), "user", text, d);
   if (form == "group") return entity_arn(d.group(text), "group", text, d);
   if (form == "profile") return entity_arn(d.profile(text), "instance-profile", text, d);
-  if (form == "task-definition") return task_definition(text, subject);
+  if (form == "task-definition" || form == "revision") return task_definition(text, subject);
   if (form == "ecs-task") return in_cluster("task", text, subject);
   if (form == "ecs-service") return in_cluster("service", text, subject);
   if (size_t equals = form.find('='); equals != form.npos) {
@@ -209,6 +214,7 @@ Texts expand(std::string_view pattern, const Subject& subject) {
     } else {
       found = texts_at(subject.input, path);
     }
+    if (form == "revision") std::erase_if(found, std::not_fn(names_revision));
     Texts next;
     for (const std::string& text : out) {
       for (const std::string& value : found) next.push_back(text + in_form(form, value, subject));

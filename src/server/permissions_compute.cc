@@ -53,7 +53,8 @@ constexpr PermissionRow kEcs[] = {
     {"ecs", "?{overrides.containerOverrides[].environmentFiles[].value}",
      "RunTask=s3:GetObject StartTask=s3:GetObject"},
     {"ecs", "{taskDefinitions[]:task-definition}", "DeleteTaskDefinitions"},
-    {"ecs", "{taskDefinition:task-definition}", "RunTask StartTask"},
+    // Of a request that names a family alone the service asks again, with the revision that it is.
+    {"ecs", "?{taskDefinition:revision}", "RunTask StartTask"},
     {"ecs", "?{overrides.taskRoleArn}", "RunTask=iam:PassRole StartTask=iam:PassRole"},
     {"ecs", "?{overrides.executionRoleArn}", "RunTask=iam:PassRole StartTask=iam:PassRole"},
     {"ecs", "arn:aws:ecs:{region}:{account}:cluster/{clusterName}", "CreateCluster"},

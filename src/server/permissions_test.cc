@@ -226,6 +226,23 @@ TEST(Permissions, TasksAreAskedInTheRequestsCluster) {
               ElementsAre("ecs:StopTask " + account + "task/blue/00ff"));
 }
 
+TEST(Permissions, AFamilyAloneIsAskedOnceItsRevisionIsKnown) {
+  const std::string arn = "arn:aws:ecs:eu-west-1:000000000000:task-definition/";
+  shapes::ecs::RunTaskRequest run;
+  for (std::string name : {"job", (arn + "job").c_str()}) {
+    run.task_definition = name;
+    EXPECT_THAT(needs<shapes::ecs::op::RunTask>(run), testing::IsEmpty()) << name;
+  }
+  for (std::string name : {"job:7", (arn + "job:7").c_str()}) {
+    run.task_definition = name;
+    EXPECT_THAT(needs<shapes::ecs::op::RunTask>(run), ElementsAre("ecs:RunTask " + arn + "job:7"));
+  }
+  shapes::ecs::DeleteTaskDefinitionsRequest erase;
+  erase.task_definitions = {arn + "job"};
+  EXPECT_THAT(needs<shapes::ecs::op::DeleteTaskDefinitions>(erase),
+              ElementsAre("ecs:DeleteTaskDefinitions " + arn + "job:*"));
+}
+
 TEST(Permissions, IdentitiesAreNamedWithTheirPath) {
   iam::Directory directory;
   directory.account = "000000000000";

@@ -22,7 +22,7 @@ Result<Output> wrap(Result<T> result, Member member) {
 }
 
 Caller caller_of(const shapes::Call& call) {
-  return {call.principal.arn, call.trace};
+  return {.arn = call.principal.arn, .trace = call.trace};
 }
 
 }  // namespace
@@ -44,17 +44,47 @@ void Api::add(shapes::Registry& registry, Run run) {
   });
 }
 
+Result<void> Api::permit_roles_of(shapes::Call& call, const Definition& definition) const {
+  if (!permits_.pass) return ok();
+  for (const auto* role : {&definition.shape.task_role_arn, &definition.shape.execution_role_arn}) {
+    if (*role && !(*role)->empty()) TRY_VOID(permits_.pass(call, **role));
+  }
+  return ok();
+}
+
 // A newer revision that comes in between was registered by somebody who could pass its roles.
-Task<Result<void>> Api::check_passing(shapes::Call& call, std::string definition) {
-  if (!may_pass_ || definition.empty()) co_return ok();
+Task<Result<void>> Api::permit_roles(shapes::Call& call, std::string definition) {
+  if (definition.empty()) co_return ok();
   auto found = co_await logic_.definitions().find(std::move(definition));
   // The operation itself tells what is wrong with the name.
   if (!found && found.error().code == kClient) co_return ok();
   CO_TRY(DefinitionPtr here, std::move(found));
-  for (const auto* role : {&here->shape.task_role_arn, &here->shape.execution_role_arn}) {
-    if (*role && !(*role)->empty()) CO_TRY_VOID(may_pass_(call, **role));
+  co_return permit_roles_of(call, *here);
+}
+
+template <class Op>
+Task<Result<std::string>> Api::permit_start(shapes::Call& call, typename Op::Input in) {
+  auto found = co_await logic_.definitions().find(in.task_definition);
+  if (!found && found.error().code != kClient) co_return fail(std::move(found).error());
+  std::string arn = found ? (*found)->shape.task_definition_arn.value_or("") : "";
+  auto ref = definition_ref(in.task_definition);
+  if (permits_.deny && ref && !ref->revision) {
+    in.task_definition = found ? arn : fmt::format("{}:*", ref->family);
+    auto denial = permits_.deny(call, Op::operation(), shapes::Value::of(std::move(in)));
+    if (denial) co_return fail("AccessDeniedException", *std::move(denial));
   }
-  co_return ok();
+  if (found) CO_TRY_VOID(permit_roles_of(call, **found));
+  co_return arn;
+}
+
+// A deployment passes the roles anew. A service that is scaled does not: those who do that by
+// policy (AWS's AmazonEC2ContainerServiceAutoscaleRole) may not pass roles.
+Task<Result<void>> Api::permit_update(shapes::Call& call, shape::UpdateServiceRequest in) {
+  std::string definition = in.task_definition.value_or("");
+  if (definition.empty() && Services::begins_deployment(in)) {
+    definition = co_await logic_.definition_of_service(in.cluster.value_or(""), in.service);
+  }
+  co_return co_await permit_roles(call, std::move(definition));
 }
 
 void Api::add_clusters(shapes::Registry& registry) {
@@ -140,14 +170,16 @@ void Api::add_tasks(shapes::Registry& registry) {
   add<op::RunTask>(registry,
                    [this](Logic& logic, Call& call,
                           shape::RunTaskRequest in) -> Task<Result<shape::RunTaskResponse>> {
-                     CO_TRY_VOID(co_await check_passing(call, in.task_definition));
-                     co_return co_await logic.run_task(std::move(in), caller_of(call));
+                     Caller caller = caller_of(call);
+                     CO_TRY(caller.definition, co_await permit_start<op::RunTask>(call, in));
+                     co_return co_await logic.run_task(std::move(in), std::move(caller));
                    });
   add<op::StartTask>(registry,
                      [this](Logic& logic, Call& call,
                             shape::StartTaskRequest in) -> Task<Result<shape::StartTaskResponse>> {
-                       CO_TRY_VOID(co_await check_passing(call, in.task_definition));
-                       co_return co_await logic.start_task(std::move(in), caller_of(call));
+                       Caller caller = caller_of(call);
+                       CO_TRY(caller.definition, co_await permit_start<op::StartTask>(call, in));
+                       co_return co_await logic.start_task(std::move(in), std::move(caller));
                      });
   add<op::StopTask>(registry, [](Logic& logic, Call&, shape::StopTaskRequest in) {
     return logic.stop_task(std::move(in));
@@ -166,7 +198,7 @@ void Api::add_services(shapes::Registry& registry) {
       registry,
       [this](Logic& logic, Call& call,
              shape::CreateServiceRequest in) -> Task<Result<shape::CreateServiceResponse>> {
-        CO_TRY_VOID(co_await check_passing(call, in.task_definition.value_or("")));
+        CO_TRY_VOID(co_await permit_roles(call, in.task_definition.value_or("")));
         co_return wrap<shape::CreateServiceResponse>(
             co_await logic.create_service(std::move(in), caller_of(call)),
             &shape::CreateServiceResponse::service);
@@ -175,7 +207,7 @@ void Api::add_services(shapes::Registry& registry) {
       registry,
       [this](Logic& logic, Call& call,
              shape::UpdateServiceRequest in) -> Task<Result<shape::UpdateServiceResponse>> {
-        CO_TRY_VOID(co_await check_passing(call, in.task_definition.value_or("")));
+        CO_TRY_VOID(co_await permit_update(call, in));
         co_return wrap<shape::UpdateServiceResponse>(co_await logic.update_service(std::move(in)),
                                                      &shape::UpdateServiceResponse::service);
       });
@@ -295,8 +327,8 @@ void Api::add_definitions(shapes::Registry& registry) {
       });
 }
 
-void Api::add_operations(shapes::Registry& registry, MayPass may_pass) {
-  may_pass_ = std::move(may_pass);
+void Api::add_operations(shapes::Registry& registry, Permits permits) {
+  permits_ = std::move(permits);
   add_clusters(registry);
   add_machine(registry);
   add_definitions(registry);

@@ -56,6 +56,14 @@ Task<Result<shape::Service>> Logic::create_service(shape::CreateServiceRequest i
   });
 }
 
+Task<std::string> Logic::definition_of_service(std::string cluster, std::string service) {
+  co_return co_await run_on(context_.executor, [&]() -> Task<std::string> {
+    auto name = cluster_name(cluster);
+    const ServiceRecord* found = name ? services_.find(*name, service_name(service)) : nullptr;
+    co_return found == nullptr ? "" : found->service.task_definition.value_or("");
+  });
+}
+
 Result<void> Logic::check_launch(const std::string& cluster,
                                  shape::CreateServiceRequest& in) const {
   const shape::Cluster* record = clusters_.find(cluster);

@@ -20,6 +20,8 @@ namespace suiro::ecs {
 struct Caller {
   std::string arn;
   TraceContext trace;
+  // The ARN of the revision that it was permitted to run; empty: as the request names it.
+  std::string definition = {};
 };
 
 class Logic final : public event::Target {
@@ -63,6 +65,8 @@ class Logic final : public event::Target {
 
   // Services.
   Task<Result<shape::Service>> create_service(shape::CreateServiceRequest in, Caller caller);
+  // The ARN of the revision that it runs; empty: there is no such service.
+  Task<std::string> definition_of_service(std::string cluster, std::string service);
   Task<Result<shape::Service>> update_service(shape::UpdateServiceRequest in);
   Task<Result<shape::Service>> delete_service(shape::DeleteServiceRequest in);
   Task<Result<shape::DescribeServicesResponse>> describe_services(

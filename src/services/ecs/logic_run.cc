@@ -154,7 +154,8 @@ Task<Result<NewTasks>> Logic::new_tasks(shape::RunTaskRequest in, Caller caller)
   CO_TRY(Clusters::Used cluster, co_await clusters_.use(in.cluster.value_or("")));
   start.cluster = std::move(cluster.name);
   start.cluster_hold = std::move(cluster.hold);
-  CO_TRY(start.definition, co_await definitions_.find_to_run(in.task_definition));
+  CO_TRY(start.definition, co_await definitions_.find_to_run(
+                               caller.definition.empty() ? in.task_definition : caller.definition));
   CO_TRY_VOID(set_launch(start, in));
   CO_TRY_VOID(check_network(in.network_configuration, start.definition->shape));
   if (in.overrides) start.overrides = std::move(*in.overrides);

@@ -16,8 +16,8 @@ class Service {
   Task<Result<void>> start() { return logic_.start(); }
   // The tasks go on. Before the lake and the logs stop.
   Task<void> stop() { return logic_.stop(); }
-  void add_operations(shapes::Registry& registry, Api::MayPass may_pass = {}) {
-    api_.add_operations(registry, std::move(may_pass));
+  void add_operations(shapes::Registry& registry, Api::Permits permits = {}) {
+    api_.add_operations(registry, std::move(permits));
   }
   event::Target* target() { return &logic_; }
   Logic& logic() { return logic_; }

@@ -292,6 +292,11 @@ Task<Result<shape::Service>> Services::create(std::string cluster, shape::Create
   co_return describe(services_[name].record);
 }
 
+bool Services::begins_deployment(const shape::UpdateServiceRequest& in) {
+  return in.force_new_deployment.value_or(false) || in.network_configuration ||
+         in.capacity_provider_strategy || in.platform_version;
+}
+
 Task<Result<shape::Service>> Services::update(std::string cluster, shape::UpdateServiceRequest in) {
   CO_TRY_VOID(refuse(in));
   std::string turn_name = turn_of(cluster, service_name(in.service));

@@ -42,6 +42,8 @@ class Services {
   Task<Result<shape::Service>> remove(std::string cluster, std::string name, Force force);
   Task<Result<void>> tag(std::string cluster, std::string name, Tags tags,
                          std::vector<std::string> removed);
+  // Whether an update replaces tasks though it names no definition.
+  static bool begins_deployment(const shape::UpdateServiceRequest& in);
   // nullptr: none of that name. With its counts: describe().
   const ServiceRecord* find(const std::string& cluster, const std::string& name) const;
   shape::Service describe(const ServiceRecord& record) const;

@@ -17,6 +17,10 @@ import urllib.parse
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+SDK = ("boto3", "botocore", "s3transfer", "dateutil", "urllib3", "jmespath", "six.py", "certifi",
+       "requests", "idna", "chardet", "charset_normalizer")
+SDK_DATA = ("/data/endpoints.json", "/data/partitions.json", "/data/_retry.json",
+            "/data/sdk-default-configuration.json")
 APPLETS = ("sh", "cat", "sleep", "echo", "seq", "date", "[", "mkdir", "rm", "ls", "true", "false")
 
 
@@ -54,6 +58,16 @@ def python():
     for module in pathlib.Path(f"/usr/lib/{libraries}/lib-dynload").glob("*.so"):
         files.update(program(str(module)))
     return files
+
+
+def python_with_sdk(*services):
+    """The same with Debian's boto3 and these services' models."""
+    data = (*(f"/data/{service}/" for service in services), *SDK_DATA)
+
+    def is_wanted(name):
+        is_sdk = any(f"/dist-packages/{part}" in name for part in SDK)
+        return is_sdk and ("/data/" not in name or any(part in name for part in data))
+    return {**python(), **folder("/usr/lib/python3/dist-packages", is_wanted)}
 
 
 def layer_of(files):

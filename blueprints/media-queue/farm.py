@@ -9,25 +9,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUCKET, QUEUE, REPOSITORY, SERVICE = "films", "chunks", "media-worker", "workers"
 IMAGE = f"000000000000.dkr.ecr.ap-northeast-1.amazonaws.com/{REPOSITORY}:latest"
 VISIBILITY_SECONDS = 20
-# Of botocore's models only those that the worker uses.
-SDK = ("boto3", "botocore", "s3transfer", "dateutil", "urllib3", "jmespath", "six.py", "certifi",
-       "requests", "idna", "chardet", "charset_normalizer")
-MODELS = ("/data/s3/", "/data/sqs/", "/boto3/data/s3/", "/data/endpoints.json",
-          "/data/partitions.json", "/data/_retry.json", "/data/sdk-default-configuration.json")
-
-
-def sdk_file(name):
-    if not any(f"/dist-packages/{part}" in name for part in SDK):
-        return False
-    return "/data/" not in name or any(part in name for part in MODELS)
 
 
 def image():
     """Debian's ffmpeg, Python and boto3, as they are installed on this machine."""
-    packages = oci.folder("/usr/lib/python3/dist-packages", sdk_file)
     worker = {"worker.py": (HERE / "worker.py").read_bytes(), "tmp/.keep": b""}
-    return oci.build([oci.busybox(), oci.program("/usr/bin/ffmpeg"), {**oci.python(), **packages},
-                      worker])
+    return oci.build([oci.busybox(), oci.program("/usr/bin/ffmpeg"),
+                      oci.python_with_sdk("s3", "sqs"), worker])
 
 
 def make_role(iam):

@@ -185,6 +185,11 @@ Result<event::RoleKeys> Identities::issue(event::RoleSession in) {
   return tokens_.seal(claims, random_);
 }
 
+void Identities::revoke(store::Batch& batch, const std::string& access_key_id) const {
+  if (!access_key_id.starts_with("ASIA") || keys_.temporary(access_key_id) != nullptr) return;
+  iam::Service::revoke(batch, access_key_id, clock_.now() + event::kRoleLifetimeMax);
+}
+
 void Identities::revoke(std::string access_key_id) {
   if (keys_.temporary(access_key_id) != nullptr) {
     keys_.revoke(access_key_id);

@@ -42,6 +42,8 @@ class Identities final : public aws::CredentialSource,
   Result<void> check(const std::string& role_arn, const std::string& service) const override;
   Result<event::RoleKeys> issue(event::RoleSession session) override;
   void revoke(std::string access_key_id) override;
+  // The same of a kDurable key, as a part of the batch's commit; revoke() follows it.
+  void revoke(store::Batch& batch, const std::string& access_key_id) const;
 
   // Who a session is that needs no keys, since it never leaves the process. The name, holder and
   // service of `session` count; errors as issue().

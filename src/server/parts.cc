@@ -105,6 +105,7 @@ App::Parts::Parts(const Options& o)
                   .iam = iam}),
       enforcer(o.kernel, iam),
       code_links(o.clock, o.random),
+      task_credentials(o.root.secret_access_key),
       operations({registry, identities, enforcer, o.clock, o.random, o.settings.region,
                   o.settings.account}),
       logs(o.kernel, {}),
@@ -232,6 +233,16 @@ ecs::Config App::Parts::ecs_config(const Options& o) {
   config.full = o.settings.tasks.strict ? ecs::Full::kFail : ecs::Full::kWait;
   config.keep_stopped = std::chrono::hours(o.settings.tasks.keep_stopped_hours);
   config.log_group = o.settings.tasks.log_group;
+  config.revoke_with = [this](store::Batch& batch, const std::string& access_key_id) {
+    identities.revoke(batch, access_key_id);
+  };
+  if (o.settings.tasks.runner == "runc") {
+    config.task_endpoint = fmt::format("http://127.0.0.1:{}", o.port);
+    config.credentials_path = [this](const std::string& task_id) {
+      return ecs::CredentialsPath{fmt::format("{}/{}", TaskCredentials::kPath, task_id),
+                                  task_credentials.token(task_id)};
+    };
+  }
   return config;
 }
 
@@ -294,6 +305,13 @@ void App::Parts::wire() {
   own.add_operations(registry);
   front_end.set_cors([this](aws::CorsQuestion question) { return cors(std::move(question)); });
   front_end.mount("/_suiro/health", [this](http::Request) { return health(); });
+  front_end.mount(std::string(TaskCredentials::kPath), [this](http::Request request) {
+    return task_credentials.serve(
+        std::move(request), [this](std::string task_id) -> Task<Result<TaskCredentials::Answer>> {
+          CO_TRY(auto found, co_await ecs.logic().tasks().credentials(std::move(task_id)));
+          co_return TaskCredentials::Answer{std::move(found.role_arn), std::move(found.keys)};
+        });
+  });
   front_end.mount(std::string(CodeLinks::kPath), [this](http::Request request) {
     return code_links.serve(std::move(request),
                             [this](std::string arn) { return lambda->code(std::move(arn)); });

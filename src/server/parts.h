@@ -19,6 +19,7 @@
 #include "server/identities.h"
 #include "server/operations.h"
 #include "server/own_service.h"
+#include "server/task_credentials.h"
 #include "services/analytics/service.h"
 #include "services/ecr/service.h"
 #include "services/ecs/service.h"
@@ -63,6 +64,7 @@ struct App::Parts {
   Identities identities;
   Enforcer enforcer;
   CodeLinks code_links;
+  TaskCredentials task_credentials;
   shapes::Registry registry;
   Operations operations;
   logs::Service logs;

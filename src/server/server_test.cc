@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <fstream>
 
 #include "server/access_log.h"
 #include "server/credentials.h"
 #include "server/settings.h"
+#include "server/task_credentials.h"
 
 namespace suiro::server {
 namespace {
@@ -29,6 +32,38 @@ class ServerTest : public testing::Test {
   }
   std::filesystem::path directory_;
 };
+
+TEST(TaskCredentials, ATokenIsOfOneTaskAndOneRoot) {
+  TaskCredentials ours("root secret"), others("another");
+  std::string token = ours.token("task");
+  EXPECT_EQ(token, TaskCredentials("root secret").token("task"));
+  auto ask = [&](std::string path, std::string given, std::string method = "GET") {
+    http::Request request;
+    request.method = std::move(method);
+    request.path = std::string(TaskCredentials::kPath) + std::move(path);
+    if (!given.empty()) request.headers.emplace_back("authorization", std::move(given));
+    auto read = [](std::string id) -> Task<Result<TaskCredentials::Answer>> {
+      if (id != "task") co_return fail(codes::kNotFound, "the task has ended");
+      co_return TaskCredentials::Answer{
+          "arn:role", {"ASIA1", "secret", "token", TimePoint(std::chrono::seconds(1))}};
+    };
+    asio::io_context context;
+    auto answer = asio::co_spawn(context, ours.serve(std::move(request), read), asio::use_future);
+    context.run();
+    return answer.get();
+  };
+  auto good = ask("/task", token);
+  EXPECT_EQ(good.status, 200);
+  EXPECT_EQ(good.content,
+            R"({"RoleArn":"arn:role","AccessKeyId":"ASIA1","SecretAccessKey":"secret",)"
+            R"("Token":"token","Expiration":"1970-01-01T00:00:01Z"})");
+  EXPECT_EQ(ask("/task", "").status, 401);
+  EXPECT_EQ(ask("/task", others.token("task")).status, 401);
+  EXPECT_EQ(ask("/other", token).status, 401);
+  EXPECT_EQ(ask("", ours.token("")).status, 404);
+  EXPECT_EQ(ask("/gone", ours.token("gone")).status, 404);
+  EXPECT_EQ(ask("/task", token, "POST").status, 405);
+}
 
 TEST_F(ServerTest, SettingsAreReadAndMistakesHaveAPlace) {
   Settings settings;

@@ -2,12 +2,14 @@
 """Container tasks: real containers of busybox, run by the real server."""
 import json
 import time
+import urllib.error
+import urllib.request
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from task_images import push_busybox, skip_without_tasks
+from task_images import push_boto3, push_busybox, skip_without_tasks
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}
 WAIT_SECONDS_MAX = 60
@@ -95,27 +97,73 @@ def test_environment_from_the_lake_and_overrides(suiro, ecs, image, name):
     assert failed["stoppedReason"].startswith("ResourceInitializationError: unable to retrieve")
 
 
+def make_role(iam, name):
+    """A role that tasks may take; its ARN."""
+    trust = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole"}]}
+    return iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(
+        trust))["Role"]["Arn"]
+
+
+def ask_for_keys(url, token):
+    """The status that who has this token gets from the containers' endpoint for keys."""
+    request = urllib.request.Request(url, headers={"Authorization": token} if token else {})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("condition, first, message", [
+    ("SUCCESS", "exit 0", None), ("COMPLETE", "exit 4", None),
+    ("HEALTHY", "touch /ready; while :; do sleep 0.1; done", None),
+    ("SUCCESS", "exit 4", "first exited with code 4"),
+    ("HEALTHY", "exit 0", "first stopped")])
+def test_dependencies(suiro, ecs, image, name, condition, first, message):
+    check = {"command": ["CMD-SHELL", "test -f /ready"], "interval": 5, "retries": 2}
+    ecs.register_task_definition(family=name, networkMode="none", containerDefinitions=[
+        {"name": "main", "image": image[0], "memory": 32, "command": ["/bin/sh", "-c", "echo ran"],
+         "dependsOn": [{"containerName": "first", "condition": condition}]},
+        {"name": "first", "image": image[0], "memory": 32, "essential": False, "stopTimeout": 2,
+         "command": ["/bin/sh", "-c", first],
+         **({"healthCheck": check} if condition == "HEALTHY" else {})}])
+    task = finish(ecs, arn := start(ecs, name))
+    main = next(c for c in task["containers"] if c["name"] == "main")
+    if message is None:
+        assert main["exitCode"] == 0 and lines(suiro, arn) == ["ran"]
+    else:
+        assert task["stopCode"] == "TaskFailedToStart" and message in task["stoppedReason"]
+        assert "exitCode" not in main and not lines(suiro, arn)
+
+
 def test_a_task_may_what_its_role_may(suiro, ecs, image, name):
     iam, sqs = suiro.client("iam"), suiro.client("sqs")
     urls = {kind: sqs.create_queue(QueueName=f"{name}-{kind}")["QueueUrl"] for kind in "ab"}
     queue = sqs.get_queue_attributes(
         QueueUrl=urls["a"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    trust = {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-        "Action": "sts:AssumeRole"}]}
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role = make_role(iam, name)
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({
         "Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "sqs:*", "Resource": queue}]}))
-    script = ('echo "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_SESSION_TOKEN";'
+    script = ('wget -q -O - --header "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN"'
+              ' "$AWS_CONTAINER_CREDENTIALS_FULL_URI"; echo;'
+              'echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN";'
               "trap 'exit 0' TERM; while :; do sleep 0.1; done")
     ecs.register_task_definition(family=name, networkMode="none", taskRoleArn=role,
                                  containerDefinitions=[
                                      {"name": "main", "image": image[0], "memory": 32,
                                       "command": ["/bin/sh", "-c", script]}])
     arn = start(ecs, name)
-    wait_until(lambda: lines(suiro, arn))
-    key, secret, token = lines(suiro, arn)[0].split(" ")
+    wait_until(lambda: len(lines(suiro, arn)) == 2)
+    keys = json.loads(lines(suiro, arn)[0])
+    assert keys["RoleArn"] == role
+    key, secret, token = keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"]
+    url, proof = lines(suiro, arn)[1].split(" ")
+    assert ask_for_keys(url, proof) == 200
+    assert ask_for_keys(url, "0" * len(proof)) == 401 and ask_for_keys(url, None) == 401
+    assert ask_for_keys(url[:-1] + ("0" if url[-1] != "0" else "1"), proof) == 401
     task = boto3.client("sqs", endpoint_url=suiro.endpoint, aws_access_key_id=key,
                         aws_secret_access_key=secret, aws_session_token=token,
                         region_name=suiro.env["AWS_DEFAULT_REGION"])
@@ -135,6 +183,46 @@ def test_a_task_may_what_its_role_may(suiro, ecs, image, name):
             return "Token" in error.response["Error"]["Code"]
         return False
     wait_until(is_revoked)
+    assert ask_for_keys(url, proof) == 404
+
+
+PROGRAM = """
+import datetime, os, boto3, botocore.credentials
+assert "AWS_ACCESS_KEY_ID" not in os.environ
+session = boto3.Session()
+credentials = session.get_credentials()
+assert credentials.method == "container-role", credentials.method
+first = credentials.get_frozen_credentials().access_key
+client = session.client("sqs", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+client.send_message(QueueUrl=os.environ["QUEUE"], MessageBody="by a role")
+# As if they were about to end: the SDK asks again by itself.
+credentials._expiry_time = datetime.datetime.now(credentials._expiry_time.tzinfo)
+asked = []
+refresh = credentials._refresh_using
+credentials._refresh_using = lambda: asked.append(1) or refresh()
+client.send_message(QueueUrl=os.environ["QUEUE"], MessageBody="and again")
+assert asked and credentials._expiry_time > datetime.datetime.now(
+    credentials._expiry_time.tzinfo) + datetime.timedelta(hours=5)
+print("asked again")
+"""
+
+
+def test_an_sdk_in_a_container_renews_its_keys(suiro, ecs, name):
+    skip_without_tasks(suiro)
+    image = push_boto3(suiro, name, "sqs")
+    role = make_role(suiro.client("iam"), name)
+    suiro.client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}]}))
+    url = suiro.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    ecs.register_task_definition(family=name, networkMode="none", taskRoleArn=role,
+                                 containerDefinitions=[
+                                     {"name": "main", "image": image, "memory": 256,
+                                      "command": ["/usr/bin/python3", "-c", PROGRAM],
+                                      "environment": [{"name": "QUEUE", "value": url}]}])
+    task = finish(ecs, arn := start(ecs, name))
+    assert task["containers"][0].get("exitCode") == 0, (task, lines(suiro, arn))
+    assert lines(suiro, arn) == ["asked again"]
 
 
 def test_the_end_of_a_task_reaches_a_rule(suiro, ecs, image, name):

@@ -177,6 +177,40 @@ def test_a_functions_policy_lets_a_user_invoke(suiro, name):
     assert mine.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
 
 
+def test_a_run_by_family_is_permitted_by_its_revision(suiro, name):
+    from test_iam import client
+    iam, tasks = suiro.client("iam"), suiro.client("ecs")
+    tasks.create_cluster(clusterName=name)
+    arns = [tasks.register_task_definition(family=name, networkMode="none", containerDefinitions=[
+        {"name": "c", "image": "none/none", "memory": 64}])["taskDefinition"]["taskDefinitionArn"]
+        for _ in range(2)]
+    iam.create_user(UserName=name)
+    mine = client(suiro, "ecs", iam.create_access_key(UserName=name)["AccessKey"])
+
+    def permit(*statements):
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(*statements))
+
+    def may(definition):
+        answer = mine.run_task(cluster=name, taskDefinition=definition)
+        for task in answer["tasks"]:
+            assert task["taskDefinitionArn"] == arns[1]
+
+    family = arns[1].rsplit(":", 1)[0]
+    permit(allow("ecs:RunTask"), {"Effect": "Deny", "Action": "ecs:RunTask", "Resource": arns[1]})
+    for denied in (name, family, arns[1], f"{name}:2"):
+        refused(mine.run_task, "AccessDeniedException", f"on resource: {arns[1]} with an explicit",
+                cluster=name, taskDefinition=denied)
+    permit(allow("ecs:RunTask", arns[1]))
+    for permitted in (name, family, arns[1]):
+        may(permitted)
+    refused(mine.run_task, "AccessDeniedException", arns[0], cluster=name, taskDefinition=arns[0])
+    permit(allow("ecs:RunTask", family + ":*"))
+    may(name)
+    permit(allow("ecs:ListTasks"))
+    refused(mine.run_task, "AccessDeniedException", f"{name}-none:*", cluster=name,
+            taskDefinition=name + "-none")
+
+
 def test_starting_tasks_passes_the_roles_of_their_definition(suiro, name):
     from test_iam import client
     iam, tasks = suiro.client("iam"), suiro.client("ecs")
@@ -201,6 +235,11 @@ def test_starting_tasks_passes_the_roles_of_their_definition(suiro, name):
             "iam:PassedToService": "ecs-tasks.amazonaws.com"}})))
     made = mine.create_service(**service)["service"]
     mine.update_service(cluster=name, service="s", taskDefinition=name)
+    iam.delete_user_policy(UserName=name, PolicyName="q")
+    refused(mine.update_service, "AccessDeniedException", f"iam:PassRole on resource: {role}",
+            cluster=name, service="s", forceNewDeployment=True)
+    # Who scales a service passes nothing.
+    mine.update_service(cluster=name, service="s", desiredCount=0)
     # What is of elsewhere is not taken for what has its name here.
     for there in (made["serviceArn"].replace(ACCOUNT, "111111111111"),
                   made["serviceArn"].replace(":ecs:", ":ecs:x-"),

@@ -9,7 +9,7 @@ import tarfile
 
 BUSYBOX = pathlib.Path("/bin/busybox")
 APPLETS = ("sh", "cat", "echo", "env", "false", "id", "ls", "mkdir", "rm", "sleep", "touch", "true",
-           "wc")
+           "wc", "wget")
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

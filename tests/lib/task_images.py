@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images for container tasks, pushed with the API of the registry, and whether tasks run here."""
 import hashlib
+import pathlib
+import sys
 
 import pytest
 
 from oci_image import busybox_image
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "blueprints" / "lib"))
+import oci
 
 MACHINE_MB_MIN = 128
 
@@ -24,6 +29,15 @@ def push_busybox(server, repository, command=("/bin/sh",)):
     ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag="latest",
                   imageManifestMediaType=image.media_type)
     return f"{uri}:latest", "sha256:" + hashlib.sha256(image.manifest).hexdigest()
+
+
+def push_boto3(server, repository, *services):
+    """A repository with an image of Python and boto3 with these services; returns its reference."""
+    uri = server.client("ecr").create_repository(
+        repositoryName=repository)["repository"]["repositoryUri"]
+    image = oci.build([oci.busybox(), oci.python_with_sdk(*services), {"tmp/.keep": b""}])
+    oci.push(server, repository, "latest", image)
+    return f"{uri}:latest"
 
 
 def skip_without_tasks(server):

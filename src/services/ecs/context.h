@@ -18,7 +18,8 @@ struct Context {
   event::Kernel& kernel;
   Config config;
   Executor executor;
-  Turns turns;  // names begin with what they are: "family:", "task:", "service:", "token:"
+  Turns turns;  // names begin with what they are: "family:", "task:", "service:", "token:",
+                // "keys:"
 
   std::string arn(std::string_view kind, std::string_view rest) const;
   std::string cluster_arn(std::string_view cluster) const { return arn("cluster", cluster); }

@@ -46,6 +46,9 @@ inline constexpr Millis kLaunchRetryLongest = std::chrono::seconds(2);
 inline constexpr Millis kServiceRetryFirst = std::chrono::seconds(1);
 inline constexpr Millis kServiceRetryLongest = std::chrono::minutes(5);
 inline constexpr Millis kRoleLife = std::chrono::hours(12);
+// Keys that live less than this are followed by new ones where they are asked for. SDKs ask again
+// some minutes before the end.
+inline constexpr Millis kRoleRenewal = std::chrono::hours(6);
 // What tasks leave of the machine's memory where the configuration says nothing.
 inline constexpr uint32_t kReservePart = 8;
 inline constexpr uint32_t kReserveMbMin = 256;

@@ -211,10 +211,28 @@ Task<Result<bool>> Tasks::change(std::string id, Edit edit) {
   next.task.version = next.task.version.value_or(0) + 1;
   store::Batch batch;
   write_change(batch, &live->record, next);
+  auto dropped = dropped_keys(live->record, next);
+  for (const auto& key : dropped) {
+    if (context_.config.revoke_with) context_.config.revoke_with(batch, key);
+  }
   CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
+  for (auto& key : dropped) {
+    if (context_.kernel.roles != nullptr) context_.kernel.roles->revoke(std::move(key));
+  }
   live->record = std::move(next);
   after_change(live);
   co_return true;
+}
+
+std::vector<std::string> Tasks::dropped_keys(const TaskRecord& before, const TaskRecord& after) {
+  if (after.stopped()) return after.access_key_ids;
+  std::vector<std::string> out;
+  for (const auto& key : before.access_key_ids) {
+    if (std::ranges::find(after.access_key_ids, key) == after.access_key_ids.end()) {
+      out.push_back(key);
+    }
+  }
+  return out;
 }
 
 Task<void> Tasks::change_surely(std::string id, Edit edit) {
@@ -231,9 +249,6 @@ void Tasks::after_change(const LivePtr& live) {
   if (record.stopped()) {
     leave(live);
     outputs_.drop(record.id);
-    for (const auto& key : record.access_key_ids) {
-      if (context_.kernel.roles != nullptr) context_.kernel.roles->revoke(key);
-    }
     if (record.placed) scope_.spawn(forget(record.id));
   }
   if (listener_) listener_(record);

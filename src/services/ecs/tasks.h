@@ -14,7 +14,8 @@
 //
 // Invariants:
 //  1. A change of a task, its run in the RunLog, its span and its event are one commit. Memory
-//     changes after the commit, in the task's turn.
+//     changes after the commit, in the task's turn. So are the end of a task and the revocation of
+//     its role's keys.
 //  2. What is PENDING or later has its share of the machine (`placed`); shares together are never
 //     more than the machine, and a task that waits is passed by no later one that could wait too.
 //  3. The runner is asked to run only what was committed as placed, under the task's id: asked
@@ -31,6 +32,7 @@
 #include <set>
 
 #include "services/ecs/definitions.h"
+#include "services/ecs/environment.h"
 #include "services/ecs/outputs.h"
 
 namespace suiro::ecs {
@@ -108,6 +110,14 @@ class Tasks final : public container::Observer {
   };
   Task<Result<ListAnswer>> list(ListQuery query);
 
+  struct Credentials {
+    std::string role_arn;
+    event::RoleKeys keys;
+  };
+  // Keys of a live task's role that are good for kRoleRenewal. Errors: kNotFound: it has ended, or
+  // has no role; the role's (RoleCredentials::issue()).
+  Task<Result<Credentials>> credentials(std::string id);
+
   // What is in memory. Thread: the service's shard.
   std::vector<const TaskRecord*> live() const;
   bool any_live(const std::string& overlap_key) const;
@@ -163,6 +173,8 @@ class Tasks final : public container::Observer {
   void write_change(store::Batch& batch, const TaskRecord* before, const TaskRecord& after);
   void write_event(store::Batch& batch, const TaskRecord& record);
   void after_change(const LivePtr& live);
+  // Keys of its role that it has no more after a change.
+  static std::vector<std::string> dropped_keys(const TaskRecord& before, const TaskRecord& after);
 
   void pump();
   Task<void> place(std::string id);
@@ -171,6 +183,9 @@ class Tasks final : public container::Observer {
   // As try_launch(), until the runner has room and the store is there.
   Task<Result<void>> try_launch_patiently(LivePtr live);
   Task<Result<event::RoleKeys>> role_keys(LivePtr live, std::string role_arn);
+  // What a task of a role finds in its environment.
+  Task<Result<Variables>> role_variables(LivePtr live, std::string endpoint);
+  Task<Result<std::string>> role_of(LivePtr live);
   Task<void> fail_start(std::string id, std::string reason);
   Task<void> stop_in_runner(std::string id);
   Task<void> forget(std::string id);

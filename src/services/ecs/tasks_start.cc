@@ -284,6 +284,12 @@ Task<void> Tasks::place(std::string id) {
 Task<Result<event::RoleKeys>> Tasks::role_keys(LivePtr live, std::string role_arn) {
   auto* roles = context_.kernel.roles;
   if (roles == nullptr) co_return event::RoleKeys{};
+  // Who asks at the same time gets the same keys.
+  std::string turn_name = "keys:" + live->record.id;
+  co_await context_.turns.take(turn_name);
+  Turn turn(context_.turns, turn_name);
+  TimePoint renewed = context_.kernel.clock.now() + kRoleRenewal;
+  if (!live->keys.access_key_id.empty() && live->keys.expires_at > renewed) co_return live->keys;
   auto keys = roles->issue({.role_arn = role_arn,
                             .session_name = live->record.id,
                             .service = "ecs-tasks.amazonaws.com",
@@ -303,36 +309,73 @@ Task<Result<event::RoleKeys>> Tasks::role_keys(LivePtr live, std::string role_ar
   auto kept = co_await change(live->record.id, [&](TaskRecord& record) {
     // Where an earlier start is not known to have failed, its key may be in use.
     if (record.access_key_ids.size() == kRoleKeysMax) {
-      roles->revoke(record.access_key_ids.front());
       record.access_key_ids.erase(record.access_key_ids.begin());
     }
     record.access_key_ids.push_back(key_id);
     return true;
   });
   if (!kept) co_return fail(kept.error());
+  if (!*kept) co_return fail(codes::kNotFound, "the task has ended");
+  live->keys = *keys;
   co_return *std::move(keys);
+}
+
+Task<Result<std::string>> Tasks::role_of(LivePtr live) {
+  CO_TRY(DefinitionPtr definition, co_await definition_of(live));
+  const auto& overrides = live->record.task.overrides;
+  const auto& role = overrides && overrides->task_role_arn ? overrides->task_role_arn
+                                                           : definition->shape.task_role_arn;
+  co_return role.value_or("");
+}
+
+Task<Result<Tasks::Credentials>> Tasks::credentials(std::string id) {
+  co_return co_await run_on(context_.executor, [&]() -> Task<Result<Credentials>> {
+    LivePtr live = find_live(id);
+    if (!live || !live->committed) co_return fail(codes::kNotFound, "the task has ended");
+    Credentials out;
+    CO_TRY(out.role_arn, co_await role_of(live));
+    if (out.role_arn.empty()) co_return fail(codes::kNotFound, "the task has no role");
+    CO_TRY(out.keys, co_await role_keys(live, out.role_arn));
+    if (out.keys.access_key_id.empty()) co_return fail(codes::kNotFound, "there are no roles");
+    co_return out;
+  });
+}
+
+Task<Result<Variables>> Tasks::role_variables(LivePtr live, std::string endpoint) {
+  Variables out;
+  CO_TRY(std::string role, co_await role_of(live));
+  if (role.empty()) co_return out;
+  // Also where the containers ask for them later: a role that cannot be assumed fails the start.
+  CO_TRY(event::RoleKeys keys, co_await role_keys(live, std::move(role)));
+  if (keys.access_key_id.empty()) co_return out;
+  // SDKs send no token to other machines unencrypted.
+  if (context_.config.credentials_path && endpoint == context_.config.task_endpoint) {
+    CredentialsPath path = context_.config.credentials_path(live->record.id);
+    out.push_back({"AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint + path.path});
+    out.push_back({"AWS_CONTAINER_AUTHORIZATION_TOKEN", path.token});
+    co_return out;
+  }
+  out.push_back({"AWS_ACCESS_KEY_ID", keys.access_key_id});
+  out.push_back({"AWS_SECRET_ACCESS_KEY", keys.secret_access_key});
+  out.push_back({"AWS_SESSION_TOKEN", keys.session_token});
+  co_return out;
 }
 
 Task<Result<void>> Tasks::try_launch(LivePtr live) {
   auto& kernel = context_.kernel;
   CO_TRY(DefinitionPtr definition, co_await definition_of(live));
+  const auto& config = context_.config;
+  bool is_of_machine = config.task_endpoint.empty() || definition->shape.network_mode == "host";
+  std::string endpoint = is_of_machine ? kernel.endpoint : config.task_endpoint;
   Variables given = {
       {"AWS_REGION", kernel.region},
       {"AWS_DEFAULT_REGION", kernel.region},
-      {"AWS_ENDPOINT_URL", kernel.endpoint},
+      {"AWS_ENDPOINT_URL", endpoint},
       {"AWS_EXECUTION_ENV",
        live->record.task.launch_type == "FARGATE" ? "AWS_ECS_FARGATE" : "AWS_ECS_EC2"}};
   const shape::TaskOverride overrides = or_empty(live->record.task.overrides);
-  const auto& role =
-      overrides.task_role_arn ? overrides.task_role_arn : definition->shape.task_role_arn;
-  if (role && !role->empty()) {
-    CO_TRY(event::RoleKeys keys, co_await role_keys(live, *role));
-    if (!keys.access_key_id.empty()) {
-      given.push_back({"AWS_ACCESS_KEY_ID", keys.access_key_id});
-      given.push_back({"AWS_SECRET_ACCESS_KEY", keys.secret_access_key});
-      given.push_back({"AWS_SESSION_TOKEN", keys.session_token});
-    }
-  }
+  CO_TRY(Variables of_role, co_await role_variables(live, endpoint));
+  given.insert(given.end(), of_role.begin(), of_role.end());
   std::vector<Variables> environments;
   for (const auto& parts : parts_of(definition->shape, overrides)) {
     CO_TRY(Variables variables, co_await environment_of(kernel.objects, parts, given));

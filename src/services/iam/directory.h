@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "services/iam/revoked_keys.h"
 #include "services/iam/types.h"
 #include "shapes/call.h"
 
@@ -28,9 +29,7 @@ struct Directory {
   Table<ManagedPolicy> policies;  // the account's own
   Table<InstanceProfile> profiles;
   std::map<std::string, std::string, std::less<>> keys;  // access key id -> user, lower case
-  // Keys of sessions that ended early: lower-case id -> until when it must be remembered.
-  using Revoked = std::map<std::string, TimePoint, std::less<>>;
-  std::shared_ptr<const Revoked> revoked = std::make_shared<const Revoked>();
+  std::shared_ptr<const RevokedKeys> revoked = std::make_shared<const RevokedKeys>();
   bool is_revoked(std::string_view access_key_id) const {
     return revoked->contains(to_lower(access_key_id));
   }

@@ -27,7 +27,9 @@ inline constexpr size_t kRoleInlineCharsMax = 10'240;
 // Names of deleted roles that are remembered. At the limit no further role can be deleted: a name
 // that is forgotten would be free again.
 inline constexpr size_t kDeletedRolesMax = 100'000;
-inline constexpr size_t kRevokedMax = 10'000;  // sessions that ended early, remembered at once
+// Keys of sessions that ended early, remembered for 12 hours each: four tasks with a role that end
+// each second. Beyond it a key lives to its end, and the log says so.
+inline constexpr size_t kRevokedMax = 200'000;
 
 inline constexpr int32_t kSessionSecondsDefault = 3'600;
 inline constexpr size_t kListDefault = 100;

@@ -101,14 +101,10 @@ void Draft::erase(const InstanceProfile& profile) {
 }
 
 Result<void> Draft::revoke(const std::string& access_key_id, TimePoint until) {
-  auto next = std::make_shared<Directory::Revoked>(*directory_.revoked);
-  std::erase_if(*next, [&](const auto& entry) {
-    if (entry.second > time()) return false;
-    Storage::erase_revocation(batch_, entry.first);
-    return true;
-  });
-  if (next->size() >= kRevokedMax) return quota("RevokedSessions", kRevokedMax);
-  (*next)[to_lower(access_key_id)] = until;
+  std::string id = to_lower(access_key_id);
+  auto next = std::make_shared<RevokedKeys>(*directory_.revoked);
+  for (const auto& gone : next->add(id, until, time())) Storage::erase_revocation(batch_, gone);
+  if (next->size() > kRevokedMax) return quota("RevokedSessions", kRevokedMax);
   Storage::put_revocation(batch_, access_key_id, until);
   directory_.revoked = std::move(next);
   return ok();

@@ -97,10 +97,42 @@ TEST_F(IamTest, EverythingIsThereAfterACrash) {
   EXPECT_EQ(now->profile("p")->role, "Night");
   EXPECT_EQ(now->usage_of(arn).attached, 1u);
   EXPECT_TRUE(now->is_revoked("ASIAX"));
+  EXPECT_FALSE(now->is_revoked("ASIAY"));
   policy::Request request;
   request.action = "s3:GetObject";
   request.resource = "arn:aws:s3:::b/k";
   EXPECT_TRUE(policy::evaluate(now->grants(*now->user("ann")), request).allowed());
+}
+
+TEST_F(IamTest, ARevocationInTheCommitOfAnotherIsThereAfterACrash) {
+  store::Batch batch;
+  Service::revoke(batch, "ASIAX", sim_.clock().now() + std::chrono::hours(1));
+  auto done = sim_.store().commit(std::move(batch));
+  ASSERT_TRUE(sim_.run(std::move(done)));
+  restart();
+  EXPECT_TRUE(logic_->directory()->is_revoked("ASIAX"));
+}
+
+TEST(RevokedKeys, AreForgottenAfterTheirEndAndCopiedByBucket) {
+  RevokedKeys keys;
+  auto at = [](int64_t seconds) { return TimePoint(std::chrono::seconds(seconds)); };
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_TRUE(keys.add(fmt::format("asia{}", i), at(100 + i), at(0)).empty());
+  }
+  EXPECT_EQ(keys.size(), 1000u);
+  (void)keys.add("asia7", at(2000), at(0));
+  EXPECT_EQ(keys.size(), 1000u);
+  const RevokedKeys before = keys;
+  size_t forgotten = 0;
+  for (int i = 1000; i < 3000; ++i) {
+    forgotten += keys.add(fmt::format("asia{}", i), at(9999), at(1500)).size();
+  }
+  EXPECT_EQ(forgotten, 999u);  // every bucket was met
+  EXPECT_EQ(keys.size(), 2001u);
+  EXPECT_TRUE(keys.contains("asia7"));
+  EXPECT_FALSE(keys.contains("asia8"));
+  EXPECT_TRUE(before.contains("asia8"));
+  EXPECT_EQ(before.size(), 1000u);
 }
 
 TEST_F(IamTest, AFailedCommitPublishesNothing) {

@@ -26,7 +26,11 @@ class Service {
     logic_.note_use(access_key_id, service);
   }
   // Refuses the key of a session that would live until `until`. Any thread; durable, and seen by
-  // directory(), soon after.
+  // directory(), soon after. With a batch: durable with its commit, and seen after the next start
+  // or revoke().
+  static void revoke(store::Batch& batch, std::string_view access_key_id, TimePoint until) {
+    Storage::put_revocation(batch, access_key_id, until);
+  }
   void revoke(std::string access_key_id, TimePoint until);
 
  private:

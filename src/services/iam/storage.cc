@@ -91,8 +91,8 @@ void Storage::erase_revocation(store::Batch& batch, std::string_view access_key_
   batch.erase(key_of(kRevoked, access_key_id));
 }
 
-Task<Result<std::shared_ptr<const Directory::Revoked>>> Storage::load_revoked() {
-  auto out = std::make_shared<Directory::Revoked>();
+Task<Result<std::shared_ptr<const RevokedKeys>>> Storage::load_revoked() {
+  auto out = std::make_shared<RevokedKeys>();
   const store::Key prefix = key_of(kRevoked, "");
   store::ScanOptions options{.range = store::KeyRange::prefix(prefix)};
   for (bool more = true; more;) {
@@ -100,12 +100,13 @@ Task<Result<std::shared_ptr<const Directory::Revoked>>> Storage::load_revoked() 
     for (const auto& entry : page.entries) {
       CO_TRY(Revocation revocation, decode<Revocation>(entry.value));
       // Keys are compared without case everywhere here: ids are upper case and differ otherwise.
-      (*out)[entry.key.substr(prefix.size())] = revocation.until;
+      // What is past is forgotten, and erased, when its bucket changes.
+      (void)out->add(entry.key.substr(prefix.size()), revocation.until, TimePoint::min());
     }
     more = page.more;
     if (more) options.range.begin = page.entries.back().key + '\0';
   }
-  co_return std::shared_ptr<const Directory::Revoked>(std::move(out));
+  co_return std::shared_ptr<const RevokedKeys>(std::move(out));
 }
 
 void Storage::put_deleted_role(store::Batch& batch, std::string_view name, TimePoint at) {

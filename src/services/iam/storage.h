@@ -41,7 +41,7 @@ class Storage {
  private:
   template <class T>
   Task<Result<void>> load_table(char kind, Table<T>* table);
-  Task<Result<std::shared_ptr<const Directory::Revoked>>> load_revoked();
+  Task<Result<std::shared_ptr<const RevokedKeys>>> load_revoked();
   Task<Result<std::shared_ptr<const Directory::Deleted>>> load_deleted_roles();
 
   store::Store& store_;

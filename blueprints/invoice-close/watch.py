@@ -74,7 +74,7 @@ class Watch:
     def until_closed(self, execution):
         """The month's execution, when it has ended."""
         deadline = time.monotonic() + CLOSE_SECONDS_MAX
-        while True:
+        while time.monotonic() < deadline:
             try:
                 done = self.look()
                 self.bring_late()
@@ -86,12 +86,11 @@ class Watch:
                                  f"{len(self.runs)} of {len(self.month.days)} days began")
             if told["status"] in ENDED:
                 return told
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{execution} has not ended after {CLOSE_SECONDS_MAX} s")
             if self.kills and done >= self.kills[0]:
                 self.kills.pop(0)
                 os.kill(self.system.supervisor.process.pid, signal.SIGKILL)
             time.sleep(0.1)
+        raise SystemExit(f"{execution} has not ended after {CLOSE_SECONDS_MAX} s")
 
 
 def run_day(system, machine, order, name):

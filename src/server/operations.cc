@@ -32,6 +32,11 @@ shapes::Dialect dialect_of(event::OperationCaller::Request::Names names) {
   return names == Names::kSdkMillis ? shapes::Dialect::kSdkMillis : shapes::Dialect::kPlain;
 }
 
+// "states.amazonaws.com" -> "states"
+std::string session_of(const std::string& principal) {
+  return principal.substr(0, principal.find('.'));
+}
+
 std::string operation_of(std::string name) {
   if (!name.empty() && name[0] >= 'a' && name[0] <= 'z') {
     name[0] = static_cast<char>(name[0] - 'a' + 'A');
@@ -47,7 +52,7 @@ Result<shapes::Principal> Operations::caller_of(const Request& request) const {
   if (request.role_arn.empty()) {
     return shapes::Principal{Kind::kService, options_.account, request.principal, ""};
   }
-  const std::string session = request.principal.substr(0, request.principal.find('.'));
+  const std::string session = session_of(request.principal);
   event::RoleSession wanted{
       .role_arn = request.role_arn, .session_name = session, .service = request.principal};
   wanted.holder_arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", options_.account,
@@ -56,6 +61,26 @@ Result<shapes::Principal> Operations::caller_of(const Request& request) const {
   if (caller) return caller;
   return fail("AccessDenied", fmt::format("{} cannot act as a role: {}", request.principal,
                                           caller.error().message));
+}
+
+Task<Result<shapes::Principal>> Operations::assume(shapes::Call call, std::string role_arn,
+                                                   std::string session_name) {
+  const auto* handler = options_.registry.find("sts", "AssumeRole");
+  CHECK(handler != nullptr);
+  json::Object input;
+  input.set("RoleArn", std::move(role_arn));
+  input.set("RoleSessionName", std::move(session_name));
+  std::string text = json::write(std::move(input));
+  CO_TRY_VOID(permit(call, handler->operation(), text, shapes::Dialect::kPlain));
+  CO_TRY(std::string reply, co_await options_.registry.call("sts", "AssumeRole", std::move(text),
+                                                            call, shapes::Dialect::kPlain));
+  CO_TRY(const json::Value answer, json::parse(reply));
+  const json::Value* keys = answer.find("Credentials");
+  CHECK(keys != nullptr);
+  auto found = options_.identities.find(keys->find("AccessKeyId")->as_string(),
+                                        keys->find("SessionToken")->as_string());
+  if (!found) co_return fail("AccessDenied", "the assumed session ended at once");
+  co_return std::move(found->principal);
 }
 
 // The gatekeeper asks what is in the input; the registry reads it once more for the handler.
@@ -115,6 +140,10 @@ Task<Result<std::string>> Operations::call(Request request) {
   call.region = options_.region;
   call.account = options_.account;
   CO_TRY(call.principal, caller_of(request));
+  if (!request.assumed_role_arn.empty() && request.assumed_role_arn != request.role_arn) {
+    CO_TRY(call.principal, co_await assume(call, std::move(request.assumed_role_arn),
+                                           session_of(request.principal)));
+  }
   const std::string service = model_of(request.service);
   const std::string operation = operation_of(std::move(request.operation));
   const auto* handler = options_.registry.find(service, operation);

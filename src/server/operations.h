@@ -34,6 +34,9 @@ class Operations final : public event::OperationCaller {
 
  private:
   Result<shapes::Principal> caller_of(const Request& request) const;
+  // Whom `call.principal` becomes by sts:AssumeRole, asked as a client asks. Errors: AccessDenied.
+  Task<Result<shapes::Principal>> assume(shapes::Call call, std::string role_arn,
+                                         std::string session_name);
   Result<void> permit(shapes::Call& call, const shapes::Operation& operation, std::string json,
                       shapes::Dialect dialect) const;
 

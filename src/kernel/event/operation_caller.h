@@ -31,6 +31,9 @@ class OperationCaller {
     enum class Names : uint8_t { kModel, kSdk, kSdkMillis };
     Names names = Names::kModel;
     std::string request_id = {};  // a UUID; empty: one is made
+    // A role that `role_arn` assumes for this call (a workflow's Credentials): its policies must
+    // allow sts:AssumeRole, and the trust policy of this one must name it. Empty: none.
+    std::string assumed_role_arn = {};
     // Rings when nobody waits for the answer any more. Null: the caller waits to the end.
     std::shared_ptr<Cancellation> cancellation = {};
   };

@@ -20,8 +20,7 @@ Call call_of(const EffectRunner::Owner& owner, workflow::Effect effect) {
     TaskCall call;
     call.execution_arn = owner.row->arn;
     call.machine_arn = machine.machine_arn;
-    call.role_arn =
-        task->credentials_role_arn.empty() ? machine.role_arn : task->credentials_role_arn;
+    call.role_arn = machine.role_arn;
     call.express = machine.type == workflow::MachineType::kExpress;
     call.effect = std::move(*task);
     call.key = std::move(key);

@@ -187,8 +187,7 @@ Task<void> ExpressRun::perform(std::shared_ptr<Effect> effect) {
     TaskCall call;
     call.execution_arn = row_.arn;
     call.machine_arn = machine.machine_arn;
-    call.role_arn =
-        task->credentials_role_arn.empty() ? machine.role_arn : task->credentials_role_arn;
+    call.role_arn = machine.role_arn;
     call.express = true;
     call.effect = std::move(*task);
     call.key = effect_call_key(row_, effect->id());

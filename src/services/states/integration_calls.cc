@@ -60,6 +60,7 @@ Task<Attempt<ServiceCalls::Reply>> ServiceCalls::call_as(std::string role_arn, c
   reply.request_id = new_request_uuid(kernel_.clock.now(), kernel_.random);
   reply.trace_header = task.cause.header();
   std::string input = json::write(request.input);
+  const bool as_role = !role_arn.empty();
   auto answer = co_await operations_.call(
       {.service = service.id,
        .operation = request.operation,
@@ -70,6 +71,7 @@ Task<Attempt<ServiceCalls::Reply>> ServiceCalls::call_as(std::string role_arn, c
        .cause = task.cause,
        .names = service.sdk == Sdk::kFirst ? Names::kSdkMillis : Names::kSdk,
        .request_id = reply.request_id,
+       .assumed_role_arn = as_role ? task.effect.credentials_role_arn : "",
        .cancellation = std::move(request.cancellation)});
   if (!answer) {
     const Error& error = answer.error();

@@ -28,7 +28,8 @@ namespace suiro::states {
 struct TaskCall {
   std::string execution_arn;
   std::string machine_arn;
-  std::string role_arn;  // of the machine, or of the state's Credentials
+  // Of the machine; it assumes the role of the effect's credentials, where it has one.
+  std::string role_arn;
   bool express = false;
   workflow::TaskEffect effect;
   // 64 hex digits of (execution ARN, start, effect id): the same in every incarnation.

@@ -82,7 +82,6 @@ Task<Result<void>> LiveTest::drive(std::shared_ptr<LiveTest> test,
 
 Task<void> LiveTest::perform(std::shared_ptr<LiveTest> test, workflow::TaskEffect effect) {
   TaskCall call = test->call_;
-  if (!effect.credentials_role_arn.empty()) call.role_arn = effect.credentials_role_arn;
   call.effect = std::move(effect);
   co_await test->performer_.perform(std::move(call), *test);
 }

@@ -15,6 +15,7 @@ REGION, ACCOUNT = "ap-northeast-1", "000000000000"
 BUCKET, SECRETS, QUEUE = "forum", "forum-secrets", "moderation.fifo"
 LOG_GROUP, GROUP = "/moderation", "moderation"
 ACCURACY_MIN = 0.9
+EVERY_NIGHT, ZONE = "cron(0 3 * * ? *)", "Asia/Tokyo"
 
 
 def stripped_suiro():
@@ -96,6 +97,10 @@ def make_machine(supervisor, queue, task_roles):
         definition=definition.replace("${Queue}", queue))["stateMachineArn"]
 
 
+def input_of(night):
+    return json.dumps({"night": night, "accuracyMin": ACCURACY_MIN})
+
+
 class Nights:
     """Starts the state machine: each night at three in Tokyo, and at once in time-lapse."""
 
@@ -105,14 +110,13 @@ class Nights:
         self.role = make_role(supervisor.client("iam"), "moderation-schedule", "scheduler",
                               allow("states:StartExecution", machine))
         self.scheduler.create_schedule_group(Name=GROUP)
-        self.schedule("nightly", "cron(0 3 * * ? *)", "<aws.scheduler.scheduled-time>")
+        self.schedule("nightly", EVERY_NIGHT, "<aws.scheduler.scheduled-time>")
 
     def schedule(self, name, expression, night):
         self.scheduler.create_schedule(
             Name=name, GroupName=GROUP, FlexibleTimeWindow={"Mode": "OFF"},
-            ScheduleExpression=expression, ScheduleExpressionTimezone="Asia/Tokyo",
-            Target={"Arn": self.machine, "RoleArn": self.role, "Input": json.dumps(
-                {"night": night, "accuracyMin": ACCURACY_MIN})})
+            ScheduleExpression=expression, ScheduleExpressionTimezone=ZONE,
+            Target={"Arn": self.machine, "RoleArn": self.role, "Input": input_of(night)})
 
     def begin(self, night):
         """This night begins in the second after the next."""

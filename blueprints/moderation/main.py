@@ -72,7 +72,11 @@ class Watcher:
         """The answer, or None while the server is away."""
         try:
             return getattr(self.states, operation)(**request)
-        except (BotoCoreError, ClientError):
+        except BotoCoreError:
+            return None
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:
+                raise
             return None
 
     def begun(self, deadline):

@@ -8,7 +8,7 @@ import tempfile
 from datetime import datetime, timedelta, timezone
 
 import oci
-from supervisor import binary
+from supervisor import binary, ensure
 
 HERE = pathlib.Path(__file__).resolve().parent
 REGION, ACCOUNT = "ap-northeast-1", "000000000000"
@@ -113,10 +113,11 @@ class Nights:
         self.schedule("nightly", EVERY_NIGHT, "<aws.scheduler.scheduled-time>")
 
     def schedule(self, name, expression, night):
-        self.scheduler.create_schedule(
+        ensure(lambda: self.scheduler.create_schedule(
             Name=name, GroupName=GROUP, FlexibleTimeWindow={"Mode": "OFF"},
             ScheduleExpression=expression, ScheduleExpressionTimezone=ZONE,
-            Target={"Arn": self.machine, "RoleArn": self.role, "Input": input_of(night)})
+            Target={"Arn": self.machine, "RoleArn": self.role, "Input": input_of(night)}),
+               {"ConflictException"})
 
     def begin(self, night):
         """This night begins in the second after the next."""

@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kBarCells = 30;
+constexpr const char* kManifest = "manifest.json";
 constexpr const char* kPasswordVariable = "SUIRO_SOURCE_PASSWORD";
 
 // A directory that goes with what is in it.
@@ -190,6 +191,7 @@ Result<void> ExtractCommand::store(const ServerAddress& address, const Target& t
   if (!target.lake) return target.parts ? ok() : join_files(files, target.path);
   TRY(Remote remote, Remote::connect(address));
   if (!target.parts) return remote.put_object(target.bucket, target.path, files);
+  TRY_VOID(remote.delete_object(target.bucket, target.path + kManifest));
   for (const std::string& file : files) {
     std::string key = target.path + fs::path(file).filename().string();
     TRY_VOID(remote.put_object(target.bucket, key, {file}));
@@ -220,6 +222,8 @@ Result<void> ExtractCommand::run(const ServerAddress& address) const {
                : target.parts ? extract::Header::kNames
                               : extract::Header::kFirstPart;
   TRY(auto opened, extract::Source::open(url, job.query.empty() ? connections_ : 1));
+  // A manifest of another run would tell of parts that are not there any more.
+  if (in_place) fs::remove(directory + "/" + kManifest, error);
   Bar bar;
   auto summary = extract::run(*opened, job, directory,
                               [&](const extract::Progress& progress) { bar.show(progress); });
@@ -227,11 +231,11 @@ Result<void> ExtractCommand::run(const ServerAddress& address) const {
   if (!summary) return fail(summary.error());
   TRY_VOID(store(address, target, *summary));
   if (target.parts) {
-    std::string file = directory + "/manifest.json";
+    std::string file = directory + "/" + kManifest;
     TRY_VOID(write_text_file(file, manifest(url, *summary)));
     if (target.lake) {
       TRY(Remote remote, Remote::connect(address));
-      TRY_VOID(remote.put_object(target.bucket, target.path + "manifest.json", {file}));
+      TRY_VOID(remote.put_object(target.bucket, target.path + kManifest, {file}));
     }
   }
   fmt::print("{}: {} rows, {} bytes{} in {:.1f} s\n", to_, summary->rows, summary->size_bytes,

@@ -190,22 +190,15 @@ Result<std::string> Remote::call(const std::string& operation, const std::string
   return reply;
 }
 
-Result<void> Remote::put_object(const std::string& bucket, const std::string& key,
-                                const std::vector<std::string>& files) const {
-  TRY(uint64_t size, size_of(files));
-  Easy easy;
+Result<void> Remote::send_to_object(Easy& easy, const std::string& bucket,
+                                    const std::string& key) const {
   std::string reply;
-  Files body{files};
   easy.headers = curl_slist_append(easy.headers, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
   easy.headers = curl_slist_append(easy.headers, "Expect:");
   auto url = fmt::format("{}/{}/{}", endpoint_, bucket, percent_encode(key, Slash::kKeep));
   sign(easy, "s3");
   auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.handle, option, value); };
   set(CURLOPT_URL, url.c_str());
-  set(CURLOPT_UPLOAD, 1L);
-  set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
-  set(CURLOPT_READFUNCTION, give_bytes);
-  set(CURLOPT_READDATA, static_cast<void*>(&body));
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
@@ -218,8 +211,27 @@ Result<void> Remote::put_object(const std::string& bucket, const std::string& ke
   }
   long status = 0;
   curl_easy_getinfo(easy.handle, CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200) return fail(error_of(status, reply));
+  if (status < 200 || status > 299) return fail(error_of(status, reply));
   return ok();
+}
+
+Result<void> Remote::put_object(const std::string& bucket, const std::string& key,
+                                const std::vector<std::string>& files) const {
+  TRY(uint64_t size, size_of(files));
+  Easy easy;
+  Files body{files};
+  auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.handle, option, value); };
+  set(CURLOPT_UPLOAD, 1L);
+  set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
+  set(CURLOPT_READFUNCTION, give_bytes);
+  set(CURLOPT_READDATA, static_cast<void*>(&body));
+  return send_to_object(easy, bucket, key);
+}
+
+Result<void> Remote::delete_object(const std::string& bucket, const std::string& key) const {
+  Easy easy;
+  curl_easy_setopt(easy.handle, CURLOPT_CUSTOMREQUEST, "DELETE");
+  return send_to_object(easy, bucket, key);
 }
 
 }  // namespace suiro::server

@@ -38,12 +38,16 @@ class Remote {
   // Errors: kTooLarge, kNotFound (a file), the server's own.
   Result<void> put_object(const std::string& bucket, const std::string& key,
                           const std::vector<std::string>& files) const;
+  // Also of one that is not there.
+  Result<void> delete_object(const std::string& bucket, const std::string& key) const;
 
  private:
   struct Easy;
   static std::optional<Remote> from_environment(const std::string& endpoint);
   // Signs as `service`; call it when the other headers are there.
   void sign(Easy& easy, std::string_view service) const;
+  // The request that was prepared but for its URL and signature.
+  Result<void> send_to_object(Easy& easy, const std::string& bucket, const std::string& key) const;
 
   std::string endpoint_;
   std::string region_;

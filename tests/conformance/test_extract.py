@@ -88,6 +88,14 @@ def test_parts_hold_the_table_in_order(database, tmp_path):
     assert [(int(row[0]), row[1], row[2]) for row in rows] == list(_expected())
 
 
+def test_a_manifest_tells_of_the_parts_beside_it(database, tmp_path):
+    arguments = (database.url, "--to", f"{tmp_path}/out/")
+    assert _extract(*arguments, "--table", "posts").returncode == 0
+    assert (tmp_path / "out" / "manifest.json").exists()
+    assert _extract(*arguments, "--query", "SELECT nonsense").returncode != 0
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
 def test_formats_tell_the_same(database, tmp_path):
     for form in ("csv", "jsonl"):
         done = _extract(database.url, "--table", "posts", "--to", tmp_path / f"one.{form}",

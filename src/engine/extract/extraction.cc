@@ -168,7 +168,8 @@ std::string select_of(const Source& source, const Job& job) {
   for (const std::string& column : job.columns) {
     names += (names.empty() ? "" : ", ") + source.quoted(column);
   }
-  return fmt::format("SELECT {} FROM {}", names.empty() ? "*" : names, source.quoted(job.table));
+  return fmt::format("SELECT {} FROM {}", names.empty() ? "*" : names,
+                     source.quoted_table(job.table));
 }
 
 // [low, high] in `count` ranges of equal width.
@@ -199,9 +200,9 @@ Result<RangePlan> plan_ranges(Source& source, const Job& job) {
   size_t sessions = source.sessions().size();
   if (sessions > 1 && facts.integer_key) {
     std::string key = source.quoted(facts.key.front());
-    TRY(SmallTable ends,
-        read_small(*source.sessions().front(), fmt::format("SELECT MIN({0}), MAX({0}) FROM {1}{2}",
-                                                           key, source.quoted(job.table), where)));
+    TRY(SmallTable ends, read_small(*source.sessions().front(),
+                                    fmt::format("SELECT MIN({0}), MAX({0}) FROM {1}{2}", key,
+                                                source.quoted_table(job.table), where)));
     std::optional<int64_t> low = integer_of(ends[0][0]), high = integer_of(ends[0][1]);
     if (low && high) {
       for (const std::string& range : key_ranges(key, *low, *high, sessions * kRangesPerSession)) {

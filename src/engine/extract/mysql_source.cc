@@ -183,7 +183,7 @@ class MysqlSource final : public Source {
     std::string out = "`";
     for (char c : name) {
       if (c == '`') out += '`';
-      out += c == '.' ? std::string("`.`") : std::string(1, c);
+      out += c;
     }
     return out + "`";
   }

@@ -181,7 +181,7 @@ class PostgresSource final : public Source {
   std::string position() const override { return position_; }
 
   Result<TableFacts> describe(const std::string& table) override {
-    std::string id = literal(SourceUrl::Kind::kPostgres, quoted(table));
+    std::string id = literal(SourceUrl::Kind::kPostgres, quoted_table(table));
     TRY(SmallTable found, read_small(*sessions_.front(),
                                      "SELECT c.oid, greatest(c.reltuples, 0)::bigint FROM pg_class "
                                      "c WHERE c.oid = to_regclass(" +
@@ -210,7 +210,7 @@ class PostgresSource final : public Source {
     std::string out = "\"";
     for (char c : name) {
       if (c == '"') out += '"';
-      out += c == '.' ? std::string("\".\"") : std::string(1, c);
+      out += c;
     }
     return out + "\"";
   }

@@ -88,8 +88,14 @@ class Source {
   virtual std::string position() const = 0;
   // `table`: "name" or "schema.name". Errors: kNotFound.
   virtual Result<TableFacts> describe(const std::string& table) = 0;
-  // A name as the database quotes it; each part of "schema.name".
+  // A column's name as the database quotes it.
   virtual std::string quoted(std::string_view name) const = 0;
+  // "name" or "schema.name": the schema ends at the first dot.
+  std::string quoted_table(std::string_view name) const {
+    size_t dot = name.find('.');
+    if (dot == std::string_view::npos) return quoted(name);
+    return quoted(name.substr(0, dot)) + "." + quoted(name.substr(dot + 1));
+  }
 };
 
 // All rows of a query that gives few; NULL as nullopt.

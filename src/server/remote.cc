@@ -32,11 +32,16 @@ size_t take_reply(char* bytes, size_t, size_t count, void* reply) {
   return count;
 }
 
-// The error document of AWS JSON 1.1.
+// The error document of AWS JSON 1.1, or of S3.
 Error error_of(long status, const std::string& reply) {
   boost::system::error_code failed;
   auto document = boost::json::parse(reply, failed);
   Error error{"", fmt::format("the server answered HTTP {}: {}", status, reply)};
+  constexpr std::string_view kCode = "<Code>";  // S3's errors are XML
+  if (size_t at = reply.find(kCode); at != reply.npos) {
+    at += kCode.size();
+    error.code = reply.substr(at, reply.find('<', at) - at);
+  }
   if (failed || !document.is_object()) return error;
   auto& members = document.as_object();
   auto text = [&](std::string_view name) {

@@ -9,7 +9,8 @@ namespace {
 constexpr double kMargin = 24;
 constexpr double kTitleHeight = 34;
 constexpr double kLegendHeight = 30;
-constexpr double kWidthMin = 520;
+constexpr double kWidthMin = 600;
+constexpr double kTitleLetterWidth = 8.6;
 
 constexpr std::string_view kStyle =
     "text{font-family:system-ui,sans-serif;font-size:12px;fill:#16202b}"
@@ -135,7 +136,7 @@ void append_legend(std::string& out, double y) {
                    "<rect class=\"state {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"12\"/>"
                    "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
                    class_of(status), x, y, x + 17, y + 10, status_text(status));
-    x += 86;
+    x += 102;
   }
 }
 
@@ -163,7 +164,9 @@ Result<std::string> draw_svg(const workflow::Plan& plan, const DrawingOptions& o
   TRY(Layout layout, lay_out(plan));
   double head = options.title.empty() ? 0 : kTitleHeight;
   double foot = options.looks == nullptr ? 0 : kLegendHeight;
-  double width = std::max(layout.width, kWidthMin) + 2 * kMargin;
+  const std::string title = title_of(options);
+  double title_width = kTitleLetterWidth * static_cast<double>(title.size());
+  double width = std::max({layout.width, kWidthMin, title_width}) + 2 * kMargin;
   double height = layout.height + head + foot + 2 * kMargin;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
@@ -176,7 +179,7 @@ Result<std::string> draw_svg(const workflow::Plan& plan, const DrawingOptions& o
                  kMargin);
   if (head > 0) {
     fmt::format_to(std::back_inserter(out), "<text class=\"title\" x=\"0\" y=\"12\">{}</text>\n",
-                   escaped(title_of(options)));
+                   escaped(title));
   }
   double left = (width - 2 * kMargin - layout.width) / 2;
   fmt::format_to(std::back_inserter(out), "<g transform=\"translate({:.1f} {:.1f})\">\n", left,

@@ -112,6 +112,7 @@ Task<Result<void>> Services::start() {
     for (const auto& entry : page.entries) {
       CO_TRY(ServiceRecord record, storage::decode_service(entry.value));
       Name name(record.cluster, record.name);
+      services_[name].failures_kept = record.failures;
       services_[name].record = std::move(record);
     }
     for (const auto& [name, state] : services_) wake(name);
@@ -178,7 +179,9 @@ Task<Result<void>> Services::put(Name name, ServiceRecord next) {
   store::Batch batch;
   batch.put(storage::service_key(name.first, name.second), storage::encode(next));
   CO_TRY_VOID(co_await context_.kernel.store.commit(std::move(batch)));
-  services_[name].record = std::move(next);
+  State& state = services_[name];
+  state.failures_kept = next.failures;
+  state.record = std::move(next);
   co_return ok();
 }
 
@@ -345,13 +348,13 @@ Task<Result<shape::Service>> Services::update_in_turn(std::string cluster,
   if (in.propagate_tags) service.propagate_tags = in.propagate_tags;
   if (in.enable_ecs_managed_tags) service.enable_ecs_managed_tags = in.enable_ecs_managed_tags;
   next.is_steady = false;
-  if (is_new_deployment) start_deployment(next, definition_arn);
+  if (is_new_deployment) {
+    start_deployment(next, definition_arn);
+    next.failures = 0;
+    next.retry_at = {};
+  }
   CO_TRY_VOID(co_await put(name, std::move(next)));
   State& state = services_[name];
-  if (is_new_deployment) {
-    state.failures = 0;
-    state.retry_at = {};
-  }
   wake(name);
   co_return describe(state.record);
 }

@@ -62,9 +62,8 @@ class Services {
   using Name = std::pair<std::string, std::string>;  // cluster, service
   struct State {
     ServiceRecord record;
-    uint32_t failures = 0;  // in a row, of tasks that did not last
-    TimePoint retry_at = {};
-    bool looking = false;  // look() is at work
+    uint32_t failures_kept = 0;  // those of the record that are durable
+    bool looking = false;        // look() is at work
     bool look_again = false;
     std::unique_ptr<Clock::Alarm> alarm;
   };

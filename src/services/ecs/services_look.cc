@@ -68,9 +68,10 @@ void Services::on_task(const TaskRecord& record) {
       task.stop_code != "UserInitiated") {
     TimePoint now = context_.kernel.clock.now();
     bool lasted = task.started_at && now - *task.started_at >= kLasted;
-    state->failures = lasted ? 1 : state->failures + 1;
+    ServiceRecord& kept = state->record;
+    kept.failures = lasted ? 1 : kept.failures + 1;
     event::Backoff backoff{kServiceRetryFirst, kServiceRetryLongest};
-    state->retry_at = now + backoff.after(state->failures, context_.kernel.random);
+    kept.retry_at = now + backoff.after(kept.failures, context_.kernel.random);
     shape::Deployment* deployment = primary(state->record);
     if (deployment != nullptr && deployment->id == record.deployment_id && !task.started_at) {
       deployment->failed_tasks = deployment->failed_tasks.value_or(0) + 1;
@@ -126,10 +127,13 @@ Task<Result<void>> Services::settle(Name name) {
   co_await stop_surplus(next, now);
   CO_TRY_VOID(co_await start_missing(name, next, now));
   judge(next, census(name));
-  if (shapes::to_json(next.service) == before && next.is_steady == state->record.is_steady) {
-    co_return ok();
-  }
+  bool is_same = shapes::to_json(next.service) == before &&
+                 next.is_steady == state->record.is_steady &&
+                 state->record.failures == state->failures_kept;
+  if (is_same) co_return ok();
   // Failures that were counted meanwhile are not lost.
+  next.failures = state->record.failures;
+  next.retry_at = state->record.retry_at;
   shape::Deployment* mine = primary(next);
   shape::Deployment* counted = primary(state->record);
   if (mine != nullptr && counted != nullptr && mine->id == counted->id) {
@@ -219,8 +223,8 @@ Task<Result<void>> Services::start_missing(Name name, ServiceRecord& record, con
   size_t count = std::min(room, missing);
   if (count == 0 || deployment->rollout_state == "FAILED") co_return ok();
   State* state = state_of(name);
-  if (context_.kernel.clock.now() < state->retry_at) {
-    wake_later(name, state->retry_at);
+  if (context_.kernel.clock.now() < state->record.retry_at) {
+    wake_later(name, state->record.retry_at);
     co_return ok();
   }
   CO_TRY(DefinitionPtr definition, co_await definitions_.find(*deployment->task_definition));
@@ -256,10 +260,11 @@ Task<Result<void>> Services::start_missing(Name name, ServiceRecord& record, con
                             "its requirements. Reason: {} {}.",
                             failure.reason.value_or(""), failure.detail.value_or("")));
     event::Backoff backoff{kServiceRetryFirst, kServiceRetryLongest};
-    ++state->failures;
-    state->retry_at =
-        context_.kernel.clock.now() + backoff.after(state->failures, context_.kernel.random);
-    wake_later(name, state->retry_at);
+    ServiceRecord& kept = state->record;
+    ++kept.failures;
+    kept.retry_at =
+        context_.kernel.clock.now() + backoff.after(kept.failures, context_.kernel.random);
+    wake_later(name, kept.retry_at);
   }
   co_return ok();
 }

@@ -89,6 +89,30 @@ TEST_F(ServiceTest, TasksThatDoNotLastAreStartedEverLaterAgain) {
   EXPECT_GT(runner_.order.size(), 5u);
 }
 
+TEST_F(ServiceTest, ARestartOfSuiroStartsNoTaskSooner) {
+  ASSERT_TRUE(register_definition(definition("job", 64, 64)));
+  ASSERT_TRUE(create(1));
+  for (int i = 0; i < 1000 && runner_.order.size() < 8; ++i) {
+    if (!runner_.jobs.empty()) {
+      std::string id = runner_.jobs.begin()->first;
+      begin(id);
+      end(id, 1);
+    }
+    sim_.advance(kSecond);
+  }
+  ASSERT_EQ(runner_.order.size(), 8u);
+  std::string last = runner_.order.back();
+  begin(last);
+  end(last, 1);
+  sim_.advance(kSecond);
+  // Behind the eighth failure it waits for 64 to 128 s.
+  restart();
+  sim_.advance(std::chrono::seconds(55));
+  EXPECT_EQ(runner_.order.size(), 8u);
+  sim_.advance(std::chrono::seconds(75));
+  EXPECT_EQ(runner_.order.size(), 9u);
+}
+
 TEST_F(ServiceTest, ADeploymentReplacesTasksWithinItsLimits) {
   ASSERT_TRUE(register_definition(definition("job", 64, 64)));
   ASSERT_TRUE(create(2));

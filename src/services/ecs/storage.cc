@@ -11,6 +11,7 @@ using event::RecordReader;
 using event::RecordWriter;
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kServiceVersion = 2;  // 1: without its failures
 constexpr size_t kFamilyBytes = 3;
 constexpr uint32_t kListMax = 1000;
 constexpr char kClusters = 'c', kFamilies = 'f', kDefinitions = 'd', kLive = 'a', kStopped = 'z',
@@ -284,7 +285,7 @@ Result<TaskRecord> decode_task(ByteView value) {
 }
 
 Bytes encode(const ServiceRecord& record) {
-  RecordWriter out(kVersion);
+  RecordWriter out(kServiceVersion);
   write_shape(out, record.service);
   out.text(record.name);
   out.text(record.cluster);
@@ -292,12 +293,14 @@ Bytes encode(const ServiceRecord& record) {
   out.text(record.good_definition);
   out.u8(record.is_steady ? 1 : 0);
   out.time(record.inactive_since);
+  out.u32(record.failures);
+  out.time(record.retry_at);
   return out.take();
 }
 
 Result<ServiceRecord> decode_service(ByteView value) {
   RecordReader in(value);
-  in.version(kVersion);
+  uint8_t version = in.version_of(kVersion, kServiceVersion);
   ServiceRecord record;
   TRY(record.service, read_shape<shape::Service>(in, "service"));
   record.name = in.text();
@@ -306,6 +309,10 @@ Result<ServiceRecord> decode_service(ByteView value) {
   record.good_definition = in.text();
   record.is_steady = in.u8() != 0;
   record.inactive_since = in.time();
+  if (version >= kServiceVersion) {
+    record.failures = in.u32();
+    record.retry_at = in.time();
+  }
   TRY_VOID(in.end("service"));
   return record;
 }

@@ -60,6 +60,8 @@ struct ServiceRecord {
   std::string good_definition;
   bool is_steady = false;    // said so in its events since the last change
   TimePoint inactive_since;  // once it is INACTIVE
+  uint32_t failures = 0;     // in a row, of tasks that did not last
+  TimePoint retry_at;        // no start before
   bool active() const { return service.status == "ACTIVE"; }
   bool inactive() const { return service.status == "INACTIVE"; }
 };

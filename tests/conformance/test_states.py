@@ -3,11 +3,13 @@
 know (versions, aliases, validation) is tested with the JavaScript SDK, in js/states.test.mjs."""
 import http.client
 import json
+import time
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
@@ -34,6 +36,17 @@ def machine(states, name):
 
 def fault(info):
     return info.value.response["Error"]["Code"], info.value.response["Error"]["Message"]
+
+
+def wait_for_end(states, execution):
+    """What DescribeExecution tells when the execution has ended."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        told = states.describe_execution(executionArn=execution)
+        if told["status"] != "RUNNING":
+            return told
+        time.sleep(0.05)
+    raise TimeoutError(execution)
 
 
 def test_a_machine_from_creation_to_deletion(states, name):
@@ -168,3 +181,35 @@ def test_a_role_must_be_allowed_to_be_passed(suiro, states, name):
     assert fault(info)[0] == "AccessDeniedException"
     assert "iam:PassRole" in fault(info)[1]
     assert user.create_activity(name=name)["activityArn"]
+
+
+def test_a_synchronous_execution_that_fails(suiro, name):
+    states = suiro.client("stepfunctions", config=Config(inject_host_prefix=False))
+    failing = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Mine"}}})
+    arn = states.create_state_machine(name=name, definition=failing, roleArn=ROLE,
+                                      type="EXPRESS")["stateMachineArn"]
+    told = states.start_sync_execution(stateMachineArn=arn)
+    assert (told["status"], told["error"]) == ("FAILED", "Mine")
+    assert told["outputDetails"] == {"included": True}  # though there is no output
+    assert "output" not in told
+
+
+def test_an_execution_whose_time_is_over(states, name):
+    waiting = json.dumps({"StartAt": "W", "TimeoutSeconds": 1,
+                          "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}})
+    machine = states.create_state_machine(name=name, definition=waiting, roleArn=ROLE)
+    execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+    told = wait_for_end(states, execution)
+    assert told["status"] == "TIMED_OUT"
+    assert "error" not in told and "cause" not in told
+
+
+def test_a_status_that_is_none(suiro, machine):
+    states = suiro.client("stepfunctions", config=Config(parameter_validation=False))
+    with pytest.raises(ClientError) as info:
+        states.list_executions(stateMachineArn=machine, statusFilter="succeeded")
+    assert fault(info) == (
+        "ValidationException",
+        "1 validation error detected: Value 'succeeded' at 'statusFilter' failed to satisfy "
+        "constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, "
+        "ABORTED, FAILED, RUNNING]")

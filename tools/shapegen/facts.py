@@ -63,6 +63,13 @@ class Model:
             self.shapes.setdefault(name, facts_)
         for name, values in choices.get("enums", {}).items():
             self.shapes[name] = {**self.shapes[name], "enum": self.shapes[name]["enum"] + values}
+        for name, order in choices.get("enumOrders", {}).items():
+            values = self.shapes[name]["enum"]
+            # Values that a newer model has stand behind.
+            order = order + [value for value in values if value not in order]
+            if sorted(order) != sorted(values):
+                raise ValueError(f"enumOrders of {name} has values that the model lacks")
+            self.shapes[name] = {**self.shapes[name], "enum": order}
         self.structures = {}
         for name, shape in self.shapes.items():
             if shape["type"] == "structure" and shape.get("document"):

@@ -102,8 +102,8 @@ Step<> Machine::ask_for_run(Strand& strand, MapRunEffect effect) {
   return {};
 }
 
-// Exactly one of them. The exit points at the end of the run: so do most recordings; those since
-// the end of 2024 let it point at the start.
+// Exactly one of them. All recordings agree that the exit of the execution's first state points at
+// the end of the run, and that of a later state at its start (decision 221).
 void Machine::map_run_ended(Strand& strand, const EffectSucceeded* succeeded,
                             const EffectFailed* failed) {
   if (failed != nullptr) {
@@ -122,8 +122,11 @@ void Machine::map_run_ended(Strand& strand, const EffectSucceeded* succeeded,
   } else {
     const Data result =
         Data::of(std::move(*parsed), std::make_shared<const std::string>(succeeded->output));
+    const uint64_t begun = strand.last_event;
     emit(strand, EventType::kMapRunSucceeded);
     emit_at(strand.last_event, EventType::kMapStateSucceeded);
+    constexpr uint64_t kFirstEntered = 2;  // right after ExecutionStarted
+    if (strand.entered_event != kFirstEntered) strand.last_event = begun;
     strand.map_run_arn.clear();
     saw(strand, "result", result.value());
     done = check_size(result, strand.state->name);

@@ -117,6 +117,7 @@ Api::Answer<op::StartSyncExecution> Api::start_sync(shapes::Call& call,
   CO_TRY(ExecutionRecord record, co_await executions_->run_sync(std::move(request)));
   shape::StartSyncExecutionOutput out;
   fill_data(out, record, data);
+  out.output_details = details(data);  // even where it failed, unlike DescribeExecution
   out.execution_arn = std::move(record.arn);
   out.state_machine_arn = std::move(record.machine.machine_arn);
   out.name = std::move(record.name);

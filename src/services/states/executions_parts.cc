@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/digest.h"
+#include "engine/workflow/resource.h"
 
 namespace suiro::states {
 
@@ -24,6 +27,19 @@ workflow::ExecutionInfo execution_info(const event::Kernel& kernel, const Execut
   info.input = std::move(input);
   info.map_run_arn = row.map_run_arn;
   return info;
+}
+
+std::vector<std::string> activity_arns(const workflow::Plan& plan) {
+  std::set<std::string> arns;
+  for (const auto& [name, state] : plan.by_name) {
+    const auto* task = std::get_if<workflow::TaskFields>(&state->fields);
+    if (task == nullptr) continue;
+    const auto resource = workflow::parse_resource(task->resource);
+    if (resource && resource->kind == workflow::Resource::Kind::kActivity) {
+      arns.insert(resource->arn);
+    }
+  }
+  return {arns.begin(), arns.end()};
 }
 
 std::string effect_call_key(const ExecutionRow& row, uint64_t effect) {

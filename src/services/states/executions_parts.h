@@ -36,11 +36,15 @@ struct LoadedMachine {
   MachineRow row;  // its plan: null
   std::shared_ptr<const workflow::Plan> plan;
   LogSettings logs;
+  std::vector<std::string> activities;  // ARNs that tasks of the plan name, sorted
 };
 using MachinePtr = std::shared_ptr<const LoadedMachine>;
 
 workflow::ExecutionInfo execution_info(const event::Kernel& kernel, const ExecutionRow& row,
                                        const MachineRow& machine, workflow::Payload input);
+
+// Those that tasks anywhere in the plan name, sorted.
+std::vector<std::string> activity_arns(const workflow::Plan& plan);
 
 // TaskCall::key.
 std::string effect_call_key(const ExecutionRow& row, uint64_t effect);

@@ -6,6 +6,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "services/states/history_log.h"
+#include "services/states/names.h"
+#include "services/states/storage.h"
 
 namespace suiro::states {
 
@@ -188,13 +190,14 @@ Task<void> ExecutionShard::drive(LivePtr live) {
 }
 
 Task<void> ExecutionShard::turn(Live& live) {
+  Work work;
   auto ready = co_await prepare(live);
+  if (ready) ready = co_await look_for_activities(live, work);
   if (!ready) {
     live.more = false;
     fail_inbox(live, ready.error());
     co_return;
   }
-  Work work;
   step_items(live, work);
   Result<void> done = ok();
   if (work.stepped || !work.batch.empty()) {
@@ -256,6 +259,21 @@ Task<Result<void>> ExecutionShard::prepare(Live& live) {
   bool is_over = live.row->status != workflow::ExecutionStatus::kRunning;
   if (is_over && std::ranges::none_of(live.inbox, is_redrive)) co_return ok();
   co_return co_await load_execution(live);
+}
+
+// Steps do not read: what they ask of activities is looked up before.
+Task<Result<void>> ExecutionShard::look_for_activities(const Live& live, Work& work) {
+  if (!live.execution || !live.machine) co_return ok();
+  const MachinePtr machine = live.machine;
+  for (const std::string& arn : machine->activities) {
+    const auto name = parse_activity_arn(arn);
+    std::optional<Stored<Activity>> found;
+    if (name && arn == activity_arn(kernel_, *name)) {
+      CO_TRY(found, co_await read_activity(kernel_.store, *name));
+    }
+    if (!found) work.activities_gone.insert(arn);
+  }
+  co_return ok();
 }
 
 Task<Result<void>> ExecutionShard::load_execution(Live& live) {

@@ -114,7 +114,8 @@ class ExecutionShard {
     std::optional<workflow::Ending> ended;
     std::set<workflow::PayloadHash> payloads;
     std::vector<ArnHash> activities;
-    std::string output;  // of an ended one, for who is told
+    std::set<std::string> activities_gone;  // ARNs that the machine names and nobody has made
+    std::string output;                     // of an ended one, for who is told
     bool redriven = false;
     bool stepped = false;
     size_t bytes = 0;
@@ -134,6 +135,7 @@ class ExecutionShard {
   Task<Result<void>> load_execution(Live& live);
   Task<Result<workflow::Payload>> load_payload(const ArnHash& id, const PayloadRef& ref);
 
+  Task<Result<void>> look_for_activities(const Live& live, Work& work);
   void step_items(Live& live, Work& work);
   void step_item(Live& live, Work& work, Item& item);
   void step(Live& live, Work& work, const workflow::Occurrence& occurrence);

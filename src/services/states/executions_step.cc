@@ -64,6 +64,9 @@ void ExecutionShard::step(Live& live, Work& work, const workflow::Occurrence& oc
   moment.now = kernel_.clock.now();
   moment.random = &kernel_.random;
   moment.token = [&](uint64_t effect) { return parts_.tokens->make({live.id, effect}); };
+  moment.activity_exists = [&work](std::string_view arn) {
+    return !work.activities_gone.contains(std::string(arn));
+  };
   work.stepped = true;
   workflow::Outcome outcome = live.execution->step(occurrence, moment);
   live.more = outcome.more;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Work of executions: callbacks, activities, Express, and what crashes leave of them.
 #include "services/states/executions_testing.h"
+#include "services/states/storage.h"
 
 namespace suiro::states {
 namespace {
@@ -38,6 +39,11 @@ constexpr const char* kEverything = R"({"StartAt":"M","States":{
 
 class WorkTest : public ExecutionsTest {
  protected:
+  WorkTest() {
+    store::Batch batch;
+    batch.put(keys::activity("a"), encode(Activity{.name = "a", .created = {}, .tags = {}}));
+    EXPECT_TRUE(sim.run(sim.store().commit(std::move(batch))));
+  }
   std::string token() { return performer.performed.back().effect.token; }
 };
 
@@ -108,6 +114,24 @@ TEST_F(WorkTest, ActivitiesAreServedInOrder) {
   bool has_worker = false;
   for (const auto& event : history(arns[0])) has_worker |= event.worker_name == "worker";
   EXPECT_TRUE(has_worker);
+}
+
+TEST_F(WorkTest, ATaskForADeletedActivityFailsUnscheduled) {
+  store::Batch batch;
+  batch.erase(keys::activity("a"));
+  ASSERT_TRUE(sim.run(sim.store().commit(std::move(batch))));
+  std::string arn = start(machine_of(kActivity), "gone");
+  ExecutionRecord record = describe(arn);
+  EXPECT_EQ(record.status, ExecutionStatus::kFailed);
+  EXPECT_EQ(record.error, "States.Runtime");
+  EXPECT_EQ(history(arn).size(), 3U);
+  EXPECT_EQ(rows(space("q")), 0U);
+}
+
+TEST_F(WorkTest, AnActivityOfAnotherAccountIsNotThere) {
+  std::string other = kActivity;
+  other.replace(other.find("000000000000"), 12, "111111111111");
+  EXPECT_EQ(describe(start(machine_of(other), "other")).error, "States.Runtime");
 }
 
 TEST_F(WorkTest, AWorkerWaitsForWork) {

@@ -17,7 +17,7 @@ std::string Logic::machine_arn(std::string_view name) const {
 }
 
 std::string Logic::activity_arn(std::string_view name) const {
-  return fmt::format("arn:aws:states:{}:{}:activity:{}", kernel_.region, kernel_.account, name);
+  return states::activity_arn(kernel_, name);
 }
 
 Task<Result<Logic::Found>> Logic::find(std::string arn) {

@@ -90,6 +90,7 @@ Result<MachineCache::Started> MachineCache::of_start(MachineAtStart machine, std
     if (entry != by_key_.end()) return Started{entry->second.machine, is_stored};
     TRY(loaded->plan, plan_of(loaded->row));
   }
+  loaded->activities = activity_arns(*loaded->plan);
   if (by_start_.size() >= 2 * kMachinesCachedMax) by_start_.clear();
   Name named{loaded->key, loaded->plan};
   if (entry == by_key_.end()) keep({loaded, is_stored});
@@ -119,6 +120,7 @@ Task<Result<MachinePtr>> MachineCache::load(ArnHash key) {
   CO_TRY(loaded->row, decode_machine(entry->value));
   loaded->logs = log_settings(loaded->row.machine.logging);
   CO_TRY(loaded->plan, plan_of(loaded->row));
+  loaded->activities = activity_arns(*loaded->plan);
   MachinePtr machine = std::move(loaded);
   keep({machine, true});
   co_return machine;

@@ -93,6 +93,10 @@ Result<std::string> parse_activity_arn(std::string_view arn) {
   return resource_of(arn, "activity");
 }
 
+std::string activity_arn(const event::Kernel& kernel, std::string_view name) {
+  return fmt::format("arn:aws:states:{}:{}:activity:{}", kernel.region, kernel.account, name);
+}
+
 Result<void> check_execution_arn(std::string_view arn) {
   TRY(std::string rest, resource_of(arn, "execution"));
   if (rest.find(':') == std::string::npos) {

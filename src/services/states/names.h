@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "kernel/event/kernel.h"
 
 namespace suiro::states {
 
@@ -24,6 +25,8 @@ struct MachineRef {
 Result<MachineRef> parse_machine_arn(std::string_view arn);
 // The activity's name. Errors: InvalidArn.
 Result<std::string> parse_activity_arn(std::string_view arn);
+// Of an activity of this server.
+std::string activity_arn(const event::Kernel& kernel, std::string_view name);
 // Of a Standard execution or a child of a Map run. Errors: InvalidArn.
 Result<void> check_execution_arn(std::string_view arn);
 // Errors: InvalidArn.

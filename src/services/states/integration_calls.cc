@@ -13,7 +13,7 @@ namespace {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // AllHttpHeaders has lists of values, HttpHeaders values, as the SDK's class writes itself.
-json::Value metadata_of(const Headers& headers) {
+json::Value metadata_of(const Headers& headers, int64_t status) {
   json::Object all;
   json::Object single;
   for (const auto& [name, value] : headers) {
@@ -23,7 +23,7 @@ json::Value metadata_of(const Headers& headers) {
   json::Object out;
   out.set("AllHttpHeaders", std::move(all));
   out.set("HttpHeaders", std::move(single));
-  out.set("HttpStatusCode", 200);
+  out.set("HttpStatusCode", status);
   return out;
 }
 
@@ -77,10 +77,11 @@ Task<Attempt<ServiceCalls::Reply>> ServiceCalls::call_as(std::string role_arn, c
     const Error& error = answer.error();
     if (error.code == shapes::kUnknownMember) {
       co_return std::unexpected(refused_arguments(
-          input, fmt::format("The field '{}' is not supported by Step Functions", error.message)));
+          task.effect.arguments,
+          fmt::format("The field '{}' is not supported by Step Functions", error.message)));
     }
     if (error.code == shapes::kSerialization) {
-      co_return std::unexpected(refused_arguments(input, error.message));
+      co_return std::unexpected(refused_arguments(task.effect.arguments, error.message));
     }
     co_return std::unexpected(
         fault_of(service, error, operations_.fault_of(service.id, error), reply.request_id));
@@ -107,8 +108,12 @@ std::string ServiceCalls::with_metadata(const SdkService& service, Reply reply) 
     headers.emplace_back("x-amzn-Remapped-Content-Length", "0");
     headers.emplace_back("X-Amzn-Trace-Id", reply.trace_header);
   }
+  // The only operation with a status of its own: 202 for an event.
+  const json::Value* status = lambda ? reply.output.find("StatusCode") : nullptr;
+  const bool is_told = status != nullptr && status->is_integer();
+  const int64_t http_status = is_told ? status->as_integer() : 200;
   json::Object output = reply.output.is_object() ? reply.output.as_object() : json::Object();
-  output.set("SdkHttpMetadata", metadata_of(headers));
+  output.set("SdkHttpMetadata", metadata_of(headers, http_status));
   json::Object response;
   response.set("RequestId", reply.request_id);
   output.set("SdkResponseMetadata", std::move(response));

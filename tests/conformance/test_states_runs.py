@@ -266,17 +266,29 @@ def test_a_schedule_starts_an_execution(suiro, flows, name):
     assert json.loads(flows.finish(row["executionArn"])["output"]) == {"from": "schedule"}
 
 
-def test_a_rule_with_a_schedule_starts_executions(suiro, flows, name):
+def test_an_object_starts_an_execution(suiro, flows, name):
+    machine = flows.make(one({"Type": "Pass", "OutputPath": "$.detail.object.key"}))
+    s3, events = bucket(suiro, name), suiro.client("events")
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={
+        "EventBridgeConfiguration": {}})
+    events.put_rule(Name=name, EventPattern=json.dumps({
+        "source": ["aws.s3"], "detail": {"bucket": {"name": [name]}}}))
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": machine, "RoleArn": ROLE}])
+    s3.put_object(Bucket=name, Key="a/key", Body=b"x")
+    (row,) = until(lambda: executions(flows, machine), "an execution")
+    assert flows.finish(row["executionArn"])["output"] == '"a/key"'
+
+
+def test_an_event_for_a_machine_that_is_gone(suiro, flows, name):
+    url, arn = queue(suiro, name)
     machine = flows.make(one({"Type": "Pass"}))
     events = suiro.client("events")
-    events.put_rule(Name=name, ScheduleExpression="rate(1 minute)")
-    answer = events.put_targets(Rule=name, Targets=[
-        {"Id": "1", "Arn": machine, "RoleArn": ROLE, "Input": '{"n": 1}'}])
-    assert answer["FailedEntryCount"] == 0
-    (row,) = until(lambda: executions(flows, machine), "an execution", 90)
-    events.remove_targets(Rule=name, Ids=["1"])
-    events.delete_rule(Name=name)
-    assert json.loads(flows.finish(row["executionArn"])["output"]) == {"n": 1}
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": machine, "RoleArn": ROLE,
+                                            "DeadLetterConfig": {"Arn": arn}}])
+    flows.client.delete_state_machine(stateMachineArn=machine)
+    events.put_events(Entries=[{"Source": name, "DetailType": "t", "Detail": '{"n": 1}'}])
+    assert message(suiro, url)["detail"] == {"n": 1}
 
 
 def test_changes_of_status_reach_a_rule(suiro, flows, name):

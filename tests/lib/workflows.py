@@ -63,9 +63,9 @@ class Workflows:
     def status(self, execution):
         return self.client.describe_execution(executionArn=execution)["status"]
 
-    def finish(self, execution):
+    def finish(self, execution, seconds=SECONDS_MAX):
         """What is told of an execution that has ended."""
-        until(lambda: self.status(execution) in ENDS, f"the end of {execution}")
+        until(lambda: self.status(execution) in ENDS, f"the end of {execution}", seconds)
         return self.client.describe_execution(executionArn=execution)
 
     def run(self, definition, given=None, suffix="", **more):

@@ -23,5 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(again && again->at == token->at && again->way == token->way,
           "a token that was read is written differently");
   }
+  if (auto place = parse_record_pointer(input)) {
+    CHECK(record_pointer(*place) == input, "a pointer that was read is written differently");
+  }
   return 0;
 }

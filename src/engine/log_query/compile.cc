@@ -329,9 +329,9 @@ Result<void> Compiler::dedup() {
 }  // namespace
 
 Result<std::shared_ptr<const Program>> Program::compile(std::string_view text) {
-  if (text.size() > kQueryBytesMax) {
+  if (text.size() > kQueryTextBytesMax) {
     return malformed(text, {0, text.size()},
-                     fmt::format("a query is at most {} bytes long", kQueryBytesMax));
+                     fmt::format("a query is at most {} bytes long", kQueryTextBytesMax));
   }
   auto out = std::make_shared<Program>();
   Compiler compiler(text, *out);

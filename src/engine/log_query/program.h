@@ -23,7 +23,7 @@
 namespace suiro::log_query {
 
 // "StartQuery": the text of a query.
-inline constexpr size_t kQueryBytesMax = 10'000;
+inline constexpr size_t kQueryTextBytesMax = 10'000;
 // As many results as a query may give.
 inline constexpr size_t kResultsMax = 10'000;
 inline constexpr size_t kStatsMax = 2;  // commands `stats` in a query

@@ -49,6 +49,7 @@ void Api::add_operations(shapes::Registry& registry) {
   add<op::UntagLogGroup>(registry, &Api::untag_group);
   add<op::ListTagsLogGroup>(registry, &Api::list_group_tags);
   add_reader_operations(registry);
+  add_query_operations(registry);
 }
 
 std::string Api::group_arn(std::string_view name) const {

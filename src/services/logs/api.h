@@ -4,6 +4,7 @@
 #pragma once
 
 #include "services/logs/api_names.h"
+#include "services/logs/insights.h"
 #include "services/logs/logic.h"
 #include "shapes/gen/logs.h"
 #include "shapes/registry.h"
@@ -12,7 +13,8 @@ namespace suiro::logs {
 
 class Api {
  public:
-  Api(event::Kernel& kernel, Logic& logic) : kernel_(kernel), logic_(logic) {}
+  Api(event::Kernel& kernel, Logic& logic, Insights& insights)
+      : kernel_(kernel), logic_(logic), insights_(insights) {}
   void add_operations(shapes::Registry& registry);
 
  private:
@@ -66,6 +68,14 @@ class Api {
       shapes::logs::DescribeExportTasksRequest in);
   void add_reader_operations(shapes::Registry& registry);
 
+  Answer<shapes::logs::op::StartQuery> start_query(shapes::logs::StartQueryRequest in);
+  Answer<shapes::logs::op::GetQueryResults> query_results(shapes::logs::GetQueryResultsRequest in);
+  Answer<shapes::logs::op::StopQuery> stop_query(shapes::logs::StopQueryRequest in);
+  Answer<shapes::logs::op::DescribeQueries> describe_queries(
+      shapes::logs::DescribeQueriesRequest in);
+  Answer<shapes::logs::op::GetLogRecord> get_record(shapes::logs::GetLogRecordRequest in);
+  void add_query_operations(shapes::Registry& registry);
+
   std::string group_arn(std::string_view name) const;
   shapes::logs::LogGroup shape_of(const Logic::DescribedGroup& group) const;
   shapes::logs::LogStream shape_of(const std::string& group, const Found<Stream>& stream) const;
@@ -74,6 +84,7 @@ class Api {
 
   event::Kernel& kernel_;
   Logic& logic_;
+  Insights& insights_;
 };
 
 }  // namespace suiro::logs

@@ -32,8 +32,7 @@ Result<void> check_batch(const std::vector<NewEvent>& events) {
 }  // namespace
 
 TimePoint Logic::horizon_of(const Group& group) const {
-  if (group.retention_days == 0) return {};
-  return kernel_.clock.now() - std::chrono::hours(24) * group.retention_days;
+  return suiro::logs::horizon_of(group, kernel_.clock.now());
 }
 
 Task<Result<Logic::Rejected>> Logic::put(std::string group, std::string stream,

@@ -3,8 +3,11 @@
 
 namespace suiro::logs {
 
-Service::Service(event::Kernel& kernel, Config)
-    : logic_(kernel), api_(kernel, logic_), sink_(kernel, logic_) {
+Service::Service(event::Kernel& kernel, Config config)
+    : logic_(kernel),
+      insights_(kernel, config.query_threads),
+      api_(kernel, logic_, insights_),
+      sink_(kernel, logic_) {
   logic_.register_timers();
 }
 
@@ -13,7 +16,8 @@ Task<Result<void>> Service::start() {
 }
 
 Task<void> Service::stop() {
-  return sink_.stop();
+  co_await insights_.close();
+  co_await sink_.stop();
 }
 
 void Service::add_operations(shapes::Registry& registry) {

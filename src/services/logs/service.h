@@ -8,14 +8,16 @@
 
 namespace suiro::logs {
 
-struct Config {};
+struct Config {
+  Insights::Threads query_threads = Insights::Threads::kOwn;
+};
 
 class Service {
  public:
   // Registers its timers with the kernel: before these start.
   Service(event::Kernel& kernel, Config config);
 
-  // Nothing is kept in memory, so nothing is rebuilt.
+  // Nothing but queries is kept in memory, and these end with it.
   Task<Result<void>> start();
   // Writes the lines that the sink holds: after the services that append have stopped.
   Task<void> stop();
@@ -25,6 +27,7 @@ class Service {
 
  private:
   Logic logic_;
+  Insights insights_;
   Api api_;
   Sink sink_;
 };

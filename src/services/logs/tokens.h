@@ -26,4 +26,13 @@ Result<PageToken> parse_page_token(std::string_view token);
 // 56 digits, unique among all events, in their order.
 std::string event_id(const Position& at);
 
+// Where an event is, as @ptr of Insights tells it.
+struct RecordPointer {
+  Position at;
+  std::string group;
+  std::string stream;
+};
+std::string record_pointer(const RecordPointer& place);
+Result<RecordPointer> parse_record_pointer(std::string_view pointer);
+
 }  // namespace suiro::logs

@@ -39,6 +39,12 @@ struct Group {
   std::vector<SubscriptionFilter> subscriptions;
 };
 
+// Nothing older may be seen.
+inline TimePoint horizon_of(const Group& group, TimePoint now) {
+  if (group.retention_days == 0) return {};
+  return now - std::chrono::hours(24) * group.retention_days;
+}
+
 struct Stream {
   StreamId id;
   TimePoint created;

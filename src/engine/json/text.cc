@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <cmath>
@@ -81,6 +82,34 @@ struct Builder {
   bool on_comment(std::string_view, error_code&) { return true; }
 };
 
+// Takes Boost.JSON's events and keeps nothing.
+struct Listener {
+  using error_code = boost::system::error_code;
+  static constexpr std::size_t max_object_size = SIZE_MAX;
+  static constexpr std::size_t max_array_size = SIZE_MAX;
+  static constexpr std::size_t max_key_size = SIZE_MAX;
+  static constexpr std::size_t max_string_size = SIZE_MAX;
+
+  bool on_document_begin(error_code&) { return true; }
+  bool on_document_end(error_code&) { return true; }
+  bool on_object_begin(error_code&) { return true; }
+  bool on_object_end(std::size_t, error_code&) { return true; }
+  bool on_array_begin(error_code&) { return true; }
+  bool on_array_end(std::size_t, error_code&) { return true; }
+  bool on_key_part(std::string_view, std::size_t, error_code&) { return true; }
+  bool on_key(std::string_view, std::size_t, error_code&) { return true; }
+  bool on_string_part(std::string_view, std::size_t, error_code&) { return true; }
+  bool on_string(std::string_view, std::size_t, error_code&) { return true; }
+  bool on_number_part(std::string_view, error_code&) { return true; }
+  bool on_int64(int64_t, std::string_view, error_code&) { return true; }
+  bool on_uint64(uint64_t, std::string_view, error_code&) { return true; }
+  bool on_double(double, std::string_view, error_code&) { return true; }
+  bool on_bool(bool, error_code&) { return true; }
+  bool on_null(error_code&) { return true; }
+  bool on_comment_part(std::string_view, error_code&) { return true; }
+  bool on_comment(std::string_view, error_code&) { return true; }
+};
+
 void append_escaped(std::string& out, std::string_view text) {
   out += '"';
   size_t from = 0;
@@ -124,6 +153,73 @@ void append_line(std::string& out, int level) {
   out += '\n';
   out.append(static_cast<size_t>(level) * 2, ' ');
 }
+
+size_t escaped_size(std::string_view text) {
+  size_t size = text.size() + 2;
+  for (const char c : text) {
+    if (c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f') {
+      size += 1;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      size += 5;
+    }
+  }
+  return size;
+}
+
+// Counts the bytes of compact JSON text. Every value takes at least one, so the limit bounds the
+// time, too, however often parts of the value are shared.
+class Counter {
+ public:
+  explicit Counter(size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  size_t count(const Value& value) {
+    add(value, 1);
+    return bytes_;
+  }
+  bool is_too_deep() const { return is_too_deep_; }
+
+ private:
+  bool is_over() const { return bytes_ > bytes_max_; }
+
+  void add(const Value& value, int depth) {
+    switch (value.kind()) {
+      case Kind::kString:
+        bytes_ += escaped_size(value.as_string());
+        return;
+      case Kind::kArray: {
+        const Array& array = value.as_array();
+        if (!enter(depth)) return;
+        bytes_ += array.empty() ? 0 : array.size() - 1;
+        for (size_t i = 0; i < array.size() && !is_over(); ++i) add(array[i], depth + 1);
+        return;
+      }
+      case Kind::kObject: {
+        const Object& object = value.as_object();
+        if (!enter(depth)) return;
+        bytes_ += object.empty() ? 0 : 2 * object.size() - 1;
+        for (size_t i = 0; i < object.size() && !is_over(); ++i) {
+          bytes_ += escaped_size(object.at(i).first);
+          add(object.at(i).second, depth + 1);
+        }
+        return;
+      }
+      default:
+        bytes_ += write(value).size();
+    }
+  }
+  // Into an array or object: its brackets.
+  bool enter(int depth) {
+    bytes_ += 2;
+    is_too_deep_ = is_too_deep_ || depth > kDepthMax;
+    if (is_too_deep_)
+      bytes_ = std::max(bytes_, bytes_max_ == SIZE_MAX ? SIZE_MAX / 2 : bytes_max_ + 1);
+    return !is_too_deep_;
+  }
+
+  size_t bytes_max_;
+  size_t bytes_ = 0;
+  bool is_too_deep_ = false;
+};
 
 // `level` < 0: compact.
 void write_value(std::string& out, const Value& value, int level) {
@@ -235,25 +331,23 @@ std::string write_pretty(const Value& value) {
   return out;
 }
 
-size_t written_size(const Value& value) {
-  switch (value.kind()) {
-    case Kind::kArray: {
-      size_t size = 2;
-      for (const Value& element : value.as_array()) size += written_size(element) + 1;
-      return size - (value.as_array().empty() ? 0 : 1);
-    }
-    case Kind::kObject: {
-      size_t size = 2;
-      for (const auto& [name, member] : value.as_object()) {
-        std::string text;
-        append_escaped(text, name);
-        size += text.size() + 2 + written_size(member);
-      }
-      return size - (value.as_object().empty() ? 0 : 1);
-    }
-    default:
-      return write(value).size();
-  }
+size_t written_size(const Value& value, size_t bytes_max) {
+  return Counter(bytes_max).count(value);
+}
+
+Fit fit(const Value& value, size_t bytes_max) {
+  Counter counter(bytes_max);
+  const size_t bytes = counter.count(value);
+  if (counter.is_too_deep()) return Fit::kTooDeep;
+  return bytes > bytes_max ? Fit::kTooLarge : Fit::kFits;
+}
+
+bool is_readable(std::string_view text) {
+  boost::json::parse_options options;
+  options.max_depth = kDepthMax;
+  boost::json::basic_parser<Listener> parser(options);
+  boost::system::error_code error;
+  return parser.write_some(false, text.data(), text.size(), error) == text.size() && !error;
 }
 
 }  // namespace suiro::json

@@ -9,6 +9,7 @@
 // Threads: as std::string; Values that share elements may be used by different threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -141,7 +142,15 @@ std::string write_pretty(const Value& value);
 // The shortest text that reads back as the same double, as Java's Double.toString lays it out.
 void append_double(std::string& out, double value);
 
-// Bytes of write(value), without building it.
-size_t written_size(const Value& value);
+// Bytes of write(value), without building it. The count ends where it passes `bytes_max`, however
+// much the value's shared parts would make of it: more than `bytes_max` then.
+size_t written_size(const Value& value, size_t bytes_max = SIZE_MAX);
+
+// Whether a computed value may be written and read back.
+enum class Fit : uint8_t { kFits, kTooLarge, kTooDeep };  // more bytes; nested beyond kDepthMax
+// As written_size() in time. Too deep where it is both.
+Fit fit(const Value& value, size_t bytes_max);
+// Whether parse() takes the text; nothing is built.
+bool is_readable(std::string_view text);
 
 }  // namespace suiro::json

@@ -43,6 +43,43 @@ TEST(JsonText, RefusesWhatIsNotJson) {
   EXPECT_FALSE(parse(std::string(2000, '[')));
 }
 
+TEST(JsonText, SizesAreThoseOfTheText) {
+  for (const char* text :
+       {"null", "[]", "{}", "[1,2.5,\"a\\n\\u0001\\\"\"]", R"({"a\n":{"b":[true,null]},"c":[]})"}) {
+    const Value value = *parse(text);
+    EXPECT_EQ(written_size(value), write(value).size()) << text;
+    EXPECT_EQ(fit(value, write(value).size()), Fit::kFits) << text;
+    EXPECT_EQ(fit(value, write(value).size() - 1), Fit::kTooLarge) << text;
+  }
+}
+
+// The text would have 2^60 elements.
+TEST(JsonText, CountsNoFurtherThanItIsTold) {
+  Value value = 1;
+  for (int i = 0; i < 60; ++i) value = Array{value, value};
+  EXPECT_GT(written_size(value, 1000), 1000u);
+  EXPECT_EQ(fit(value, 1000), Fit::kTooLarge);
+}
+
+TEST(JsonText, WhatIsTooDeepToBeReadDoesNotFit) {
+  Value value = 1;
+  for (int i = 0; i < kDepthMax; ++i) value = Array{value};
+  EXPECT_EQ(fit(value, 1 << 20), Fit::kFits);
+  EXPECT_TRUE(is_readable(write(value)));
+  EXPECT_TRUE(parse(write(value)));
+  value = Array{value};
+  EXPECT_EQ(fit(value, 1 << 20), Fit::kTooDeep);
+  EXPECT_FALSE(is_readable(write(value)));
+  EXPECT_FALSE(parse(write(value)));
+}
+
+TEST(JsonText, IsReadableAsItIsParsed) {
+  for (const char* text : {"", "{", "[1,]", "1 2", "\"\xff\"", "nul", "{\"a\":[1.5e3,\"x\",true]}",
+                           "-12", "null", "\"a\""}) {
+    EXPECT_EQ(is_readable(text), parse(text).has_value()) << text;
+  }
+}
+
 TEST(JsonValue, SharesUntilItIsEdited) {
   Value first = *parse(R"({"a":[1,2]})");
   Value second = first;

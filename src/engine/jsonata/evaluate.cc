@@ -438,6 +438,9 @@ Value Evaluator::compare(const Node* node, const Value& left, const Value& right
     return fail(Fault{.code = "T2009", .value = shown(left), .value2 = shown(right)});
   }
   const bool texts = left.is_string();
+  if (texts && !step(text_turns(std::min(left.text().size(), right.text().size())))) {
+    return Value::failed();
+  }
   const double a = texts ? compare_texts(left.text(), right.text()) : left.number();
   const double b = texts ? 0 : right.number();
   switch (node->op) {

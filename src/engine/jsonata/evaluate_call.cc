@@ -115,6 +115,11 @@ Value Evaluator::apply_once(Function* function, std::span<const Value> arguments
       fitted.reserve(4);
       auto fault = function->native->signature.fit(arguments, context, arena_, fitted);
       if (fault) return fail(*std::move(fault));
+      uint64_t turns = 0;
+      for (const Value& argument : fitted) {
+        if (argument.is_string()) turns += text_turns(argument.text().size());
+      }
+      if (!step(turns)) return Value::failed();
       return function->native->entry.function({*this, fitted, context, scopes});
     }
     case Function::Kind::kLambda: {

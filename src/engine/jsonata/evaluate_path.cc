@@ -344,6 +344,7 @@ Value Evaluator::sort(const Node* node, const Value& input, const Scopes& scopes
       if (a.type() != b.type()) {
         return refuse(Fault{.code = "T2007", .value = shown(a), .value2 = shown(b)});
       }
+      if (a.is_string()) steps_ += text_turns(std::min(a.text().size(), b.text().size()));
       int order = a.is_string()             ? compare_texts(a.text(), b.text())
                   : a.number() < b.number() ? -1
                                             : a.number() > b.number();

@@ -8,6 +8,10 @@
 namespace suiro::jsonata {
 namespace {
 
+// A result's texts from this on are shared where the evaluation shares them.
+constexpr size_t kSharedTextBytes = 64;
+// What a text takes beside its bytes.
+constexpr size_t kTextHeadBytes = 64;
 // Of values in messages.
 constexpr size_t kShownMax = 1000;
 
@@ -67,8 +71,9 @@ bool Evaluator::truth(const Value& value) {
       const Items items(value);
       bool any = false;
       enter_value();
-      for (size_t i = 0; !any && !too_deep_ && i < items.size(); ++i) any = truth(items[i]);
-      steps_ += items.size();
+      if (step(items.size())) {
+        for (size_t i = 0; !any && !too_deep_ && i < items.size(); ++i) any = truth(items[i]);
+      }
       leave_value();
       return any;
     }
@@ -87,7 +92,8 @@ bool Evaluator::equal(const Value& left, const Value& right) {
     case Type::kNumber:
       return left.number() == right.number();
     case Type::kString:
-      return left.text() == right.text();
+      return left.text().size() == right.text().size() && step(text_turns(left.text().size())) &&
+             left.text() == right.text();
     case Type::kFunction:
       return left.function() == right.function();
     case Type::kArray:
@@ -97,20 +103,18 @@ bool Evaluator::equal(const Value& left, const Value& right) {
       return true;
   }
   if (left.json() != nullptr && left.json() == right.json()) return true;
-  bool same = enter_value();
+  bool same = enter_value() && step();
   if (left.is_array()) {
     const Items a(left), b(right);
-    same = same && a.size() == b.size();
+    same = same && a.size() == b.size() && step(a.size());
     for (size_t i = 0; same && i < a.size(); ++i) same = equal(a[i], b[i]);
-    steps_ += a.size();
   } else {
     const Members a(left), b(right);
-    same = same && a.size() == b.size();
+    same = same && a.size() == b.size() && step(a.size());
     for (size_t i = 0; same && i < a.size(); ++i) {
       const Value other = member_of(right, a.name(i));
       same = !other.undefined() && equal(a.value(i), other);
     }
-    steps_ += a.size();
   }
   leave_value();
   return same;
@@ -208,8 +212,26 @@ bool Evaluator::append_json(TextBuilder& out, const Value& value, Layout layout,
   return good;
 }
 
+// A text that many elements share is one text of the result, too.
+bool Evaluator::text_to_json(std::string_view text, json::Value& out) {
+  const auto place = std::pair(text.data(), text.size());
+  if (text.size() >= kSharedTextBytes) {
+    const auto known = texts_told_.find(place);
+    if (known != texts_told_.end()) {
+      out = known->second;
+      return step();
+    }
+  }
+  if (!arena_.charge(kTextHeadBytes + text.size())) return fail_limit(), false;
+  if (!step(text_turns(text.size()))) return false;
+  out = valid_text(text);
+  if (text.size() >= kSharedTextBytes) texts_told_.emplace(place, out);
+  return true;
+}
+
 bool Evaluator::to_json(const Value& value, json::Value& out) {
   constexpr double kIntegerMax = 9.2e18;
+  if (!step()) return false;
   switch (value.type()) {
     case Type::kBool:
       out = value.truth();
@@ -225,8 +247,7 @@ bool Evaluator::to_json(const Value& value, json::Value& out) {
       return true;
     }
     case Type::kString:
-      out = valid_text(value.text());
-      return true;
+      return text_to_json(value.text(), out);
     case Type::kArray:
     case Type::kObject:
       break;
@@ -242,7 +263,8 @@ bool Evaluator::to_json(const Value& value, json::Value& out) {
   if (value.is_array()) {
     const Items items(value);
     json::Array list;
-    list.reserve(items.size());
+    good = good && arena_.charge(items.size() * sizeof(json::Value));
+    if (good) list.reserve(items.size());
     for (size_t i = 0; good && i < items.size(); ++i) {
       good = to_json(items[i], list.emplace_back());
     }
@@ -250,16 +272,18 @@ bool Evaluator::to_json(const Value& value, json::Value& out) {
   } else {
     const Members members(value);
     json::Object object;
-    object.reserve(members.size());
+    good = good && arena_.charge(members.size() * sizeof(json::Object::Member));
+    if (good) object.reserve(members.size());
     for (size_t i = 0; good && i < members.size(); ++i) {
       const Value member = members.value(i);
       if (member.undefined() || member.is_function()) continue;
       json::Value inner;
-      good = to_json(member, inner);
+      good = arena_.charge(members.name(i).size()) && to_json(member, inner);
       object.set(valid_text(members.name(i)), std::move(inner));
     }
     out = std::move(object);
   }
+  if (arena_.exhausted()) fail_limit();
   leave_value();
   return good;
 }

@@ -105,6 +105,9 @@ class Evaluator {
     fail_limit();
     return false;
   }
+  // What walking a text of so many bytes counts.
+  static uint64_t text_turns(size_t bytes) { return bytes / 64 + 1; }
+  uint64_t steps() const { return steps_; }
   // Of nested values, for functions that recurse; leave_value() in any case. False: too deep; the
   // next step() fails.
   bool enter_value() {
@@ -145,6 +148,7 @@ class Evaluator {
   friend struct MergeSort;
 
   void fail_limit();
+  bool text_to_json(std::string_view text, json::Value& out);
   bool append_json(TextBuilder& out, const Value& value, Layout layout, size_t indent);
 
   Value eval_kind(const Node* node, const Value& input, const Scopes& scopes);
@@ -224,6 +228,8 @@ class Evaluator {
   Value root_input_;
   std::deque<json::Value> variables_;                     // given from outside
   std::vector<std::shared_ptr<const Program>> programs_;  // of $eval
+  // Texts of the result so far, by their places: what lies there does not change.
+  std::map<std::pair<const char*, size_t>, json::Value> texts_told_;
 };
 
 }  // namespace suiro::jsonata

@@ -27,12 +27,12 @@ Result<std::optional<json::Value>> Expression::evaluate(const std::optional<json
                                                         const Environment& environment) const {
   Evaluator evaluator(environment);
   const Value value = evaluator.run(*program_, input);
-  if (!value.is_failed()) {
-    if (value.undefined() || value.is_function()) return std::nullopt;
-    json::Value out;
-    if (evaluator.to_json(value, out)) return out;
-    evaluator.explain();
-  }
+  json::Value out;
+  const bool is_nothing = value.undefined() || value.is_function();
+  const bool is_told = !value.is_failed() && (is_nothing || evaluator.to_json(value, out));
+  if (environment.steps_used != nullptr) *environment.steps_used += evaluator.steps();
+  if (is_told) return is_nothing ? std::nullopt : std::optional(std::move(out));
+  if (!value.is_failed()) evaluator.explain();
   return fail(error_of(evaluator.fault(), program_->text));
 }
 

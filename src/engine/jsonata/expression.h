@@ -41,6 +41,8 @@ struct Environment {
   Random* random;  // borrowed
   Library library = Library::kStandard;
   Limits limits = {};
+  // Where not null: grows by the steps that an evaluation made, whether it failed or not.
+  uint64_t* steps_used = nullptr;
   // The value of $name; nullopt: not bound. Asked once a name and evaluation.
   std::function<std::optional<json::Value>(std::string_view name)> variable = nullptr;
 };

@@ -99,6 +99,78 @@ TEST_F(ExpressionTest, LimitsEndWhatDoesNotEnd) {
   EXPECT_EQ(result_of("($f := function($s) { $f($s & $s) }; $f('ab'))"), "TooLarge");
 }
 
+TEST_F(ExpressionTest, ResultsAreLimitedToo) {
+  environment_.limits.built_bytes_max = 1 << 20;
+  input_ = json::Value(json::Object());
+  input_->edit_object().set("big", std::string(100'000, 'x'));
+  // Ten thousand elements, one text.
+  const auto shared = evaluate("($b := big; [1..10000].$b)");
+  ASSERT_TRUE(shared) << shared.error().message;
+  const json::Array& elements = (*shared)->as_array();
+  ASSERT_EQ(elements.size(), 10'000u);
+  EXPECT_EQ(&elements.front().as_string(), &elements.back().as_string());
+  // Small ones are not shared: they are counted. Neither are elements of more arrays.
+  environment_.limits.built_bytes_max = 600'000;
+  EXPECT_EQ(result_of("$count([1..8000].('a'))"), "8000");
+  EXPECT_EQ(result_of("[1..8000].('a')"), "TooLarge");
+  environment_.limits.built_bytes_max = 64 << 20;
+  environment_.limits.steps_max = 50'000;
+  EXPECT_EQ(result_of("($a := [1..100]; $b := [1..100].[$a]; [1..100].[$b])"), "D1012");
+}
+
+TEST_F(ExpressionTest, LongTextsTakeTheirTime) {
+  environment_.limits.steps_max = 20'000;
+  input_ = json::Value(json::Object());
+  input_->edit_object().set("big", std::string(64'000, 'a'));
+  for (const char* call :
+       {"$length($b)", "$lowercase($b)", "$trim($b)", "$substring($b, 3, 1)", "$contains($b, 'c')",
+        "$substringBefore($b, 'c')", "$b = $c", "$b < $c", "$base64decode($b)", "$encodeUrl($b)"}) {
+    const std::string text =
+        "($b := big; $c := big & ''; $count([1..100].(" + std::string(call) + ")))";
+    EXPECT_EQ(result_of(text), "D1012") << text;
+  }
+  EXPECT_EQ(result_of("($b := big; $count([1..10].$length($b)))"), "10");
+}
+
+TEST_F(ExpressionTest, SharedValuesAreNotWalkedForEver) {
+  // 2^60 elements.
+  const std::string nest = "($f := function($v, $n) { $n = 0 ? $v : $f([[$v, $v]], $n - 1) }; ";
+  environment_.limits.steps_max = 100'000;
+  EXPECT_EQ(result_of(nest + "$f(1, 60) = $f(1, 60))"), "D1012");
+  EXPECT_EQ(result_of(nest + "$f(0, 60) ? 1 : 2)"), "D1012");
+  EXPECT_EQ(result_of(nest + "$f(1, 60))"), "D1012");
+}
+
+TEST_F(ExpressionTest, TellsItsSteps) {
+  uint64_t steps = 0;
+  environment_.steps_used = &steps;
+  result_of("[1..1000]");
+  EXPECT_GE(steps, 1000u);
+  EXPECT_LE(steps, 5000u);
+  const uint64_t before = steps;
+  environment_.limits.steps_max = 500;
+  EXPECT_EQ(result_of("[1..1000]"), "D1012");
+  EXPECT_GT(steps, before);
+}
+
+TEST_F(ExpressionTest, SearchesAreLinear) {
+  input_ = json::Value(std::string(200'000, 'a'));
+  EXPECT_EQ(result_of("$contains($, $pad('', 100000, 'a') & 'b')"), "false");
+}
+
+TEST_F(ExpressionTest, RegularExpressionsShareTheirMemory) {
+  std::string text = "[";
+  for (size_t i = 0; i < 63; ++i) text += "$contains('a', /a{1,50}/),";
+  const std::string others = text;
+  text += "$contains('a', /a{1,50}/),";
+  EXPECT_EQ(result_of("$count(" + text + "1])"), "65");
+  EXPECT_EQ(result_of("$count(" + text + "$contains('a', /a/)])"), "TooLarge");
+  // Alone it may be larger than where there are many.
+  const std::string large = "$contains('a', /[^x]{0,900}[^y]{0,900}[^z]{0,900}[^w]{0,900}/)";
+  EXPECT_EQ(result_of(large), "true");
+  EXPECT_EQ(result_of(others + large + "]"), "InvalidArgument");
+}
+
 TEST_F(ExpressionTest, ValuesNestedTooDeepAreRefused) {
   const std::string nest = "($f := function($v, $n) { $n = 0 ? $v : $f({'k': $v}, $n - 1) }; ";
   EXPECT_EQ(result_of(nest + "$f(1, 5000))"), "D1011");

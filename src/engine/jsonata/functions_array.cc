@@ -142,7 +142,10 @@ Value fn_sort(const Call& call) {
     merge_sort(
         list, [](const Value& left, const Value& right) { return left.number() > right.number(); });
   } else if (all_of_type(items, Type::kString)) {
-    merge_sort(list, [](const Value& left, const Value& right) {
+    merge_sort(list, [&evaluator](const Value& left, const Value& right) {
+      // Beyond the limit the evaluation has failed, whatever the order.
+      (void)evaluator.step(
+          Evaluator::text_turns(std::min(left.text().size(), right.text().size())));
       return compare_texts(left.text(), right.text()) > 0;
     });
   } else {

@@ -95,7 +95,7 @@ double limit_of(const Value& value) {
 Value fn_contains(const Call& call) {
   if (call[0].undefined() || call[1].undefined()) return {};
   if (call[1].is_string()) {
-    return Value(call[0].text().find(call[1].text()) != std::string_view::npos);
+    return Value(find_text(call[0].text(), call[1].text()) != std::string_view::npos);
   }
   Matches matches(call.evaluator, call[1].function(), call[0]);
   const bool found = matches.next();
@@ -174,7 +174,7 @@ Value replace_text(const Call& call, double limit) {
   TextBuilder out(call.evaluator.arena());
   size_t at = 0;
   for (double count = 0; count < limit; ++count) {
-    const size_t found = text.find(pattern, at);
+    const size_t found = find_text(text, pattern, at);
     if (found == std::string_view::npos) break;
     if (!call.evaluator.step()) return Value::failed();
     out.append(text.substr(at, found - at));
@@ -233,7 +233,7 @@ Value split_text(const Call& call, double limit) {
       out->push(evaluator.arena(), Value(text.substr(begin, at - begin)));
       continue;
     }
-    const size_t found = text.find(separator, at);
+    const size_t found = find_text(text, separator, at);
     out->push(evaluator.arena(), Value(text.substr(at, found - at)));
     if (found == std::string_view::npos) break;
     at = found + separator.size();

@@ -46,13 +46,13 @@ Value fn_substring(const Call& call) {
 Value fn_substring_before(const Call& call) {
   if (call[0].undefined() || !call[1].is_string()) return call[0];
   const std::string_view text = call[0].text();
-  return Value(text.substr(0, text.find(call[1].text())));
+  return Value(text.substr(0, find_text(text, call[1].text())));
 }
 
 Value fn_substring_after(const Call& call) {
   if (call[0].undefined() || !call[1].is_string()) return call[0];
   const std::string_view text = call[0].text();
-  const size_t at = text.find(call[1].text());
+  const size_t at = find_text(text, call[1].text());
   return at == std::string_view::npos ? call[0] : Value(text.substr(at + call[1].text().size()));
 }
 

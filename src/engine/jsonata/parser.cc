@@ -70,10 +70,23 @@ class Parser {
     TRY_VOID(advance(Slash::kOpensRegex));
     TRY(Node * root, expression(0));
     if (token_.kind != TokenKind::kEnd) return refuse("S0201", token_.position, token_.text);
+    TRY_VOID(compile_regexes());
     return root;
   }
 
  private:
+  // Once it is known how many share the memory.
+  Parsed<void> compile_regexes() {
+    for (auto& [node, flags] : regexes_) {
+      auto regex = compile_regex(node->text, flags, kRegexMemoryMax / regexes_.size());
+      if (!regex) {
+        regex.error().position = node->position;
+        return std::unexpected(std::move(regex).error());
+      }
+      node->regex = *std::move(regex);
+    }
+    return {};
+  }
   Parsed<void> advance(Slash slash) {
     auto next = lexer_.next(slash);
     if (auto* fault = std::get_if<Fault>(&next)) return std::unexpected(std::move(*fault));
@@ -149,7 +162,7 @@ class Parser {
   Lexer lexer_;
   Token token_;
   int depth_ = 0;
-  size_t regexes_ = 0;
+  std::vector<std::pair<Node*, std::string>> regexes_;  // with their flags
 };
 
 Parsed<Node*> Parser::literal(const Token& token) {
@@ -176,19 +189,14 @@ Parsed<Node*> Parser::prefix(const Token& token) {
     case TokenKind::kRegex: {
       Node* node = program_.add(NodeKind::kRegex, token.position);
       node->text = token.text;
-      if (++regexes_ > kRegexesMax) {
+      if (regexes_.size() == kRegexesMax) {
         return std::unexpected(Fault{.code = std::string(codes::kTooLarge),
                                      .position = token.position,
                                      .message = "The expression has more than " +
                                                 std::to_string(kRegexesMax) +
                                                 " regular expressions"});
       }
-      auto regex = compile_regex(token.text, token.flags);
-      if (!regex) {
-        regex.error().position = token.position;
-        return std::unexpected(std::move(regex).error());
-      }
-      node->regex = *std::move(regex);
+      regexes_.push_back({node, std::string(token.flags)});
       return node;
     }
     default:

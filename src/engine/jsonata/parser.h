@@ -15,7 +15,7 @@ namespace suiro::jsonata {
 // Texts longer than this are refused.
 inline constexpr size_t kTextBytesMax = size_t{256} << 10;
 // Regular expressions of one text.
-inline constexpr size_t kRegexesMax = 1000;
+inline constexpr size_t kRegexesMax = 64;
 
 template <class T>
 using Parsed = std::expected<T, Fault>;

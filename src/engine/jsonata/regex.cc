@@ -4,8 +4,6 @@
 namespace suiro::jsonata {
 namespace {
 
-// Of one compiled expression.
-constexpr int64_t kMemoryMax = 8 << 20;
 // White space of ECMAScript.
 constexpr std::string_view kSpace =
     "\\t-\\r \\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
@@ -128,11 +126,12 @@ class Translation {
 }  // namespace
 
 std::expected<std::shared_ptr<const re2::RE2>, Fault> compile_regex(std::string_view source,
-                                                                    std::string_view flags) {
+                                                                    std::string_view flags,
+                                                                    size_t memory_max) {
   TRY(std::string pattern, Translation(source).run());
   re2::RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(kMemoryMax);
+  options.set_max_mem(static_cast<int64_t>(memory_max));
   options.set_case_sensitive(flags.find('i') == std::string_view::npos);
   if (flags.find('m') != std::string_view::npos) pattern = "(?m)" + pattern;
   auto regex = std::make_shared<const re2::RE2>(pattern, options);

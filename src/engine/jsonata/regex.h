@@ -12,9 +12,13 @@
 
 namespace suiro::jsonata {
 
-// Flags: "i", "m". Errors: NotImplemented; InvalidArgument.
+// Of all regular expressions of one text together: their programs, and what matching keeps.
+inline constexpr size_t kRegexMemoryMax = 8 << 20;
+
+// Flags: "i", "m". `memory_max`: bytes for this one. Errors: NotImplemented; InvalidArgument.
 std::expected<std::shared_ptr<const re2::RE2>, Fault> compile_regex(std::string_view source,
-                                                                    std::string_view flags);
+                                                                    std::string_view flags,
+                                                                    size_t memory_max);
 
 struct RegexMatch {
   std::string_view text;

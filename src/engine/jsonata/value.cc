@@ -269,6 +269,15 @@ uint32_t next_point(std::string_view text, size_t& at) {
   return point;
 }
 
+size_t find_text(std::string_view text, std::string_view pattern, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  if (pattern.empty()) return from;
+  const void* found =
+      memmem(text.data() + from, text.size() - from, pattern.data(), pattern.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<size_t>(static_cast<const char*>(found) - text.data());
+}
+
 int compare_texts(std::string_view left, std::string_view right) {
   const size_t common = std::min(left.size(), right.size());
   const auto [a, b] =

@@ -46,6 +46,12 @@ class Arena {
     exhausted_ = true;
     return false;
   }
+  // Counts bytes that are built elsewhere; false: they are not within the limit.
+  bool charge(size_t bytes) {
+    if (!room(bytes)) return false;
+    used_ += bytes;
+    return true;
+  }
   bool exhausted() const { return exhausted_ || used_ > bytes_max_; }
   size_t bytes_max() const { return bytes_max_; }
   template <class T, class... Args>
@@ -307,6 +313,8 @@ size_t offset_of_unit(std::string_view text, size_t unit);
 void append_point(std::string& out, uint32_t point);
 // The code point at `at`, which moves behind it.
 uint32_t next_point(std::string_view text, size_t& at);
+// Where a pattern begins at or behind `from`; npos: nowhere. Linear, whatever the texts.
+size_t find_text(std::string_view text, std::string_view pattern, size_t from = 0);
 // Orders by UTF-16 units: negative, zero, positive.
 int compare_texts(std::string_view left, std::string_view right);
 // As JavaScript prints a number.

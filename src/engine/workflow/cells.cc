@@ -123,6 +123,7 @@ class Reader {
     if (form == kInline) {
       std::string inner;
       text(inner);
+      if (failed_ || !json::is_readable(inner)) return fail();
       value = Data::of_text(std::make_shared<const std::string>(std::move(inner)));
     } else if (form == kHashed) {
       PayloadHash hash;
@@ -133,6 +134,7 @@ class Reader {
       if (payloads_ == nullptr) return;
       const auto found = payloads_->find(hash);
       if (found == payloads_->end() || found->second == nullptr) return fail();
+      if (!json::is_readable(*found->second)) return fail();
       value = Data::of_text(found->second);
       value.first_kept();
     } else if (form != kNoData) {
@@ -273,6 +275,12 @@ bool is_sound(const Strand& strand) {
   }
 }
 
+// Whether an iteration can begin of what is there.
+bool has_items(const Strand& map) {
+  return map.work && map.effective_input && map.work.value().is_array() &&
+         map.work.value().as_array().size() == map.children;
+}
+
 bool is_parent_of(const Strand& parent, const Strand& child) {
   if (parent.id >= child.id || child.index >= parent.children) return false;
   if (parent.phase != Phase::kBranches && parent.phase != Phase::kItems &&
@@ -284,14 +292,13 @@ bool is_parent_of(const Strand& parent, const Strand& child) {
     return child.index < parallel->branches.size() && group == &parallel->branches[child.index];
   }
   const auto* map = std::get_if<MapFields>(&parent.state->fields);
-  return map != nullptr && group == &map->processor && parent.work && parent.effective_input &&
-         parent.work.value().is_array() && parent.work.value().as_array().size() == parent.children;
+  return map != nullptr && group == &map->processor && has_items(parent);
 }
 
 // Children and results of a parent are all that it began.
 bool is_complete(const Strand& parent, uint64_t live_children) {
   const bool waits = parent.phase == Phase::kBranches || parent.phase == Phase::kItems;
-  return (!waits || live_children > 0) && parent.started <= parent.children &&
+  return (!waits || live_children > 0 || may_start(parent)) && parent.started <= parent.children &&
          parent.succeeded == parent.results.size() &&
          parent.started == parent.succeeded + live_children;
 }
@@ -324,6 +331,7 @@ Result<void> Machine::restore(const std::vector<Cell>& cells, const Payloads& pa
     if (strand == nullptr || index >= strand->children || !data) {
       return corrupt("a result of nobody");
     }
+    strand->results_bytes += data.text()->size() + 1;
     strand->results[index] = Kept{.data = std::move(data), .changed = false, .in_cell = true};
   }
   for (auto& [id, name, data] : content.variables) {
@@ -347,6 +355,10 @@ Result<void> Machine::index_strands() {
       return corrupt("a child that has ended");
     }
     ++live_children[strand->parent];
+    if (may_start(*strand)) {
+      if (!has_items(*strand)) return corrupt("a Map without its items");
+      starting_.insert(id);
+    }
     if (strand->phase == Phase::kReady || strand->phase == Phase::kAttempt) ready_.insert(id);
     for (const TimerSlot* slot : {&strand->timer, &strand->timeout, &strand->heartbeat}) {
       if (slot->id == 0) continue;
@@ -413,6 +425,7 @@ void Machine::erase_children(Strand& parent) {
   }
   parent.results.clear();
   parent.new_results.clear();
+  parent.results_bytes = 0;
   parent.children = parent.started = parent.succeeded = 0;
   parent.changed = true;
 }
@@ -426,6 +439,7 @@ void Machine::erase_strand(uint64_t id) {
     if (kept.in_cell) erased_cells_.push_back(key_of(kVariableKey, id) + name);
   }
   ready_.erase(id);
+  starting_.erase(id);
   strands_.erase(id);
 }
 

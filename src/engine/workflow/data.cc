@@ -57,7 +57,11 @@ Data Data::of_list(const std::vector<Data>& items) {
 
 const json::Value& Data::value() const {
   CHECK(body_ != nullptr);
-  if (!body_->value) body_->value = json::parse(*body_->text).value_or(json::Value());
+  if (!body_->value) {
+    auto value = json::parse(*body_->text);
+    CHECK(value.has_value(), "data is JSON");
+    body_->value = *std::move(value);
+  }
   return *body_->value;
 }
 
@@ -65,6 +69,12 @@ const Payload& Data::text() const {
   CHECK(body_ != nullptr);
   if (!body_->text) body_->text = std::make_shared<const std::string>(json::write(*body_->value));
   return body_->text;
+}
+
+json::Fit Data::fit(size_t bytes_max) const {
+  CHECK(body_ != nullptr);
+  if (body_->value) return json::fit(*body_->value, bytes_max);
+  return body_->text->size() <= bytes_max ? json::Fit::kFits : json::Fit::kTooLarge;
 }
 
 const PayloadHash& Data::hash() const {

@@ -27,7 +27,7 @@ class Data {
   Data() = default;  // no data
   static Data of(json::Value value);
   static Data of(json::Value value, Payload text);
-  // `text` is JSON; what is none reads as null (only damaged cells hold such).
+  // `text` is JSON (a bug otherwise): of outside texts json::is_readable() tells.
   static Data of_text(Payload text);
   // The array of these, with the text joined of theirs.
   static Data of_list(const std::vector<Data>& items);
@@ -37,6 +37,8 @@ class Data {
   const json::Value& value() const;
   const Payload& text() const;
   const PayloadHash& hash() const;
+  // Whether it may be written: told without making its text.
+  json::Fit fit(size_t bytes_max) const;
   // Whether this is the first call: who keeps texts by hash keeps it then.
   bool first_kept() const;
   // Whether both share one body.

@@ -20,6 +20,34 @@ bool ends_execution(EventType type) {
          type == EventType::kExecutionAborted || type == EventType::kExecutionTimedOut;
 }
 
+// Roughly: the texts, and as much for the rest as a short event takes.
+constexpr size_t kEventBytes = 256;
+
+size_t bytes_of(const std::optional<Payload>& text) {
+  return text ? (*text)->size() : 0;
+}
+
+size_t bytes_of(const HistoryEvent& event) {
+  return kEventBytes + bytes_of(event.input) + bytes_of(event.output) + bytes_of(event.parameters) +
+         bytes_of(event.assigned_variables) + (event.error ? event.error->size() : 0) +
+         (event.cause ? event.cause->size() : 0);
+}
+
+size_t bytes_of(const TaskEffect& effect) {
+  return kEventBytes + effect.arguments.size();
+}
+
+size_t bytes_of(const MapRunEffect& effect) {
+  size_t bytes = kEventBytes + json::written_size(effect.input, kQueryResultMax) +
+                 json::written_size(effect.variables, kQueryResultMax) +
+                 json::written_size(effect.context, kQueryResultMax);
+  for (const auto* part :
+       {&effect.items, &effect.reader_arguments, &effect.batch_input, &effect.writer_arguments}) {
+    if (*part) bytes += json::written_size(**part, kQueryResultMax);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 uint64_t effect_id(const Effect& effect) {
@@ -37,6 +65,9 @@ Outcome Machine::step(const Occurrence& occurrence, const Moment& moment) {
   out_ = &outcome;
   moment_ = &moment;
   is_quota_used_ = false;
+  bytes_told_ = events_counted_ = effects_counted_ = 0;
+  *work_ = Work();
+  begin_work();
   std::visit([this](const auto& each) { on(each); }, occurrence);
   run();
   drop_cancelled();
@@ -51,10 +82,16 @@ void Machine::run() {
       fail_by_quota();
       return;
     }
-    if (ready_.empty()) return;
-    if (out_->history.size() >= kStepEventsMax) {
+    if (ready_.empty() && starting_.empty()) return;
+    if (is_budget_used()) {
       out_->more = true;
       return;
+    }
+    if (!starting_.empty()) {
+      Strand& map = *strands_.at(*starting_.begin());
+      Step<> started = start_iterations(map, map.last_event);
+      if (!started) fail_state(map, std::move(started.error()));
+      continue;
     }
     Strand& strand = *strands_.at(*ready_.begin());
     if (strand.phase == Phase::kReady) {
@@ -64,6 +101,18 @@ void Machine::run() {
     Step<> tried = attempt(strand);
     if (!tried) fail_state(strand, std::move(tried.error()));
   }
+}
+
+bool Machine::is_budget_used() {
+  for (; events_counted_ < out_->history.size(); ++events_counted_) {
+    bytes_told_ += bytes_of(out_->history[events_counted_]);
+  }
+  for (; effects_counted_ < out_->effects.size(); ++effects_counted_) {
+    bytes_told_ += std::visit([](const auto& effect) { return bytes_of(effect); },
+                              out_->effects[effects_counted_]);
+  }
+  return out_->history.size() >= kStepEventsMax || bytes_told_ >= limits_.step_bytes_max ||
+         work_->used >= limits_.step_work_max;
 }
 
 void Machine::enter(Strand& strand) {
@@ -92,6 +141,7 @@ void Machine::enter(Strand& strand) {
 
 // May end the strand, unless it fails.
 Step<> Machine::attempt(Strand& strand) {
+  begin_work();
   switch (type_of(*strand.state)) {
     case StateType::kPass:
       return do_pass(strand);
@@ -140,6 +190,7 @@ void Machine::set_phase(Strand& strand, Phase phase) {
     }
   }
   strand.phase = phase;
+  if (phase != Phase::kItems) starting_.erase(strand.id);
 }
 
 void Machine::set_timer(TimerSlot& slot, uint64_t owner, TimePoint due) {
@@ -268,6 +319,9 @@ Execution& Execution::operator=(Execution&&) noexcept = default;
 Result<Execution> Execution::load(std::shared_ptr<const Plan> plan, ExecutionInfo info,
                                   ExecutionLimits limits, const std::vector<Cell>& cells,
                                   const Payloads& payloads) {
+  if (info.input != nullptr && !json::is_readable(*info.input)) {
+    return fail(codes::kCorrupt, "the input of an execution is no JSON");
+  }
   auto impl = std::make_unique<Impl>(Machine(std::move(plan), std::move(info), limits));
   TRY_VOID(impl->machine.restore(cells, payloads));
   return Execution(std::move(impl));

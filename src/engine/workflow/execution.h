@@ -13,8 +13,10 @@
 //  3. An effect has an id that is unique in its execution and never used again; an occurrence for
 //     an effect or a timer that is not waited for (late, twice) changes nothing.
 //  4. The ids of history events grow by one, over all steps.
-//  5. A step begins no transition after kStepEventsMax events; Outcome::more says that
-//     step(Continue) goes on.
+//  5. A step begins no transition after kStepEventsMax events, step_bytes_max bytes of events and
+//     effects, or step_work_max of computing; Outcome::more says that step(Continue) goes on. What
+//     one step gives is thus no larger than step_bytes_max and what one transition gives.
+//  6. No value larger than payload_bytes_max or nested beyond json::kDepthMax gets into the state.
 //
 // Threads: one at a time. Failure: a step does not fail; what goes wrong in a workflow is its
 // outcome. Bytes of cells: docs/formats/states.md.
@@ -68,6 +70,9 @@ struct ExecutionLimits {
   size_t payload_bytes_max = 262'144;  // of an input, output, result
   size_t inline_concurrency_max = 40;  // iterations of an inline Map at once
   size_t variables_bytes_max = 10 << 20;
+  size_t step_bytes_max = 8 << 20;       // of a step's events and effects
+  uint64_t step_work_max = 1'000'000;    // of a step: steps of JSONata, values that paths visit
+  uint64_t state_work_max = 10'000'000;  // of one state, or one result; JSONata fails beyond
 };
 
 // --- what happens to an execution

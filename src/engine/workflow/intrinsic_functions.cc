@@ -69,7 +69,7 @@ size_t characters(std::string_view text) {
 Result<Value> array(const Values& values) {
   size_t size = 0;
   for (const Value& value : values) {
-    size += json::written_size(value) + 1;
+    size += json::written_size(value, kIntrinsicResultMax) + 1;
     if (size > kIntrinsicResultMax) return too_large();
   }
   return Value(Array(values));
@@ -173,7 +173,10 @@ Result<Value> base64_decoded(const Values& values) {
 }
 
 Result<Value> hashed(const Values& values) {
-  // What is no text is hashed as its JSON text.
+  // What is no text is hashed as its JSON text. A character has at most six bytes there ("\u001F").
+  if (json::written_size(values[0], 6 * kEncodedTextMax) > 6 * kEncodedTextMax) {
+    return wrong_argument(0, fmt::format("at most {} characters long", kEncodedTextMax));
+  }
   std::string text = values[0].is_string() ? values[0].as_string() : json::write(values[0]);
   if (characters(text) > kEncodedTextMax) {
     return wrong_argument(0, fmt::format("at most {} characters long", kEncodedTextMax));
@@ -289,6 +292,7 @@ Result<Value> format(const Values& values, std::string_view pattern) {
       ++at;
       if (next == values.size()) return failure("There are more {} than arguments");
       const Value& value = values[next++];
+      if (json::written_size(value, kIntrinsicResultMax) > kIntrinsicResultMax) return too_large();
       out += value.is_string() ? value.as_string() : json::write(value);
     } else if (c == '{' || c == '}') {
       return failure(c == '{' ? "matching '}' not found for '{'"
@@ -303,9 +307,10 @@ Result<Value> format(const Values& values, std::string_view pattern) {
 }
 
 Result<Value> json_to_string(const Values& values) {
-  std::string out = json::write(values[0]);
-  if (out.size() > kIntrinsicResultMax) return too_large();
-  return Value(std::move(out));
+  if (json::written_size(values[0], kIntrinsicResultMax) > kIntrinsicResultMax) {
+    return too_large();
+  }
+  return Value(json::write(values[0]));
 }
 
 Result<Value> array_contains(const Values& values) {

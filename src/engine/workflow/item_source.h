@@ -44,8 +44,13 @@ json::Value item_as_input(const Item& item);
 class ItemParser {
  public:
   virtual ~ItemParser() = default;
-  // Appends the items that end in `chunk`.
+  // Appends the items that end in `chunk`, or in that part of it that one call takes: pending()
+  // then, and the parser keeps the rest.
   virtual Result<void> feed(ByteView chunk, std::vector<Item>& out) = 0;
+  // Whether resume() is called next, in place of feed() or finish(). Who does not makes the parser
+  // keep more, and finish() take it all at once.
+  virtual bool pending() const { return false; }
+  virtual Result<void> resume(std::vector<Item>&) { return ok(); }
   // The file ends here.
   virtual Result<void> finish(std::vector<Item>& out) = 0;
 };
@@ -61,8 +66,10 @@ std::unique_ptr<ItemParser> csv_items(CsvOptions options);
 Result<std::unique_ptr<ItemParser>> json_items(std::string_view pointer);
 std::unique_ptr<ItemParser> json_lines_items();
 // In front of another parser: what begins as a gzip member (RFC 1952) is unpacked, other bytes
-// pass.
-std::unique_ptr<ItemParser> unpacked_items(std::unique_ptr<ItemParser> inner);
+// pass. Few packed bytes can make very many: one call unpacks about `step_bytes_max`.
+inline constexpr size_t kUnpackedStepBytes = 256 << 10;
+std::unique_ptr<ItemParser> unpacked_items(std::unique_ptr<ItemParser> inner,
+                                           size_t step_bytes_max = kUnpackedStepBytes);
 
 // --- lists of files
 // -------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 // Packed files, lists of files, and listings of objects.
 #include <zlib.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/clock.h"
 #include "engine/workflow/item_source.h"
 
@@ -17,7 +20,8 @@ std::unexpected<Error> wrong(std::string message) {
 
 class Unpacker final : public ItemParser {
  public:
-  explicit Unpacker(std::unique_ptr<ItemParser> inner) : inner_(std::move(inner)) {}
+  Unpacker(std::unique_ptr<ItemParser> inner, size_t step_bytes_max)
+      : inner_(std::move(inner)), step_bytes_max_(step_bytes_max) {}
   ~Unpacker() override {
     if (mode_ == Mode::kPacked) inflateEnd(&stream_);
   }
@@ -29,11 +33,17 @@ class Unpacker final : public ItemParser {
       return begin(out);
     }
     if (mode_ == Mode::kPlain) return inner_->feed(chunk, out);
-    return unpack(chunk, out);
+    kept_.append(chunk);
+    return unpack(step_bytes_max_, out);
+  }
+  bool pending() const override { return pending_; }
+  Result<void> resume(std::vector<Item>& out) override {
+    return pending_ ? unpack(step_bytes_max_, out) : ok();
   }
 
   Result<void> finish(std::vector<Item>& out) override {
     if (mode_ == Mode::kUnknown) TRY_VOID(begin(out));
+    if (pending_) TRY_VOID(unpack(SIZE_MAX, out));
     if (mode_ == Mode::kPacked && !between_members_) return wrong("The gzip file is cut off.");
     return inner_->finish(out);
   }
@@ -43,43 +53,49 @@ class Unpacker final : public ItemParser {
   static constexpr std::string_view kMagic = "\x1F\x8B";
 
   Result<void> begin(std::vector<Item>& out) {
-    const Bytes kept = std::move(kept_);
-    if (!kept.starts_with(kMagic)) {
+    if (!kept_.starts_with(kMagic)) {
       mode_ = Mode::kPlain;
-      return inner_->feed(kept, out);
+      return inner_->feed(std::exchange(kept_, {}), out);
     }
     if (inflateInit2(&stream_, kGzipWindow) != Z_OK) return wrong("The gzip file cannot be read.");
     mode_ = Mode::kPacked;
-    return unpack(kept, out);
+    return unpack(step_bytes_max_, out);
   }
 
-  Result<void> unpack(ByteView chunk, std::vector<Item>& out) {
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(chunk.data()));
-    stream_.avail_in = static_cast<uInt>(chunk.size());
+  // Of what is kept, until about `bytes_max` came out.
+  Result<void> unpack(size_t bytes_max, std::vector<Item>& out) {
+    pending_ = true;
+    size_t unpacked = 0;
     Bytes part;
-    while (true) {
-      if (between_members_ && stream_.avail_in > 0) {
-        inflateReset(&stream_);
-        between_members_ = false;
-      }
-      if (between_members_) return ok();
-      part.resize(kUnpackBytes);
+    while (unpacked < bytes_max) {
+      if (between_members_ && kept_.empty()) return pending_ = false, ok();
+      if (std::exchange(between_members_, false)) inflateReset(&stream_);
+      part.resize(std::min(kUnpackBytes, bytes_max));
+      stream_.next_in = reinterpret_cast<Bytef*>(kept_.data());
+      stream_.avail_in = static_cast<uInt>(kept_.size());
       stream_.next_out = reinterpret_cast<Bytef*>(part.data());
       stream_.avail_out = static_cast<uInt>(part.size());
       const int done = inflate(&stream_, Z_NO_FLUSH);
       if (done != Z_OK && done != Z_STREAM_END && done != Z_BUF_ERROR) {
         return wrong("The gzip file is damaged.");
       }
+      kept_.erase(0, kept_.size() - stream_.avail_in);
       part.resize(part.size() - stream_.avail_out);
+      unpacked += part.size();
       between_members_ = done == Z_STREAM_END;
       TRY_VOID(inner_->feed(part, out));
-      if (stream_.avail_in == 0 && (between_members_ || stream_.avail_out > 0)) return ok();
+      if (kept_.empty() && (between_members_ || stream_.avail_out > 0)) {
+        return pending_ = false, ok();
+      }
     }
+    return ok();
   }
 
   std::unique_ptr<ItemParser> inner_;
   Mode mode_ = Mode::kUnknown;
-  Bytes kept_;
+  size_t step_bytes_max_;
+  Bytes kept_;  // what was fed and is not looked at yet
+  bool pending_ = false;
   z_stream stream_ = {};
   bool between_members_ = false;
 };
@@ -101,8 +117,9 @@ std::vector<std::string> split_columns(std::string_view schema) {
 
 }  // namespace
 
-std::unique_ptr<ItemParser> unpacked_items(std::unique_ptr<ItemParser> inner) {
-  return std::make_unique<Unpacker>(std::move(inner));
+std::unique_ptr<ItemParser> unpacked_items(std::unique_ptr<ItemParser> inner,
+                                           size_t step_bytes_max) {
+  return std::make_unique<Unpacker>(std::move(inner), step_bytes_max);
 }
 
 Result<Inventory> parse_inventory(std::string_view manifest) {

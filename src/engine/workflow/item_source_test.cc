@@ -87,6 +87,30 @@ TEST(ItemSource, PackedFileThatIsCutOff) {
             "error The gzip file is cut off.\n");
 }
 
+TEST(ItemSource, AFewPackedBytesComeOutInParts) {
+  std::string file;
+  for (int i = 0; i < 10'000; ++i) file += "7\n";
+  const Bytes packed = gzip(file);
+  ASSERT_LT(packed.size(), 1000u);
+  auto parser = unpacked_items(json_lines_items(), 1000);
+  std::vector<Item> items;
+  ASSERT_TRUE(parser->feed(packed, items));
+  size_t calls = 1, all = items.size();
+  while (parser->pending()) {
+    EXPECT_LE(items.size(), 600u);
+    items.clear();
+    ASSERT_TRUE(parser->resume(items));
+    all += items.size();
+    ++calls;
+  }
+  ASSERT_TRUE(parser->finish(items));
+  EXPECT_EQ(all, 10'000u);
+  EXPECT_GE(calls, 20u);
+  // Who does not resume gets the same.
+  const std::string told = read_in_chunks(*unpacked_items(json_lines_items(), 1000), packed, 50);
+  EXPECT_EQ(told, file);
+}
+
 TEST(ItemSource, PointersThatAreNone) {
   EXPECT_FALSE(json_items("a"));
   EXPECT_FALSE(json_items("/a~2"));

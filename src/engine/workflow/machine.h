@@ -3,6 +3,7 @@
 //
 // Invariants beside those of execution.h:
 //  1. ready_ holds exactly the strands in kReady and kAttempt; they run in the order of their ids.
+//  starting_ holds exactly those that may_start(), between steps; they come first.
 //  2. A function that may end a strand says so; its caller does not touch the strand afterwards.
 //  3. What a child's end does to its parent never fails the child.
 // Thread: as Execution.
@@ -16,6 +17,12 @@
 #include "engine/workflow/strand.h"
 
 namespace suiro::workflow {
+
+// The API's limits ("SensitiveError", "SensitiveCause"). Longer ones are cut where they enter.
+inline constexpr size_t kErrorCharactersMax = 256;
+inline constexpr size_t kCauseCharactersMax = 32'768;
+std::optional<std::string> cut_error(std::optional<std::string> error);  // ends.cc
+std::optional<std::string> cut_cause(std::optional<std::string> cause);
 
 // Why a state failed. Without `is_whole` the frame ("An error occurred while executing the state
 // ...") goes in front of the cause.
@@ -31,6 +38,8 @@ struct Failure {
   Failure(Error from);  // NOLINT(google-explicit-constructor): so that TRY propagates
   static Failure whole(std::string error, std::string cause);
   static Failure runtime(std::string cause);
+  // Of the state or task of this name.
+  static Failure too_large(std::string_view of);
 };
 template <class T = void>
 using Step = std::expected<T, Failure>;
@@ -88,6 +97,10 @@ class Machine {
 
   // --- the driver (execution.cc)
   void run();
+  // Whether the step has told or computed enough: what is left goes on in the next one.
+  bool is_budget_used();
+  // What follows may count up to state_work_max.
+  void begin_work() { work_->used_max = work_->used + limits_.state_work_max; }
   void enter(Strand& strand);
   Step<> attempt(Strand& strand);
   uint64_t new_id() {
@@ -133,6 +146,7 @@ class Machine {
   Step<> do_parallel(Strand& strand);  // parallel_state.cc
   Step<> do_map(Strand& strand);       // map_state.cc
   Step<Data> map_items(Strand& strand, const MapFields& fields, const Data& effective);
+  Step<Data> selected_items(Strand& strand, const MapFields& fields, const Data& effective);
   Step<> start_iterations(Strand& strand, uint64_t cause);
   Step<> start_iteration(Strand& strand, uint64_t cause);
   Step<> do_map_run(Strand& strand, MapRunEffect effect);  // map_run_state.cc
@@ -171,6 +185,7 @@ class Machine {
   void strand_failed(Strand& strand, Failure failure);
   void strand_succeeded(Strand& strand, Data output);
   void child_succeeded(Strand& parent, uint64_t index, uint64_t cause, Data output);
+  Step<> check_results(const Strand& parent) const;
   Step<> children_done(Strand& parent, uint64_t cause);
   void abort_children(Strand& parent);
   void abort_strand(Strand& strand);
@@ -189,6 +204,7 @@ class Machine {
   bool header_changed_ = true;
   std::map<uint64_t, std::unique_ptr<Strand>> strands_;
   std::set<uint64_t> ready_;
+  std::set<uint64_t> starting_;                           // Maps whose iterations did not all begin
   std::unordered_map<uint64_t, uint64_t> timer_owners_;   // to strands
   std::unordered_map<uint64_t, uint64_t> effect_owners_;  // to strands
   std::vector<Bytes> erased_cells_;
@@ -198,7 +214,11 @@ class Machine {
   const Moment* moment_ = nullptr;
   uint64_t entering_ = 0;  // the strand whose state is entered right now
   bool is_quota_used_ = false;
-  HistoryEvent surplus_;  // what is written beyond the quota
+  size_t bytes_told_ = 0;  // of the events and effects below
+  size_t events_counted_ = 0;
+  size_t effects_counted_ = 0;
+  std::unique_ptr<Work> work_ = std::make_unique<Work>();  // scopes point at it
+  HistoryEvent surplus_;                                   // what is written beyond the quota
 };
 
 // Place of the state's type among the fields' alternatives.

@@ -110,8 +110,8 @@ void Machine::map_run_ended(Strand& strand, const EffectSucceeded* succeeded,
     HistoryEvent& event = emit(strand, EventType::kMapRunFailed);
     Failure failure;
     failure.is_whole = failure.of_children = true;
-    failure.error = event.error = failed->error;
-    failure.cause = event.cause = failed->cause;
+    failure.error = event.error = cut_error(failed->error);
+    failure.cause = event.cause = cut_cause(failed->cause);
     fail_state(strand, std::move(failure));
     return;
   }

@@ -7,6 +7,12 @@
 namespace suiro::workflow {
 
 Step<Data> Machine::map_items(Strand& strand, const MapFields& fields, const Data& effective) {
+  TRY(Data items, selected_items(strand, fields, effective));
+  TRY_VOID(check_size(items, strand.state->name));
+  return items;
+}
+
+Step<Data> Machine::selected_items(Strand& strand, const MapFields& fields, const Data& effective) {
   const auto suits = [&fields](const json::Value& value) {
     return value.is_array() || (fields.distributed && value.is_object());
   };
@@ -67,12 +73,18 @@ Step<> Machine::do_map(Strand& strand) {
   return start_iterations(strand, strand.last_event);
 }
 
-// As many as may run. All point at `cause`.
+// As many as may run; those that are too much for this step begin in the next one. All point at
+// `cause`.
 Step<> Machine::start_iterations(Strand& strand, uint64_t cause) {
-  while (strand.started < strand.children &&
-         strand.started - strand.succeeded < strand.concurrency) {
+  while (may_start(strand)) {
+    if (is_budget_used()) {
+      starting_.insert(strand.id);
+      return {};
+    }
+    begin_work();
     TRY_VOID(start_iteration(strand, cause));
   }
+  starting_.erase(strand.id);
   return {};
 }
 

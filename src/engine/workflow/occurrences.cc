@@ -150,9 +150,9 @@ void Machine::on(const MapRunBegan& began) {
 void Machine::on(const Stopped& stopped) {
   if (header_.status != ExecutionStatus::kRunning || !header_.is_started) return;
   HistoryEvent& event = emit_at(0, EventType::kExecutionAborted);
-  event.error = stopped.error;
-  event.cause = stopped.cause;
-  end(Ending{.status = ExecutionStatus::kAborted, .error = stopped.error, .cause = stopped.cause});
+  event.error = cut_error(stopped.error);
+  event.cause = cut_cause(stopped.cause);
+  end(Ending{.status = ExecutionStatus::kAborted, .error = event.error, .cause = event.cause});
 }
 
 // Source: Developer Guide, "Restarting state machine executions with redrive in Step Functions".
@@ -179,6 +179,7 @@ void Machine::redrive(Strand& strand, uint64_t cause) {
   const bool is_waiting = strand.entered_event != 0 && !children_of(strand.id).empty();
   if (is_waiting) {
     set_phase(strand, type == StateType::kMap ? Phase::kItems : Phase::kBranches);
+    if (may_start(strand)) starting_.insert(strand.id);
     return;
   }
   erase_children(strand);

@@ -9,6 +9,16 @@
 #include "engine/workflow/machine.h"
 
 namespace suiro::workflow {
+namespace {
+
+Failure too_much_assigned(const State& state) {
+  return Failure::whole("States.DataLimitExceeded",
+                        fmt::format("The state/task '{}' assigned variables with a size exceeding "
+                                    "the maximum number of bytes service limit.",
+                                    state.name));
+}
+
+}  // namespace
 
 Scope Machine::scope(const Strand& strand, json::Value input) const {
   Scope made;
@@ -17,6 +27,7 @@ Scope Machine::scope(const Strand& strand, json::Value input) const {
   made.variable = [this, at = &strand](std::string_view name) { return variable(*at, name); };
   made.now = moment_->now;
   made.random = moment_->random;
+  made.work = work_.get();
   return made;
 }
 
@@ -53,7 +64,10 @@ Step<Data> Machine::effective_input(const Strand& strand) {
     effective = Data::of(json::Object());
   } else if (field.path) {
     TRY(json::Value value, field.path->evaluate(scope(strand, strand.input.value())));
-    if (!value.same(strand.input.value())) effective = Data::of(std::move(value));
+    if (!value.same(strand.input.value())) {
+      effective = Data::of(std::move(value));
+      TRY_VOID(check_size(effective, strand.state->name));
+    }
   }
   if (moment_->inspector != nullptr && strand.state->language == QueryLanguage::kJsonPath) {
     saw(strand, "afterInputPath", effective.value());
@@ -91,12 +105,18 @@ Step<std::vector<std::pair<std::string, json::Value>>> Machine::assignments(
 }
 
 Step<> Machine::check_size(const Data& data, std::string_view of) const {
-  if (data.text()->size() <= limits_.payload_bytes_max) return {};
-  return std::unexpected(
-      Failure::whole("States.DataLimitExceeded",
-                     fmt::format("The state/task '{}' returned a result with a size "
-                                 "exceeding the maximum number of bytes service limit.",
-                                 of)));
+  switch (data.fit(limits_.payload_bytes_max)) {
+    case json::Fit::kFits:
+      break;
+    case json::Fit::kTooLarge:
+      return std::unexpected(Failure::too_large(of));
+    case json::Fit::kTooDeep:
+      return std::unexpected(Failure::whole(
+          "States.Runtime",
+          fmt::format("The state/task '{}' returned a result nested deeper than {} levels.", of,
+                      json::kDepthMax)));
+  }
+  return {};
 }
 
 Step<Leaving> Machine::shape_json_path(const Strand& strand, const Data& result) {
@@ -156,6 +176,7 @@ Step<Leaving> Machine::shape(const Strand& strand, const Data& result) {
 }
 
 Step<> Machine::complete(Strand& strand, const Data& result) {
+  begin_work();
   TRY(Leaving leaving, shape(strand, result));
   const std::optional<std::string>& next = strand.state->next;
   return leave(strand, std::move(leaving), next ? &*next : nullptr);
@@ -166,23 +187,27 @@ Step<> Machine::complete(Strand& strand, const Data& result) {
 Step<Payload> Machine::assign(Strand& strand,
                               std::vector<std::pair<std::string, json::Value>> assigned) {
   json::Object told;
+  for (const auto& [name, value] : assigned) told.set(name, value);
+  const Data whole = Data::of(std::move(told));
+  const json::Fit fit = whole.fit(limits_.payload_bytes_max);
+  if (fit == json::Fit::kTooLarge) return std::unexpected(too_much_assigned(*strand.state));
+  if (fit == json::Fit::kTooDeep) {
+    return std::unexpected(Failure::whole(
+        "States.Runtime",
+        fmt::format("The state/task '{}' assigned variables nested deeper than {} levels.",
+                    strand.state->name, json::kDepthMax)));
+  }
   std::vector<std::pair<std::string, Data>> values;
   uint64_t total = header_.variables_bytes;
   for (auto& [name, value] : assigned) {
-    told.set(name, value);
     Data data = Data::of(std::move(value));
     const auto old = strand.variables.find(name);
     if (old != strand.variables.end()) total -= old->second.data.text()->size();
     total += data.text()->size();
     values.emplace_back(std::move(name), std::move(data));
   }
-  const Data whole = Data::of(std::move(told));
-  if (whole.text()->size() > limits_.payload_bytes_max || total > limits_.variables_bytes_max) {
-    return std::unexpected(Failure::whole(
-        "States.DataLimitExceeded",
-        fmt::format("The state/task '{}' assigned variables with a size exceeding the maximum "
-                    "number of bytes service limit.",
-                    strand.state->name)));
+  if (total > limits_.variables_bytes_max) {
+    return std::unexpected(too_much_assigned(*strand.state));
   }
   for (auto& [name, data] : values) {
     Kept& kept = strand.variables[name];

@@ -26,6 +26,7 @@ Step<> Machine::do_parallel(Strand& strand) {
 
 // `cause`: the last event of the child.
 void Machine::child_succeeded(Strand& parent, uint64_t index, uint64_t cause, Data output) {
+  parent.results_bytes += output.text()->size() + 1;
   parent.results[index].data = std::move(output);
   parent.new_results.push_back(index);
   ++parent.succeeded;
@@ -36,12 +37,20 @@ void Machine::child_succeeded(Strand& parent, uint64_t index, uint64_t cause, Da
     parent.last_event = event.id;
     event.name = parent.state->name;
     event.index = static_cast<int64_t>(index);
-    done = start_iterations(parent, cause);
+    done = check_results(parent);
+    if (done) done = start_iterations(parent, cause);
   } else {
     parent.last_event = cause;
+    done = check_results(parent);
   }
   if (done && parent.succeeded == parent.children) done = children_done(parent, parent.last_event);
   if (!done) fail_state(parent, std::move(done.error()));
+}
+
+// What the results would take as one array: no more of them are collected than may come out.
+Step<> Machine::check_results(const Strand& parent) const {
+  if (parent.results_bytes + 1 <= limits_.payload_bytes_max) return {};
+  return std::unexpected(Failure::too_large(parent.state->name));
 }
 
 // Both events point at what ended the last child. Source: recordings.

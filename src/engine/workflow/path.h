@@ -35,6 +35,9 @@ namespace suiro::workflow {
 inline constexpr size_t kPathTextMax = 16'384;
 inline constexpr size_t kPathStepsMax = 256;
 inline constexpr int kFilterDepthMax = 8;  // parentheses, negations, filters in filters
+// Of one path; together they take at most their number times kPathRegexMemoryMax.
+inline constexpr size_t kPathRegexesMax = 8;
+inline constexpr int64_t kPathRegexMemoryMax = 1 << 20;
 inline constexpr size_t kPathVisitsMax = 1'000'000;
 inline constexpr size_t kVariableNameBytesMax = 320;  // 80 characters
 

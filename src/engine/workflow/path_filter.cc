@@ -129,8 +129,10 @@ Result<FilterOperand> PathParser::operand() {
   if (peek() == '@' || peek() == '$') {
     PathParser inner(text_, Place::kEmbedded, at_);
     inner.depth_ = depth_;
+    inner.regexes_ = regexes_;
     TRY(Path path, inner.path());
     at_ = inner.at_;
+    regexes_ = inner.regexes_;
     if (path.root == PathRoot::kContext || path.root == PathRoot::kVariable) {
       return wrong("a filter reads '@' and '$'");
     }
@@ -148,8 +150,9 @@ Result<FilterOperand> PathParser::regex() {
   std::string pattern(text_.substr(begin, at_ - begin));
   ++at_;
   if (skip("i")) pattern = "(?i)" + pattern;
+  if (++regexes_ > kPathRegexesMax) return wrong("a path has too many regular expressions");
   RE2::Options options(RE2::Quiet);
-  options.set_max_mem(1 << 20);
+  options.set_max_mem(kPathRegexMemoryMax);
   auto compiled = std::make_shared<const RE2>(pattern, options);
   if (!compiled->ok()) return wrong("not a regular expression: " + compiled->error());
   return FilterOperand(FilterRegex{std::move(compiled)});

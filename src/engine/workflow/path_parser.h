@@ -55,6 +55,7 @@ class PathParser {
   Place place_;
   size_t at_;
   int depth_ = 0;  // of filters
+  size_t regexes_ = 0;
 };
 
 }  // namespace suiro::workflow

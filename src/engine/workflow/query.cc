@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "engine/workflow/intrinsic.h"
+#include "engine/workflow/path_filter.h"
 #include "engine/workflow/query_impl.h"
 #include "engine/workflow/scope.h"
 
@@ -121,6 +122,20 @@ void sort_names(VariableNames& names) {
   names.erase(std::ranges::unique(names).begin(), names.end());
 }
 
+Result<void> check_result(const Value& value, std::string_view expression) {
+  switch (json::fit(value, kQueryResultMax)) {
+    case json::Fit::kFits:
+      return ok();
+    case json::Fit::kTooLarge:
+      return fail("States.DataLimitExceeded",
+                  fmt::format("'{}' gives more than {} bytes", expression, kQueryResultMax));
+    case json::Fit::kTooDeep:
+      return fail("States.Runtime", fmt::format("'{}' gives a value nested deeper than {} levels",
+                                                expression, json::kDepthMax));
+  }
+  return ok();
+}
+
 std::string_view kind_name(const Value& value) {
   switch (value.kind()) {
     case json::Kind::kNull:
@@ -154,7 +169,15 @@ Result<Lookup> look_up(const Path& path, const Scope& scope) {
   } else {
     out.root = scope.input;
   }
-  TRY(out.selection, select(path, out.root));
+  size_t visits = 0;
+  auto selection = select_within(path, out.root, out.root, visits);
+  if (scope.work != nullptr) scope.work->used += visits;
+  if (!selection) return fail(std::move(selection).error());
+  // What one place holds is no larger than the root.
+  if (selection->value && !path.is_definite()) {
+    TRY_VOID(check_result(*selection->value, path.text));
+  }
+  out.selection = *std::move(selection);
   return out;
 }
 

@@ -26,6 +26,9 @@
 //                                           the field 'Output/result' returned nothing (undefined).
 //                                           ... threw an error during evaluation. T2001: ...
 //
+// What is larger than kQueryResultMax fails with States.DataLimitExceeded, what is nested beyond
+// json::kDepthMax with States.Runtime: values share their parts, so that few steps can make texts
+// that no memory holds.
 // An error of JSONata has the detail "location" ("Output/result[0]", "Choices[1]/Condition"): the
 // member of history's EvaluationFailed.
 // Source: Amazon States Language specification; Step Functions Developer Guide.
@@ -47,6 +50,15 @@ namespace suiro::workflow {
 
 enum class QueryLanguage : uint8_t { kJsonPath, kJsonata };
 
+// JSON text of what one query gives.
+inline constexpr size_t kQueryResultMax = 16 << 20;
+
+// What evaluations count: steps of JSONata, values that paths visit.
+struct Work {
+  uint64_t used = 0;
+  uint64_t used_max = UINT64_MAX;  // JSONata fails beyond
+};
+
 // What a query may read. Borrowed for one evaluation.
 struct Scope {
   json::Value input;                        // "$"; $states.input
@@ -58,6 +70,7 @@ struct Scope {
   std::function<std::optional<json::Value>(std::string_view)> variable;
   TimePoint now;
   Random* random = nullptr;
+  Work* work = nullptr;  // grows; null: nobody counts
 };
 
 // The names of the workflow's variables that something reads, without "$"; sorted, each once: as

@@ -21,6 +21,9 @@ struct Query::Impl {
   VariableNames variables;
 };
 
+// Errors: States.DataLimitExceeded, States.Runtime, where a computed value may not be written.
+Result<void> check_result(const json::Value& value, std::string_view expression);
+
 // "array", "object", "string", "number", "boolean", "null".
 std::string_view kind_name(const json::Value& value);
 

@@ -93,8 +93,17 @@ Result<std::optional<Value>> JsonataQuery::computed(const Scope& scope,
     if (name == kStates) return states(scope);
     return scope.variable ? scope.variable(name) : std::nullopt;
   };
+  if (scope.work != nullptr) {
+    const Work& work = *scope.work;
+    const uint64_t left = work.used_max - std::min(work.used, work.used_max);
+    environment.limits.steps_max = std::min(environment.limits.steps_max, left);
+    environment.steps_used = &scope.work->used;
+  }
   auto value = expression_.evaluate(std::nullopt, environment);
-  if (value) return value;
+  if (value) {
+    if (*value) TRY_VOID(check_result(**value, expression()));
+    return value;
+  }
   const Error& error = value.error();
   return evaluation_error(
       fmt::format("The JSONata expression '{}' specified for the field '{}' threw an error during "

@@ -82,11 +82,18 @@ struct Strand {
   uint64_t concurrency = 0;
   std::map<uint64_t, Kept> results;   // by index
   std::vector<uint64_t> new_results;  // of them, those without a cell yet
+  uint64_t results_bytes = 0;         // of their texts, each with a comma; not in cells
 
   std::map<std::string, Kept, std::less<>> variables;
 
   bool changed = true;   // since its cell was written
   bool in_cell = false;  // there is a cell
 };
+
+// Whether an iteration of an inline Map could begin: between steps, one that a step put off.
+inline bool may_start(const Strand& strand) {
+  return strand.phase == Phase::kItems && strand.started < strand.children &&
+         strand.started - strand.succeeded < strand.concurrency;
+}
 
 }  // namespace suiro::workflow

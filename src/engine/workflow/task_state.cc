@@ -131,10 +131,7 @@ Step<> Machine::task_succeeded(Strand& strand, const std::string& output) {
   const std::string name = called(resource);
   Failure failure;
   if (output.size() > limits_.payload_bytes_max) {
-    failure = Failure::whole("States.DataLimitExceeded",
-                             fmt::format("The state/task '{}' returned a result with a size "
-                                         "exceeding the maximum number of bytes service limit.",
-                                         name));
+    failure = Failure::too_large(name);
   }
   Result<json::Value> parsed;
   if (!failure.error) {
@@ -178,8 +175,8 @@ void Machine::task_failed(Strand& strand, const EffectFailed& failed) {
   HistoryEvent& event = emit_task(strand, task, function, activity);
   Failure failure;
   failure.is_whole = true;
-  failure.error = event.error = failed.error;
-  failure.cause = event.cause = failed.cause;
+  failure.error = event.error = cut_error(failed.error);
+  failure.cause = event.cause = cut_cause(failed.cause);
   fail_state(strand, std::move(failure));
 }
 

@@ -136,7 +136,7 @@ Result<Value> Evaluation::computed(const Query& query, std::string_view key) {
   TRY(Value out,
       query.evaluate(scope_,
                      query.form() == Query::Form::kJsonata ? std::string_view(place_) : key));
-  built_ += json::written_size(out);
+  built_ += json::written_size(out, kTemplateResultMax);
   if (built_ > kTemplateResultMax) {
     return fail("States.DataLimitExceeded",
                 fmt::format("A payload template gives more than {} bytes", kTemplateResultMax));

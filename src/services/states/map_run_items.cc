@@ -205,11 +205,15 @@ Task<Result<ItemChunk>> ItemStream::next_of_file() {
     co_return chunk;
   }
   if (parser_ == nullptr) CO_TRY_VOID(co_await open_file());
-  auto bytes = co_await object_.bytes->read(object_at_, kFileChunkBytes);
-  if (!bytes) co_return fail(reader_error(bytes.error()));
-  object_at_ += bytes->size();
-  CO_TRY_VOID(parser_->feed(*bytes, chunk.items));
-  if (object_at_ >= object_.bytes->size_bytes()) {
+  if (parser_->pending()) {
+    CO_TRY_VOID(parser_->resume(chunk.items));
+  } else {
+    auto bytes = co_await object_.bytes->read(object_at_, kFileChunkBytes);
+    if (!bytes) co_return fail(reader_error(bytes.error()));
+    object_at_ += bytes->size();
+    CO_TRY_VOID(parser_->feed(*bytes, chunk.items));
+  }
+  if (!parser_->pending() && object_at_ >= object_.bytes->size_bytes()) {
     CO_TRY_VOID(parser_->finish(chunk.items));
     parser_.reset();
     object_.bytes.reset();

@@ -387,6 +387,21 @@ TEST(Errors, S3) {
   EXPECT_EQ(write_error(place, error, call_of()).body, "");
 }
 
+TEST(Errors, DetailsWithinStructures) {
+  Error error{.code = "MalformedQueryException", .message = "no"};
+  error.details = {{"queryCompileError.message", "no"},
+                   {"queryCompileError.location.startCharOffset", "3"},
+                   {"queryCompileError.location.endCharOffset", "5"}};
+  const ErrorPlace place{.service = &shapes::logs::service_model(),
+                         .operation = nullptr,
+                         .protocol = Protocol::kJson,
+                         .head = false,
+                         .resource = ""};
+  EXPECT_EQ(write_error(place, error, call_of()).body,
+            "{\"__type\":\"MalformedQueryException\",\"queryCompileError\":{\"location\":{"
+            "\"startCharOffset\":3,\"endCharOffset\":5},\"message\":\"no\"},\"message\":\"no\"}");
+}
+
 TEST(Errors, Lambda) {
   const Error error{.code = "ResourceNotFoundException", .message = "Function not found: x"};
   const ErrorPlace place{.service = &lambda::service_model(),

@@ -215,17 +215,24 @@ Response render(const ErrorPlace& place, const Document& document, const shapes:
   return response;
 }
 
-// One detail into the member of its name; of a list, one more element.
-bool fill_member(const Member* member, Value& value, std::string_view text) {
+// One detail into the member of its name, "outer.inner" into one of a structure; of a list, one
+// more element.
+bool fill_member(const Shape& owner, void* value, std::string_view name, std::string_view text) {
+  const size_t dot = name.find('.');
+  const Member* member = owner.find(name.substr(0, dot));
   if (member == nullptr) return false;
   const Shape* shape = member->shape;
+  if (dot != name.npos) {
+    if (shape->kind != shapes::Kind::kStructure) return false;
+    return fill_member(*shape, member->emplace(value), name.substr(dot + 1), text);
+  }
   if (shape->kind < shapes::Kind::kList) {
-    return shapes::read_scalar(text, *shape, member->emplace(value.data())).has_value();
+    return shapes::read_scalar(text, *shape, member->emplace(value)).has_value();
   }
   if (shape->kind != shapes::Kind::kList || shape->element->kind >= shapes::Kind::kList) {
     return false;
   }
-  void* element = shape->list->append(member->emplace(value.data()));
+  void* element = shape->list->append(member->emplace(value));
   return shapes::read_scalar(text, *shape->element, element).has_value();
 }
 
@@ -233,7 +240,7 @@ bool fill_member(const Member* member, Value& value, std::string_view text) {
 Value fill(const Shape& shape, const Error& error, Document& document) {
   Value value(shape);
   for (const auto& [name, text] : error.details) {
-    if (!fill_member(shape.find(name), value, text)) document.details.emplace_back(name, text);
+    if (!fill_member(shape, value.data(), name, text)) document.details.emplace_back(name, text);
   }
   document.message_member = find_message(shape);
   if (document.message_member != nullptr) {

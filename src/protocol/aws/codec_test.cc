@@ -107,8 +107,9 @@ TEST(Router, WhatIsNotImplementedIsTold) {
   EXPECT_EQ(s3_route("POST", "/b/k?select&select-type=2"), codes::kNotImplemented);
   EXPECT_EQ(s3_route("PATCH", "/b/k"), "MethodNotAllowed");
   const auto& logs = shapes::logs::service_model();
-  EXPECT_EQ(routed(logs, request_of("POST", "/", {{"x-amz-target", "Logs_20140328.PutMetricFilter"}})),
-            codes::kNotImplemented);
+  EXPECT_EQ(
+      routed(logs, request_of("POST", "/", {{"x-amz-target", "Logs_20140328.PutMetricFilter"}})),
+      codes::kNotImplemented);
   EXPECT_EQ(routed(logs, request_of("POST", "/", {{"x-amz-target", "Logs_20140328.Nonsense"}})),
             "UnknownOperationException");
   EXPECT_EQ(routed(logs, request_of("POST", "/", {{"x-amz-target", "DynamoDB.StartQuery"}})),

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <cmath>
@@ -154,15 +155,17 @@ void append_line(std::string& out, int level) {
   out.append(static_cast<size_t>(level) * 2, ' ');
 }
 
+// How many bytes more than one each byte takes within quotes.
+constexpr std::array<uint8_t, 256> kEscapeBytes = [] {
+  std::array<uint8_t, 256> bytes = {};
+  for (size_t c = 0; c < 0x20; ++c) bytes[c] = 5;
+  for (const unsigned char c : {'"', '\\', '\n', '\r', '\t', '\b', '\f'}) bytes[c] = 1;
+  return bytes;
+}();
+
 size_t escaped_size(std::string_view text) {
   size_t size = text.size() + 2;
-  for (const char c : text) {
-    if (c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f') {
-      size += 1;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      size += 5;
-    }
-  }
+  for (const char c : text) size += kEscapeBytes[static_cast<unsigned char>(c)];
   return size;
 }
 

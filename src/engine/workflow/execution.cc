@@ -71,6 +71,7 @@ Outcome Machine::step(const Occurrence& occurrence, const Moment& moment) {
   std::visit([this](const auto& each) { on(each); }, occurrence);
   run();
   drop_cancelled();
+  outcome.work = work_->used;
   out_ = nullptr;
   moment_ = nullptr;
   return outcome;
@@ -319,11 +320,13 @@ Execution& Execution::operator=(Execution&&) noexcept = default;
 Result<Execution> Execution::load(std::shared_ptr<const Plan> plan, ExecutionInfo info,
                                   ExecutionLimits limits, const std::vector<Cell>& cells,
                                   const Payloads& payloads) {
-  if (info.input != nullptr && !json::is_readable(*info.input)) {
-    return fail(codes::kCorrupt, "the input of an execution is no JSON");
-  }
+  const Payload input = info.input;
   auto impl = std::make_unique<Impl>(Machine(std::move(plan), std::move(info), limits));
   TRY_VOID(impl->machine.restore(cells, payloads));
+  // One that began with such an input has ended.
+  if (impl->machine.status() == ExecutionStatus::kRunning && input && !json::is_readable(*input)) {
+    return fail(codes::kCorrupt, "the input of an execution is no JSON");
+  }
   return Execution(std::move(impl));
 }
 

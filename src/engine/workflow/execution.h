@@ -194,6 +194,7 @@ struct Outcome {
   std::vector<TimerRequest> timers_cancelled;
   std::optional<Ending> ended;
   bool more = false;
+  uint64_t work = 0;  // what it took: steps of JSONata, values that paths visited
 };
 
 // --- what a step works with

@@ -87,6 +87,27 @@ TEST_F(ExecutionLimitsTest, VariablesAreNotNestedTooDeep) {
   EXPECT_EQ(nested.cause, "The state/task 'A' assigned variables nested deeper than 1000 levels.");
 }
 
+TEST_F(ExecutionLimitsTest, AnInputThatIsTooDeepFailsTheExecution) {
+  const std::string deep = std::string(1001, '[') + std::string(1001, ']');
+  Execution execution =
+      make(R"({"StartAt":"S","States":{"S":{"Type":"Succeed","OutputPath":"$[0]"}}})", deep);
+  const Outcome outcome = step(execution, Started{});
+  ASSERT_TRUE(outcome.ended);
+  EXPECT_EQ(outcome.ended->error, "States.Runtime");
+  const Outcome again = step(execution, Redriven{});
+  ASSERT_TRUE(again.ended);
+  EXPECT_EQ(again.ended->error, "States.Runtime");
+}
+
+TEST_F(ExecutionLimitsTest, ARunOfAMapIsToldNothingTooDeep) {
+  const std::string deep = std::string(1000, '[') + std::string(1000, ']');
+  const Ending ended = ending(R"({"StartAt":"M","States":{"M":{"Type":"Map","End":true,
+      "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},
+      "StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}}}})",
+                              deep);
+  EXPECT_EQ(ended.error, "States.Runtime") << "the context object has the input two levels down";
+}
+
 TEST_F(ExecutionLimitsTest, APayloadThatIsNoJsonIsCorrupt) {
   Execution execution = make(R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":9,
       "End":true}}})",
@@ -166,8 +187,10 @@ TEST_F(ExecutionLimitsTest, AStepComputesSoMuch) {
   limits_.step_work_max = 2'500;
   Execution execution = make(kMap, input);
   const std::vector<Outcome> several = steps(execution);
-  EXPECT_GE(several.size(), 3u);
+  EXPECT_GE(several.size(), 4u);
   EXPECT_EQ(told(several), told(one)) << "the same, in parts";
+  EXPECT_GE(one.front().work, 10'000u);
+  for (const Outcome& outcome : several) EXPECT_LE(outcome.work, 2 * limits_.step_work_max);
   EXPECT_EQ(**several.back().ended->output, **one.back().ended->output);
 }
 

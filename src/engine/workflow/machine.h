@@ -88,6 +88,7 @@ class Machine {
   void on(const MapRunBegan& began);
   void on(const Stopped& stopped);
   void on(const Redriven&);
+  void fail_by_input();
   void redrive(Strand& strand, uint64_t cause);
   // Of the effect that a strand waits for; null where none does.
   Strand* waiting_for(uint64_t effect, Phase phase);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Distributed Map: one effect, whose children are executions of their own.
 #include "engine/workflow/machine.h"
+#include "engine/workflow/query_impl.h"
 
 namespace suiro::workflow {
 namespace {
@@ -16,6 +17,7 @@ Step<std::optional<json::Value>> optional_template(const std::optional<Template>
                                                    const Scope& scope, std::string_view name) {
   if (!field) return std::optional<json::Value>();
   TRY(json::Value value, field->evaluate(scope, name));
+  TRY_VOID(check_result(value, name));
   return std::optional<json::Value>(std::move(value));
 }
 
@@ -57,6 +59,8 @@ Step<MapRunEffect> Machine::map_run(Strand& strand, const MapFields& fields,
   }
   effect.variables = visible_variables(strand);
   effect.context = context(strand);
+  TRY_VOID(check_result(effect.variables, "variables"));
+  TRY_VOID(check_result(effect.context, "$$"));
   return effect;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to an execution from outside. What nobody waits for changes nothing.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/workflow/machine.h"
@@ -13,6 +15,15 @@ void Machine::set_deadline() {
   set_timer(header_.deadline, 0, moment_->now + std::chrono::seconds(seconds));
 }
 
+// Items of a distributed Map are wrapped: what is as deep as may be read becomes deeper.
+void Machine::fail_by_input() {
+  HistoryEvent& event = emit_at(header_.events, EventType::kExecutionFailed);
+  event.error = "States.Runtime";
+  event.cause =
+      fmt::format("The input of the execution is not JSON of at most {} levels.", json::kDepthMax);
+  end(Ending{.status = ExecutionStatus::kFailed, .error = event.error, .cause = event.cause});
+}
+
 void Machine::on(const Started&) {
   if (header_.is_started) return;
   header_.is_started = true;
@@ -21,6 +32,7 @@ void Machine::on(const Started&) {
   event.role_arn = info_.role_arn;
   event.machine_alias_arn = info_.machine_alias_arn;
   event.machine_version_arn = info_.machine_version_arn;
+  if (!json::is_readable(*info_.input)) return fail_by_input();
   const State* first =
       is_test() ? info_.presets->state : plan_->root.by_name.at(plan_->root.start_at);
   Strand& root = new_strand(nullptr, 0, *first);
@@ -165,6 +177,7 @@ void Machine::on(const Redriven&) {
   header_.redriven = moment_->now;
   HistoryEvent& event = emit_at(header_.events, EventType::kExecutionRedriven);
   event.redrive_count = static_cast<int64_t>(++header_.redrives);
+  if (!json::is_readable(*info_.input)) return fail_by_input();
   const uint64_t cause = event.id;
   for (auto& [id, strand] : strands_) redrive(*strand, cause);
   set_deadline();

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <cmath>
@@ -156,16 +155,18 @@ void append_line(std::string& out, int level) {
 }
 
 // How many bytes more than one each byte takes within quotes.
-constexpr std::array<uint8_t, 256> kEscapeBytes = [] {
-  std::array<uint8_t, 256> bytes = {};
-  for (size_t c = 0; c < 0x20; ++c) bytes[c] = 5;
-  for (const unsigned char c : {'"', '\\', '\n', '\r', '\t', '\b', '\f'}) bytes[c] = 1;
-  return bytes;
-}();
+struct EscapeBytes {
+  constexpr EscapeBytes() {
+    for (size_t c = 0; c < 0x20; ++c) more[c] = 5;
+    for (const unsigned char c : {'"', '\\', '\n', '\r', '\t', '\b', '\f'}) more[c] = 1;
+  }
+  uint8_t more[256] = {};
+};
+constexpr EscapeBytes kEscapeBytes;
 
 size_t escaped_size(std::string_view text) {
   size_t size = text.size() + 2;
-  for (const char c : text) size += kEscapeBytes[static_cast<unsigned char>(c)];
+  for (const char c : text) size += kEscapeBytes.more[static_cast<unsigned char>(c)];
   return size;
 }
 

@@ -59,7 +59,7 @@ Step<MapRunEffect> Machine::map_run(Strand& strand, const MapFields& fields,
   }
   effect.variables = visible_variables(strand);
   effect.context = context(strand);
-  TRY_VOID(check_result(effect.variables, "variables"));
+  TRY_VOID(check_result(effect.variables, "variables", 2 * limits_.variables_bytes_max));
   TRY_VOID(check_result(effect.context, "$$"));
   return effect;
 }

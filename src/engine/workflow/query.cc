@@ -122,13 +122,13 @@ void sort_names(VariableNames& names) {
   names.erase(std::ranges::unique(names).begin(), names.end());
 }
 
-Result<void> check_result(const Value& value, std::string_view expression) {
-  switch (json::fit(value, kQueryResultMax)) {
+Result<void> check_result(const Value& value, std::string_view expression, size_t bytes_max) {
+  switch (json::fit(value, bytes_max)) {
     case json::Fit::kFits:
       return ok();
     case json::Fit::kTooLarge:
       return fail("States.DataLimitExceeded",
-                  fmt::format("'{}' gives more than {} bytes", expression, kQueryResultMax));
+                  fmt::format("'{}' gives more than {} bytes", expression, bytes_max));
     case json::Fit::kTooDeep:
       return fail("States.Runtime", fmt::format("'{}' gives a value nested deeper than {} levels",
                                                 expression, json::kDepthMax));

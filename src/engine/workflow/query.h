@@ -50,8 +50,9 @@ namespace suiro::workflow {
 
 enum class QueryLanguage : uint8_t { kJsonPath, kJsonata };
 
-// JSON text of what one query gives.
-inline constexpr size_t kQueryResultMax = 16 << 20;
+// JSON text of what one query gives: what is larger than a payload is of use within a function
+// only.
+inline constexpr size_t kQueryResultMax = 2 << 20;
 
 // What evaluations count: steps of JSONata, values that paths visit.
 struct Work {

@@ -22,7 +22,8 @@ struct Query::Impl {
 };
 
 // Errors: States.DataLimitExceeded, States.Runtime, where a computed value may not be written.
-Result<void> check_result(const json::Value& value, std::string_view expression);
+Result<void> check_result(const json::Value& value, std::string_view expression,
+                          size_t bytes_max = kQueryResultMax);
 
 // "array", "object", "string", "number", "boolean", "null".
 std::string_view kind_name(const json::Value& value);

@@ -19,8 +19,10 @@ std::unexpected<Error> damaged(const Column& column, std::string_view what) {
 
 }  // namespace
 
-ColumnReader::ColumnReader(const Column& column, const Chunk& chunk, uint64_t rows, size_t window)
-    : column_(column),
+ColumnReader::ColumnReader(const ReadFunction& read, const Column& column, const Chunk& chunk,
+                           uint64_t rows, size_t window)
+    : read_(read),
+      column_(column),
       codec_(chunk.codec),
       at_(chunk.offset),
       end_(chunk.offset + chunk.size),
@@ -32,19 +34,19 @@ size_t ColumnReader::held_bytes() const {
          dictionary_bytes_;
 }
 
-Task<Result<void>> ColumnReader::fill(const ReadFunction& read, uint64_t size) {
+Task<Result<void>> ColumnReader::fill(uint64_t size) {
   if (buffer_.size() >= size) co_return ok();
   if (size > end_ - at_) co_return damaged(column_, "a page reaches beyond the chunk");
   const uint64_t length = std::min<uint64_t>(std::max<uint64_t>(size, window_), end_ - at_);
-  CO_TRY(buffer_, co_await read(at_, length));
+  CO_TRY(buffer_, co_await read_(at_, length));
   if (buffer_.size() != length) co_return damaged(column_, "the chunk ends early");
   co_return ok();
 }
 
-Task<Result<PageHeader>> ColumnReader::header(const ReadFunction& read) {
+Task<Result<PageHeader>> ColumnReader::header() {
   uint64_t size = std::min<uint64_t>(window_, end_ - at_);
   while (true) {
-    CO_TRY_VOID(co_await fill(read, size));
+    CO_TRY_VOID(co_await fill(size));
     CO_TRY(auto found, parse_page_header(buffer_));
     if (found) co_return *found;
     if (size == end_ - at_ || size >= kPageHeaderBytesMax) {
@@ -54,12 +56,12 @@ Task<Result<PageHeader>> ColumnReader::header(const ReadFunction& read) {
   }
 }
 
-Task<Result<void>> ColumnReader::load(const ReadFunction& read) {
+Task<Result<void>> ColumnReader::load() {
   while (page_values_ == 0) {
     if (at_ >= end_) co_return damaged(column_, "there are fewer values than rows");
-    CO_TRY(const PageHeader page, co_await header(read));
+    CO_TRY(const PageHeader page, co_await header());
     const size_t size = page.header_bytes + page.packed_bytes;
-    CO_TRY_VOID(co_await fill(read, size));
+    CO_TRY_VOID(co_await fill(size));
     CO_TRY_VOID(take_page(page, ByteView(buffer_).substr(page.header_bytes, page.packed_bytes)));
     buffer_ = buffer_.substr(size);
     at_ += size;

@@ -24,26 +24,29 @@ using ReadFunction = std::function<Task<Result<Bytes>>(uint64_t offset, size_t l
 
 class ColumnReader {
  public:
-  // `column` outlives the reader; `window`: bytes read at once where pages are smaller.
-  ColumnReader(const Column& column, const Chunk& chunk, uint64_t rows, size_t window);
+  // What is given by reference outlives the reader; `window`: bytes read at once where pages are
+  // smaller.
+  ColumnReader(const ReadFunction& read, const Column& column, const Chunk& chunk, uint64_t rows,
+               size_t window);
   ColumnReader(const ColumnReader&) = delete;
   ColumnReader& operator=(const ColumnReader&) = delete;
 
   bool has_value() const { return page_values_ > 0; }
-  // Until has_value(). `read` outlives the call.
-  Task<Result<void>> load(const ReadFunction& read);
+  // Until has_value().
+  Task<Result<void>> load();
   Result<json::Value> next();
   size_t held_bytes() const;
 
  private:
   // The next `size` bytes are in buffer_.
-  Task<Result<void>> fill(const ReadFunction& read, uint64_t size);
-  Task<Result<PageHeader>> header(const ReadFunction& read);
+  Task<Result<void>> fill(uint64_t size);
+  Task<Result<PageHeader>> header();
   Result<void> take_page(const PageHeader& header, ByteView body);
   Result<void> take_dictionary(const PageHeader& header, ByteView body);
   Result<void> take_first(const PageHeader& header, ByteView body);
   Result<void> take_second(const PageHeader& header, ByteView body);
 
+  const ReadFunction& read_;
   const Column& column_;
   Codec codec_;
   uint64_t at_;

@@ -92,7 +92,6 @@ TEST(Parquet, ReadsWhatOthersWrote) {
     const json::Array expected = lines(one.expected + ".jsonl");
     ASSERT_EQ(rows->size(), expected.size());
     for (size_t row = 0; row < expected.size(); ++row) {
-      EXPECT_EQ(json::write((*rows)[row]).size() > 2, true);
       EXPECT_TRUE((*rows)[row] == expected[row])
           << row << ": " << json::write((*rows)[row]) << " not " << json::write(expected[row]);
       // Members in the columns' order.
@@ -149,18 +148,18 @@ TEST(Parquet, RefusesCutFiles) {
     const Bytes whole = file(one.name + ".parquet");
     for (size_t size = 0; size < whole.size(); size += 7) {
       EXPECT_NE(refusal(whole.substr(0, size)), "") << one.name << " of " << size;
-      // The tail with its footer is there, the data before it is not.
-      if (size > 0) EXPECT_NO_FATAL_FAILURE((void)refusal(whole.substr(size)));
+      // The tail with its footer is there, what was before it is not.
+      if (size > 0) EXPECT_NE(refusal(whole.substr(size)), "") << one.name << " from " << size;
     }
   }
 }
 
-// Every byte in turn: rows or a sentence, never more.
+// One byte in turn: rows or a sentence, never more.
 TEST(Parquet, StandsDamage) {
   for (const Case& one : kCases) {
     Stored stored{file(one.name + ".parquet")};
-    for (size_t at = 0; at < stored.bytes.size(); at += 3) {
-      for (const char flipped : {'\xFF', '\x01', '\x80'}) {
+    for (size_t at = 0; at < stored.bytes.size(); at += 23) {
+      for (const char flipped : {'\xFF', '\x01'}) {
         const char kept = std::exchange(stored.bytes[at], stored.bytes[at] ^ flipped);
         auto reader = run(Reader::open(stored.function(), stored.bytes.size()));
         if (reader) {
@@ -232,9 +231,10 @@ TEST(Parquet, ValuesOfBytes) {
             R"("-17014118346046923173168730371588410572.8")");
   EXPECT_EQ(told(decimal, Bytes(17, '\0')),
             "Column c of the Parquet file has a decimal of no or more than 16 bytes.");
-  // Noon of the day of Julian number 2,440,588.
-  EXPECT_EQ(told({.type = Type::kInt96}, Bytes("\0\xE0\x33\x6B\x49\x27\0\0\x8C\x3D\x25\0", 12)),
-            R"("1970-01-01T11:59:59.997255680Z")");
+  // 5 ns past noon of the day of Julian number 2,440,588.
+  EXPECT_EQ(
+      told({.type = Type::kInt96}, Bytes("\x05\x80\xA7\x48\x4A\x27\x00\x00\x8C\x3D\x25\x00", 12)),
+      R"("1970-01-01T12:00:00.000000005Z")");
   EXPECT_EQ(told({.type = Type::kDouble}, Bytes("\0\0\0\0\0\0\xF0\xFF", 8)), R"("-Infinity")");
 }
 

@@ -68,7 +68,7 @@ bool Reader::begin_row() {
     readers_.clear();
     held_bytes_ = 0;
     for (size_t index = 0; index < metadata_.columns.size(); ++index) {
-      readers_.push_back(std::make_unique<ColumnReader>(metadata_.columns[index],
+      readers_.push_back(std::make_unique<ColumnReader>(read_, metadata_.columns[index],
                                                         group.chunks[index], group.rows, window_));
     }
     rows_left_ = group.rows;
@@ -83,7 +83,7 @@ Task<Result<void>> Reader::read_row() {
     ColumnReader& reader = *readers_[column_];
     if (!reader.has_value()) {
       const size_t before = reader.held_bytes();
-      auto loaded = co_await reader.load(read_);
+      auto loaded = co_await reader.load();
       held_bytes_ = held_bytes_ - before + reader.held_bytes();
       CO_TRY_VOID(std::move(loaded));
       if (held_bytes_ > kHeldBytesMax) {

@@ -28,7 +28,7 @@ Result<std::string> date_text(const Column& column, int64_t day) {
   if (day < kFirstDay || day > kLastDay) {
     return wrong(column, "has a time outside of the years 0 to 9999");
   }
-  const std::chrono::year_month_day date(std::chrono::sys_days(std::chrono::days(day)));
+  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
   return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
 }

@@ -143,9 +143,8 @@ Task<Result<void>> ItemStream::read_list() {
     co_return ok();
   }
   CO_TRY(auto inventory, workflow::parse_inventory(manifest));
-  if (inventory.is_parquet)
-    co_return wrong("S3 Inventory lists of format Parquet are not supported.");
-  columns_ = std::move(inventory.columns);
+  lists_are_tables_ = inventory.is_parquet;
+  if (!lists_are_tables_) columns_ = std::move(inventory.columns);
   files_.assign(std::make_move_iterator(inventory.files.begin()),
                 std::make_move_iterator(inventory.files.end()));
   co_return ok();
@@ -165,12 +164,24 @@ Result<ItemStream::Parser> ItemStream::parser() const {
       return workflow::json_items(reader.items_pointer);
     case InputType::kJsonl:
       return workflow::json_lines_items();
-    case InputType::kParquet:
-      return wrong("InputType PARQUET is not supported.");
+    case InputType::kParquet:  // next_of_table()
     case InputType::kManifest:
       break;
   }
   return wrong("An Athena manifest needs the InputType of its files.");
+}
+
+// Only the file that the state names may have a version.
+std::string ItemStream::version_of(const ItemFile& file) const {
+  const bool is_named =
+      fields_.item_reader->resource.ends_with(":s3:getObject") && file.key == argument("Key");
+  return is_named ? argument("VersionId") : "";
+}
+
+Task<Result<Bytes>> ItemStream::read_object(uint64_t offset, size_t length) {
+  auto bytes = co_await object_.bytes->read(offset, length);
+  if (!bytes) co_return fail(reader_error(bytes.error()));
+  co_return *std::move(bytes);
 }
 
 Task<Result<void>> ItemStream::open_file() {
@@ -178,9 +189,7 @@ Task<Result<void>> ItemStream::open_file() {
   files_.pop_front();
   CO_TRY(auto packed, parser());
   parser_ = workflow::unpacked_items(std::move(packed));
-  const bool is_named =
-      fields_.item_reader->resource.ends_with(":s3:getObject") && file.key == argument("Key");
-  CO_TRY(object_, co_await open(file, is_named ? argument("VersionId") : ""));
+  CO_TRY(object_, co_await open(file, version_of(file)));
   object_at_ = 0;
   source_ = fmt::format("S3://{}/{}", file.bucket, file.key);
   co_return ok();
@@ -188,7 +197,7 @@ Task<Result<void>> ItemStream::open_file() {
 
 Task<Result<ItemChunk>> ItemStream::next_of_file() {
   ItemChunk chunk;
-  if (parser_ == nullptr && files_.empty()) {
+  if (parser_ == nullptr && table_ == nullptr && files_.empty()) {
     if (listing_over_) {
       stage_ = Stage::kOver;
       co_return ItemChunk{.last = true};
@@ -204,14 +213,14 @@ Task<Result<ItemChunk>> ItemStream::next_of_file() {
     }
     co_return chunk;
   }
+  if (are_tables()) co_return co_await next_of_table();
   if (parser_ == nullptr) CO_TRY_VOID(co_await open_file());
   if (parser_->pending()) {
     CO_TRY_VOID(parser_->resume(chunk.items));
   } else {
-    auto bytes = co_await object_.bytes->read(object_at_, kFileChunkBytes);
-    if (!bytes) co_return fail(reader_error(bytes.error()));
-    object_at_ += bytes->size();
-    CO_TRY_VOID(parser_->feed(*bytes, chunk.items));
+    CO_TRY(const Bytes bytes, co_await read_object(object_at_, kFileChunkBytes));
+    object_at_ += bytes.size();
+    CO_TRY_VOID(parser_->feed(bytes, chunk.items));
   }
   if (!parser_->pending() && object_at_ >= object_.bytes->size_bytes()) {
     CO_TRY_VOID(parser_->finish(chunk.items));

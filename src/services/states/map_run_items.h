@@ -3,9 +3,11 @@
 // lake, of a listing; a chunk at a time.
 //
 //   next() ─► state data │ file ─► parser (engine/workflow/item_source.h) │ page of a listing
+//                           └─► rows of Parquet (engine/parquet/reader.h)
 //
 // Invariants:
-//  1. It holds one chunk of a file, one page of a listing, one list of files.
+//  1. It holds one chunk of a file (of Parquet: its open pages), one page of a listing, one list of
+//     files.
 //  2. The role of the machine is asked before a file is read (s3:HeadObject), and lists itself.
 //
 // Threads: one coroutine at a time. Failure: States.ItemReaderFailed; kUnavailable and the like of
@@ -15,6 +17,7 @@
 #include <deque>
 #include <memory>
 
+#include "engine/parquet/reader.h"
 #include "engine/workflow/item_source.h"
 #include "kernel/event/kernel.h"
 #include "kernel/event/operation_caller.h"
@@ -27,8 +30,9 @@ inline constexpr size_t kStateItemsAtOnce = 2'000;
 
 struct ItemChunk {
   std::vector<workflow::Item> items;
-  std::string source;  // $$.Map.Item.Source
-  bool last = false;   // nothing follows; items may be here
+  std::string source;    // $$.Map.Item.Source
+  bool last = false;     // nothing follows; items may be here
+  uint64_t skipped = 0;  // items before these that were passed over, unread
 };
 
 class ItemStream {
@@ -36,6 +40,8 @@ class ItemStream {
   // What `call` points to outlives the stream; `state` is its Map.
   ItemStream(event::Kernel& kernel, event::OperationCaller* operations, const MapRunCall& call,
              const workflow::State& state);
+  // The first `items` are known: they may be skipped. Before the first next().
+  void pass_over(uint64_t items) { pass_over_ = items; }
   Task<Result<ItemChunk>> next();
   // Of the first file that was opened; empty: none yet.
   const std::string& first_etag() const { return first_etag_; }
@@ -49,6 +55,11 @@ class ItemStream {
   Task<Result<void>> read_list();
   Task<Result<ItemChunk>> next_of_file();
   Task<Result<void>> open_file();
+  bool are_tables() const;
+  Task<Result<ItemChunk>> next_of_table();
+  Task<Result<uint64_t>> open_table();
+  std::string version_of(const workflow::ItemFile& file) const;
+  Task<Result<Bytes>> read_object(uint64_t offset, size_t length);
   Task<Result<ItemChunk>> next_of_listing();
   Task<Result<void>> ask_permission(workflow::ItemFile file, std::string version);
   Task<Result<event::ObjectReader::Object>> open(workflow::ItemFile file, std::string version);
@@ -68,6 +79,9 @@ class ItemStream {
   event::ObjectReader::Object object_;
   uint64_t object_at_ = 0;
   Parser parser_;
+  std::unique_ptr<parquet::Reader> table_;  // reads object_
+  bool lists_are_tables_ = false;           // of an inventory
+  uint64_t pass_over_ = 0;
   std::string source_;
   std::string first_etag_;
   bool list_read_ = false;

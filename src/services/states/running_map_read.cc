@@ -19,6 +19,7 @@ Task<Result<void>> RunningMap::read_items() {
   ItemStream stream(parts_.kernel, parts_.operations, call_, state_);
   index_ = 0;
   resume_at_ = progress_.items;
+  stream.pass_over(resume_at_ - index_);
   while (!is_over()) {
     auto chunk = co_await stream.next();
     if (!chunk && chunk.error().retry == Retry::kLater) {
@@ -53,6 +54,7 @@ Task<Result<bool>> RunningMap::take_chunk(ItemChunk chunk, workflow::ItemBatch& 
     items_max = std::min(items_max, static_cast<uint64_t>(asked));
   }
   workflow::ItemPlace place{.source = std::move(chunk.source)};
+  index_ += chunk.skipped;
   for (const workflow::Item& item : chunk.items) {
     if (index_ >= items_max) co_return true;
     place.index = index_++;

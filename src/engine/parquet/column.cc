@@ -44,7 +44,8 @@ Task<Result<void>> ColumnReader::fill(uint64_t size) {
 }
 
 Task<Result<PageHeader>> ColumnReader::header() {
-  uint64_t size = std::min<uint64_t>(window_, end_ - at_);
+  const uint64_t window = std::min<uint64_t>(window_, end_ - at_);
+  uint64_t size = buffer_.empty() ? window : buffer_.size();
   while (true) {
     CO_TRY_VOID(co_await fill(size));
     CO_TRY(auto found, parse_page_header(buffer_));
@@ -52,7 +53,7 @@ Task<Result<PageHeader>> ColumnReader::header() {
     if (size == end_ - at_ || size >= kPageHeaderBytesMax) {
       co_return damaged(column_, "the header of a page");
     }
-    size = std::min<uint64_t>({size * 4, kPageHeaderBytesMax, end_ - at_});
+    size = std::min<uint64_t>({std::max(size * 4, window), kPageHeaderBytesMax, end_ - at_});
   }
 }
 

@@ -238,6 +238,25 @@ TEST(Parquet, ValuesOfBytes) {
   EXPECT_EQ(told({.type = Type::kDouble}, Bytes("\0\0\0\0\0\0\xF0\xFF", 8)), R"("-Infinity")");
 }
 
+TEST(Parquet, ComparesChecksums) {
+  // A page of one INT32, 7, with its CRC-32.
+  Bytes page(
+      "\x15\x00\x15\x08\x15\x08\x15\xB5\xE1\xE0\xB6\x08\x1C\x15\x02\x15\x00\x15\x06\x15\x06\x00\x00"
+      "\x07\x00\x00\x00",
+      27);
+  const Column column{.name = "c", .type = Type::kInt32};
+  const auto value = [&]() -> std::string {
+    Stored stored{page};
+    const ReadFunction read = stored.function();
+    ColumnReader reader(read, column, {.offset = 0, .size = page.size()}, 1, kWindowBytesMin);
+    auto loaded = run(reader.load());
+    return loaded ? json::write(reader.next().value()) : loaded.error().message;
+  };
+  EXPECT_EQ(value(), "7");
+  page.back() = '\x01';
+  EXPECT_EQ(value(), "The Parquet file is damaged: the checksum of a page of column c.");
+}
+
 TEST(Parquet, ReadsPagesOnly) {
   Stored stored{file("zstd_v2.parquet")};
   ASSERT_TRUE(rows_of(stored));

@@ -82,6 +82,9 @@ class Stopwatch final : public event::Target, public event::OperationCaller {
   }
   Task<Result<void>> accepts(std::string, event::Sender) override { co_return ok(); }
   Result<void> check(std::string, std::string) const override { return ok(); }
+  Fault fault_of(std::string, const Error& error) const override {
+    return {.service_code = error.code};
+  }
   Task<Result<std::string>> call(Request) override { co_return std::string("{}"); }
   std::vector<Millis> delays() const {
     const std::lock_guard lock(mutex_);

@@ -123,11 +123,16 @@ struct Stopped {
   std::optional<std::string> error;
   std::optional<std::string> cause;
 };
+// It cannot go on, whatever is tried: it fails.
+struct GivenUp {
+  std::string error;
+  std::string cause;
+};
 struct Redriven {};  // of an execution that failed, timed out or was stopped
 
 using Occurrence =
     std::variant<Started, Continue, TimerFired, EffectStarted, EffectSubmitted, EffectSucceeded,
-                 EffectFailed, Heartbeat, MapRunBegan, Stopped, Redriven>;
+                 EffectFailed, Heartbeat, MapRunBegan, Stopped, GivenUp, Redriven>;
 
 // --- what a step asks for
 // -------------------------------------------------------------------------

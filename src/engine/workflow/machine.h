@@ -87,6 +87,7 @@ class Machine {
   void on(const Heartbeat& beat);
   void on(const MapRunBegan& began);
   void on(const Stopped& stopped);
+  void on(const GivenUp& given_up);
   void on(const Redriven&);
   void fail_by_input();
   void redrive(Strand& strand, uint64_t cause);

@@ -167,6 +167,14 @@ void Machine::on(const Stopped& stopped) {
   end(Ending{.status = ExecutionStatus::kAborted, .error = event.error, .cause = event.cause});
 }
 
+void Machine::on(const GivenUp& given_up) {
+  if (header_.status != ExecutionStatus::kRunning || !header_.is_started) return;
+  HistoryEvent& event = emit_at(header_.events, EventType::kExecutionFailed);
+  event.error = given_up.error;
+  event.cause = given_up.cause;
+  end(Ending{.status = ExecutionStatus::kFailed, .error = event.error, .cause = event.cause});
+}
+
 // Source: Developer Guide, "Restarting state machine executions with redrive in Step Functions".
 void Machine::on(const Redriven&) {
   if (header_.status == ExecutionStatus::kRunning ||

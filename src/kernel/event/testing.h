@@ -42,9 +42,18 @@ class CrashStore final : public store::Store {
   }
   int64_t refusals_left() const { return refused_commits_; }
   void refuse_scans(int64_t count) { refused_scans_ = count; }
+  // So many reads of keys with this prefix.
+  void refuse_gets(int64_t count, store::Key prefix = {}) {
+    refused_prefix_ = std::move(prefix);
+    refused_gets_ = count;
+  }
+  // From now on batches of more bytes are kTooLarge.
+  void limit_batches(size_t bytes_max) { batch_bytes_max_ = bytes_max; }
 
   Task<Result<std::optional<store::Entry>>> get(store::Key key) override {
-    return inner_.get(std::move(key));
+    const bool is_refused = refused_gets_ > 0 && key.starts_with(refused_prefix_);
+    if (is_refused && refused_gets_-- > 0) co_return busy();
+    co_return co_await inner_.get(std::move(key));
   }
   // From now on a scan's answer arrives late, so that commits come between its view and its use.
   void delay_scans(Clock& clock, Random& random) {
@@ -64,6 +73,7 @@ class CrashStore final : public store::Store {
   Task<Result<store::CommitReceipt>> commit(store::Batch batch) override {
     if (crashed()) co_return fail(codes::kUnavailable, "crashed", Retry::kLater);
     if (refuses_commit()) co_return busy();
+    if (batch.size_bytes() > batch_bytes_max_) co_return fail(codes::kTooLarge, "too large");
     bool is_last = --left_ <= 0;
     auto receipt = co_await inner_.commit(std::move(batch));
     if (is_last) co_return fail(codes::kUnavailable, "crashed", Retry::kLater);
@@ -104,6 +114,9 @@ class CrashStore final : public store::Store {
   std::atomic<int64_t> passed_commits_ = 0;
   std::atomic<int64_t> refused_commits_ = 0;
   std::atomic<int64_t> refused_scans_ = 0;
+  std::atomic<int64_t> refused_gets_ = 0;
+  store::Key refused_prefix_;
+  std::atomic<size_t> batch_bytes_max_ = SIZE_MAX;
 };
 
 struct SimOptions {

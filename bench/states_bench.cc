@@ -22,7 +22,7 @@ class EchoPerformer final : public Performer {
     static_cast<void>(co_await reporter.report(
         workflow::EffectSucceeded{call.effect.id, std::move(call.effect.arguments)}));
   }
-  Task<void> cancel(TaskCall) override { co_return; }
+  Task<Result<void>> cancel(TaskCall) override { co_return ok(); }
 };
 
 MachineAtStart make_machine() {

@@ -121,6 +121,13 @@ void ExecutionShard::after_failure(Live& live, Work& work, const Error& error) {
   if (error.code != codes::kThrottled && error.code != codes::kUnavailable) {
     log::error("states: a step of an execution cannot be committed: {}", error.message);
   }
+  if (error.code == codes::kTooLarge && !was_fresh) {
+    // The same step would be the same size again.
+    workflow::GivenUp given_up{.error = "States.DataLimitExceeded",
+                               .cause = "The data of one step exceeds what can be stored at once."};
+    scope_.spawn(post_after(live.id, Millis(0), std::move(given_up)));
+    return;
+  }
   // Where the chain's record is not on disk, Continue finds nothing to go on with.
   if (had_chain && !was_fresh && error.code != codes::kUnavailable) {
     continue_later(live.id, kCommitRetryFirst);

@@ -7,6 +7,8 @@
 
 namespace suiro::states {
 
+inline constexpr size_t kPerformingMax = 8'192;
+
 struct RuntimeConfig {
   workflow::ExecutionLimits limits;
   uint64_t open_executions_max = 1'000'000;
@@ -14,6 +16,8 @@ struct RuntimeConfig {
   Millis retention = std::chrono::days(90);
   Millis redrive_period = std::chrono::days(14);
   Millis express_duration_max = std::chrono::minutes(5);
+  // Effects of one shard that are performed at once; more of them wait as keys.
+  size_t performing_max = kPerformingMax;
 };
 
 // Occurrences of one execution that wait for their step. Beyond: ThrottlingException.
@@ -22,8 +26,8 @@ inline constexpr size_t kInboxMax = 20'000;
 inline constexpr size_t kCommitItemsMax = 256;
 inline constexpr size_t kCommitEventsMax = 4'000;
 inline constexpr size_t kCommitBytesMax = 2 << 20;
-// Effects of one shard that are performed at once; more of them wait as keys.
-inline constexpr size_t kPerformingMax = 8'192;
+// Of calls that wait to be performed; of others the key alone is in memory.
+inline constexpr size_t kWaitingBytesMax = 16 << 20;
 // Machines (definitions with their settings) that a shard keeps compiled.
 inline constexpr size_t kMachinesCachedMax = 256;
 // Payloads of one execution that are known to be stored already; others are written again.
@@ -41,6 +45,7 @@ inline constexpr size_t kHistoryPageBytesMax = 16 << 20;
 inline constexpr Millis kSweepInterval = std::chrono::hours(1);
 inline constexpr size_t kSweepAtOnce = 100;
 inline constexpr size_t kExpressRunsMax = 10'000;  // of one shard
+inline constexpr size_t kExpressLoadsMax = 64;     // records that are read at once after a start
 inline constexpr size_t kTokenBytesMax = 2'048;
 
 }  // namespace suiro::states

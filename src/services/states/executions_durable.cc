@@ -171,11 +171,15 @@ Task<void> DurableExecutions::close() {
   for (auto& queues : activities_) {
     co_await run_on(queues->executor(), [&] { return queues->stop(); });
   }
+  // What is performed on one shard may post to any other.
   for (Shard& shard : shards_) {
     co_await run_on(shard.executions->executor(), [&]() -> Task<void> {
       co_await shard.express->stop();
-      co_await shard.executions->stop();
+      co_await shard.executions->stop_effects();
     });
+  }
+  for (Shard& shard : shards_) {
+    co_await run_on(shard.executions->executor(), [&] { return shard.executions->stop(); });
   }
 }
 

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "services/states/executions_shard.h"
+#include "services/states/limits.h"
 
 namespace suiro::states {
 namespace {
@@ -37,6 +38,12 @@ Call call_of(const EffectRunner::Owner& owner, workflow::Effect effect) {
   return call;
 }
 
+// What a call takes in memory, roughly.
+size_t bytes_of(const workflow::Effect& effect) {
+  const auto* task = std::get_if<workflow::TaskEffect>(&effect);
+  return sizeof(TaskCall) + (task != nullptr ? task->arguments.size() : kInputBytesMax);
+}
+
 bool may_be_tried_again(const Error& error) {
   return error.retry == Retry::kLater && error.code != codes::kUnavailable &&
          error.code != codes::kClosed;
@@ -52,12 +59,17 @@ EffectRunner::~EffectRunner() = default;
 void EffectRunner::release(const Owner& owner, workflow::Effect effect) {
   EffectKey key{owner.execution, workflow::effect_id(effect)};
   // Beyond what is performed soon, only the key stays in memory.
-  if (waiting_.size() >= kPerformingMax) {
+  const size_t bytes = bytes_of(effect);
+  const bool is_full =
+      waiting_.size() >= kPerformingMax || waiting_bytes_ + bytes > kWaitingBytesMax;
+  if (!waiting_.empty() && is_full) {
     waiting_.push_back(key);
     return;
   }
   auto performing = std::make_shared<Performing>(*this, key);
   performing->call_ = call_of(owner, std::move(effect));
+  performing->waiting_bytes_ = bytes;
+  waiting_bytes_ += bytes;
   enqueue(std::move(performing));
 }
 
@@ -80,20 +92,27 @@ void EffectRunner::enqueue(Pointer effect) {
 }
 
 void EffectRunner::pump() {
-  while (!stopping_ && running_ < kPerformingMax && !waiting_.empty()) {
+  // What begins here may give its slot at once.
+  if (std::exchange(pumping_, true)) return;
+  while (!stopping_ && slots_taken_ < parts_.config.performing_max && !waiting_.empty()) {
     EffectKey key = waiting_.front();
     waiting_.pop_front();
     auto [slot, is_new] = known_.try_emplace(key);
     if (is_new) slot->second = std::make_shared<Performing>(*this, key);
     if (std::exchange(slot->second->is_running_, true)) continue;  // it is here twice
-    ++running_;
+    waiting_bytes_ -= std::exchange(slot->second->waiting_bytes_, 0);
+    slot->second->has_slot_ = true;
+    ++slots_taken_;
     scope_.spawn(run(slot->second));
   }
+  pumping_ = false;
 }
 
 Task<void> EffectRunner::run(Pointer effect) {
-  auto is_there = co_await load(*effect);
-  if (!is_there) {
+  auto is_there = co_await load_surely(*effect);
+  if (!is_there && stopping()) {
+    // After the next start.
+  } else if (!is_there) {
     log::error("states: an effect cannot be read: {}", is_there.error().message);
   } else if (*is_there) {
     if (!effect->is_cancelled_) co_await perform(*effect);
@@ -101,8 +120,28 @@ Task<void> EffectRunner::run(Pointer effect) {
     if (effect->is_cancelled_ && !stopping()) co_await end_work(*effect);
   }
   known_.erase(effect->key_);
-  --running_;
+  give_slot(*effect);
+}
+
+void EffectRunner::give_slot(Performing& effect) {
+  if (!std::exchange(effect.has_slot_, false)) return;
+  --slots_taken_;
   pump();
+}
+
+Task<Result<bool>> EffectRunner::load_surely(Performing& effect) {
+  for (uint32_t failures = 1;; ++failures) {
+    auto is_there = co_await load(effect);
+    if (is_there || stopping() || !may_be_tried_again(is_there.error())) co_return is_there;
+    co_await pause(failures);
+  }
+}
+
+Task<void> EffectRunner::pause(uint32_t failures) {
+  const TimePoint due = parts_.kernel.clock.now() + kBackoff.after(failures, parts_.kernel.random);
+  while (!stopping() && parts_.kernel.clock.now() < due) {
+    co_await stop_signal_.wait_until(parts_.kernel.clock, due);
+  }
 }
 
 Task<Result<bool>> EffectRunner::load(Performing& effect) {
@@ -146,6 +185,7 @@ Task<void> EffectRunner::perform(Performing& effect) {
   if (auto* task = std::get_if<TaskCall>(&effect.call_)) {
     co_await parts_.performer.perform(*task, effect);
   } else if (parts_.map_runs != nullptr) {
+    effect.follows();
     co_await parts_.map_runs->perform(std::get<MapRunCall>(effect.call_), effect);
   } else {
     static_cast<void>(co_await effect.report(workflow::EffectFailed{
@@ -159,11 +199,18 @@ Task<void> EffectRunner::end_work(Performing& effect) {
   if (!effect.must_be_ended()) {
     if (!effect.has_cancel_record_) co_return;  // it was erased with the commit that cancelled it
   } else if (auto* task = std::get_if<TaskCall>(&effect.call_)) {
-    auto notes = co_await parts_.kernel.store.get(notes_key(effect.key_));
-    if (notes && *notes) task->saved = std::move((*notes)->value);
-    co_await parts_.performer.cancel(*task);
+    if (!co_await end_surely(effect, [&]() -> Task<Result<void>> {
+          CO_TRY(auto notes, co_await parts_.kernel.store.get(notes_key(effect.key_)));
+          if (notes) task->saved = std::move(notes->value);
+          co_return co_await parts_.performer.cancel(*task);
+        })) {
+      co_return;
+    }
   } else if (parts_.map_runs != nullptr) {
-    co_await parts_.map_runs->cancel(std::get<MapRunCall>(effect.call_));
+    if (!co_await end_surely(
+            effect, [&] { return parts_.map_runs->cancel(std::get<MapRunCall>(effect.call_)); })) {
+      co_return;
+    }
   }
   store::Batch done;
   done.erase(effect_key(effect.key_));
@@ -172,14 +219,28 @@ Task<void> EffectRunner::end_work(Performing& effect) {
   co_await commit_surely(std::move(done));
 }
 
+Task<bool> EffectRunner::end_surely(Performing& effect,
+                                    std::function<Task<Result<void>>()> attempt) {
+  for (uint32_t failures = 1;; ++failures) {
+    auto done = co_await attempt();
+    if (done) co_return true;
+    if (done.error().retry == Retry::kNever) {
+      log::warning("states: work of {} cannot be stopped: {}", effect.execution_arn(),
+                   done.error().message);
+      co_return true;
+    }
+    if (stopping() || !may_be_tried_again(done.error())) co_return false;
+    give_slot(effect);
+    co_await pause(failures);
+    if (stopping()) co_return false;
+  }
+}
+
 Task<void> EffectRunner::commit_surely(store::Batch batch) {
   for (uint32_t failures = 1;; ++failures) {
     auto done = co_await parts_.kernel.store.commit(batch.clone());
     if (done || stopping() || !may_be_tried_again(done.error())) co_return;
-    TimePoint due = parts_.kernel.clock.now() + kBackoff.after(failures, parts_.kernel.random);
-    while (!stopping() && parts_.kernel.clock.now() < due) {
-      co_await stop_signal_.wait_until(parts_.kernel.clock, due);
-    }
+    co_await pause(failures);
   }
 }
 
@@ -229,6 +290,12 @@ Task<void> EffectRunner::stop() {
 void Performing::wake() {
   wake_.notify_all();
   cancellation_->cancel();
+}
+
+std::string Performing::execution_arn() const {
+  if (const auto* task = std::get_if<TaskCall>(&call_)) return task->execution_arn;
+  const auto* map_run = std::get_if<MapRunCall>(&call_);
+  return map_run != nullptr ? map_run->execution_arn : "";
 }
 
 bool Performing::must_be_ended() const {
@@ -298,6 +365,10 @@ Task<Result<void>> Performing::report_with(workflow::Occurrence occurrence,
     co_await wait(kBackoff.after(failures, runner_.parts_.kernel.random));
   }
   co_return fail(codes::kClosed, "nobody waits for this task any more");
+}
+
+void Performing::follows() {
+  runner_.give_slot(*this);
 }
 
 Task<void> Performing::wait(Millis duration) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// EffectRunner: performs the effects of one shard's executions, at most kPerformingMax at once.
+// EffectRunner: performs the effects of one shard's executions, at most performing_max at once.
+// Those that only follow work that goes on elsewhere (.sync, map runs) do not count: what they wait
+// for may need a place itself.
 //
 //   release(), found() ──► waiting ──pump(): run()──► performing ──reported──► gone
 //                             │ cancelled()               │ cancelled()
@@ -51,7 +53,6 @@ class EffectRunner {
   void begin_stop();
   Task<void> stop();
   bool stopping() const { return stopping_; }
-  size_t performing() const { return running_; }
 
  private:
   friend class Performing;
@@ -59,10 +60,16 @@ class EffectRunner {
   void enqueue(Pointer effect);
   void pump();
   Task<void> run(Pointer effect);
+  void give_slot(Performing& effect);
+  // load(), again while the store is busy.
+  Task<Result<bool>> load_surely(Performing& effect);
+  Task<void> pause(uint32_t failures);
   // False where there is no such effect any more.
   Task<Result<bool>> load(Performing& effect);
   Task<void> perform(Performing& effect);
   Task<void> end_work(Performing& effect);
+  // False: not before the next start; the cancel record stays.
+  Task<bool> end_surely(Performing& effect, std::function<Task<Result<void>>()> attempt);
   Task<void> commit_surely(store::Batch batch);
 
   RuntimeParts& parts_;
@@ -72,7 +79,9 @@ class EffectRunner {
   Signal stop_signal_;
   std::unordered_map<EffectKey, Pointer, ArnHasher> known_;  // waiting with its call, or running
   std::deque<EffectKey> waiting_;
-  size_t running_ = 0;
+  size_t slots_taken_ = 0;
+  size_t waiting_bytes_ = 0;  // of the calls of those that wait
+  bool pumping_ = false;
   bool stopping_ = false;
 };
 
@@ -86,6 +95,7 @@ class Performing final : public TaskReporter {
   Task<Result<void>> save(Bytes notes) override;
   Task<Result<void>> report_and_save(workflow::Occurrence occurrence, Bytes notes) override;
   bool cancelled() const override { return is_cancelled_ || is_settled_ || runner_.stopping(); }
+  void follows() override;
   Task<void> wait(Millis duration) override;
   std::shared_ptr<Cancellation> cancellation() const override { return cancellation_; }
 
@@ -96,6 +106,7 @@ class Performing final : public TaskReporter {
   Task<Result<void>> report_with(workflow::Occurrence occurrence, std::optional<Bytes> notes);
   // Whether work goes on elsewhere when nobody performs the effect any more.
   bool must_be_ended() const;
+  std::string execution_arn() const;
   bool ends_with(const workflow::Occurrence& occurrence) const;
 
   EffectRunner& runner_;
@@ -108,6 +119,8 @@ class Performing final : public TaskReporter {
   bool has_notes_ = false;
   bool has_cancel_record_ = false;
   bool is_running_ = false;
+  size_t waiting_bytes_ = 0;  // as the runner counts them, while it waits
+  bool has_slot_ = false;     // of those that are performed at once
 };
 
 }  // namespace suiro::states

@@ -117,17 +117,19 @@ Task<Result<StartedExecution>> ExecutionShard::start(NewExecution request) {
 }
 
 void ExecutionShard::continue_later(ArnHash execution, Millis delay) {
-  scope_.spawn(continue_after(execution, delay));
+  scope_.spawn(post_after(execution, delay, workflow::Continue{}));
 }
 
-Task<void> ExecutionShard::continue_after(ArnHash execution, Millis delay) {
+// With the record of a chain that is cut.
+Task<void> ExecutionShard::post_after(ArnHash execution, Millis delay,
+                                      workflow::Occurrence occurrence) {
   event::Backoff backoff{kCommitRetryFirst, kCommitRetryLongest};
   TimePoint due = kernel_.clock.now() + delay;
   for (uint32_t failures = 1; !stopping_; ++failures) {
     while (!stopping_ && kernel_.clock.now() < due) {
       co_await stop_signal_.wait_until(kernel_.clock, due);
     }
-    Posted posted{.occurrence = workflow::Continue{}};
+    Posted posted{.occurrence = occurrence};
     posted.also.erase(effect_key({execution, 0}));
     auto done = co_await post(execution, std::move(posted));
     if (done || done.error().retry == Retry::kNever || done.error().code == codes::kUnavailable) {
@@ -181,7 +183,8 @@ Task<Result<void>> ExecutionShard::ended(ArnHash execution,
 Task<void> ExecutionShard::drive(LivePtr live) {
   while (!live->inbox.empty() || live->more) co_await turn(*live);
   live->is_driving = false;
-  if (!live->row || !live->execution) {
+  // What has ended is not kept: its record may go before the name is used again.
+  if (!live->row || !live->execution || live->row->status != workflow::ExecutionStatus::kRunning) {
     forget(*live);
   } else {
     touch(*live);
@@ -198,7 +201,7 @@ Task<void> ExecutionShard::turn(Live& live) {
     fail_inbox(live, ready.error());
     co_return;
   }
-  step_items(live, work);
+  co_await step_items(live, work);
   Result<void> done = ok();
   if (work.stepped || !work.batch.empty()) {
     write_work(live, work);
@@ -319,9 +322,13 @@ void ExecutionShard::begin_stop() {
   effects_.begin_stop();
 }
 
-Task<void> ExecutionShard::stop() {
+Task<void> ExecutionShard::stop_effects() {
   begin_stop();
   co_await effects_.stop();
+}
+
+Task<void> ExecutionShard::stop() {
+  co_await stop_effects();
   co_await scope_.close();
 }
 

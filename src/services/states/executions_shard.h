@@ -11,7 +11,9 @@
 //  2. Memory follows the store: a commit that fails throws the execution out of memory, and the
 //     next occurrence loads it again. Who posted an occurrence hears of it and posts it again.
 //  3. Executions that only wait are in memory as far as the cache has room.
-//  4. While a chain is cut between two commits, a record says so: it goes on after a crash.
+//  4. While a chain is cut between two commits, a record says so: it goes on after a crash. What
+//     happens meanwhile comes before the next part of the chain.
+//  5. An execution whose step no commit can hold (kTooLarge) fails: States.DataLimitExceeded.
 // Thread: the shard's. Bytes on disk: docs/formats/states.md, "Executions".
 #pragma once
 
@@ -75,8 +77,10 @@ class ExecutionShard {
   MachineCache& machines() { return machines_; }
   Executor executor() const { return executor_; }
   size_t cached_bytes() const { return cached_bytes_; }
-  // begin_stop(): nothing new; stop() waits for what runs.
+  // begin_stop(): nothing new; stop_effects() waits for what is performed, which may still post to
+  // any shard; stop(), after that of all shards, for the rest.
   void begin_stop();
+  Task<void> stop_effects();
   Task<void> stop();
 
  private:
@@ -136,7 +140,7 @@ class ExecutionShard {
   Task<Result<workflow::Payload>> load_payload(const ArnHash& id, const PayloadRef& ref);
 
   Task<Result<void>> look_for_activities(const Live& live, Work& work);
-  void step_items(Live& live, Work& work);
+  Task<void> step_items(Live& live, Work& work);
   void step_item(Live& live, Work& work, Item& item);
   void step(Live& live, Work& work, const workflow::Occurrence& occurrence);
   void collect(Live& live, Work& work, workflow::Outcome outcome);
@@ -155,7 +159,7 @@ class ExecutionShard {
   void after_end(Live& live, const Work& work);
   void after_failure(Live& live, Work& work, const Error& error);
   ChildEnd child_end(const Live& live, const std::string& output) const;
-  Task<void> continue_after(ArnHash execution, Millis delay);
+  Task<void> post_after(ArnHash execution, Millis delay, workflow::Occurrence occurrence);
   event::Timer timer_of(const Live& live, const workflow::TimerRequest& request) const;
 
   RuntimeParts& parts_;

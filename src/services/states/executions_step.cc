@@ -10,6 +10,13 @@ namespace suiro::states {
 
 using workflow::ExecutionStatus;
 
+namespace {
+
+// Until others of the shard have their turn.
+constexpr size_t kEventsAtOnce = 200;
+
+}  // namespace
+
 // Puts payloads into the batch, those once that are not on disk yet.
 class ExecutionShard::Sink final : public workflow::PayloadSink {
  public:
@@ -31,12 +38,21 @@ bool ExecutionShard::has_room(const Work& work) const {
          work.bytes < kCommitBytesMax;
 }
 
-void ExecutionShard::step_items(Live& live, Work& work) {
-  if (live.more) step(live, work, workflow::Continue{});
-  while (!live.more && !live.inbox.empty() && has_room(work)) {
-    work.items.push_back(std::move(live.inbox.front()));
-    live.inbox.pop_front();
-    step_item(live, work, work.items.back());
+// What happens comes before the next part of a chain, so that a chain can be stopped. Others of the
+// shard have their turn in between.
+Task<void> ExecutionShard::step_items(Live& live, Work& work) {
+  size_t events = 0;
+  while (has_room(work) && (live.more || !live.inbox.empty())) {
+    if (live.inbox.empty()) {
+      step(live, work, workflow::Continue{});
+    } else {
+      work.items.push_back(std::move(live.inbox.front()));
+      live.inbox.pop_front();
+      step_item(live, work, work.items.back());
+    }
+    if (!live.more && work.events.size() - events < kEventsAtOnce) continue;
+    events = work.events.size();
+    co_await asio::post(executor_, use_task);
   }
 }
 
@@ -71,11 +87,6 @@ void ExecutionShard::step(Live& live, Work& work, const workflow::Occurrence& oc
   workflow::Outcome outcome = live.execution->step(occurrence, moment);
   live.more = outcome.more;
   collect(live, work, std::move(outcome));
-  while (live.more && has_room(work)) {
-    outcome = live.execution->step(workflow::Continue{}, moment);
-    live.more = outcome.more;
-    collect(live, work, std::move(outcome));
-  }
 }
 
 void ExecutionShard::collect(Live& live, Work& work, workflow::Outcome outcome) {

@@ -240,6 +240,33 @@ TEST_F(ExecutionsTest, OldExecutionsAreSwept) {
   EXPECT_EQ(start(machine_of(kChain), "old"), arn);
 }
 
+// What a refused redrive loaded does not outlive the execution's record.
+TEST_F(ExecutionsTest, ARefusedRedriveKeepsNothing) {
+  std::string arn = start(machine_of(kChain), "old");
+  let_end(arn);
+  EXPECT_EQ(code(sim.run(executions->redrive(arn, ""))), "ExecutionNotRedrivable");
+  EXPECT_EQ(executions->cached_bytes(), 0U);
+  sim.advance(std::chrono::days(91));
+  EXPECT_EQ(start(machine_of(kChain), "old"), arn);
+}
+
+TEST_F(ExecutionsTest, AChainCanBeStopped) {
+  // On the shard of who stops it: the simulation lets one shard run until it has nothing to do.
+  std::string name = "chain";
+  auto arn = [&name] { return "arn:aws:states:ap-northeast-1:000000000000:execution:m:" + name; };
+  while (sim.kernel().shards.owner_index(arn_hash(arn()).view()) != 0) name += "n";
+  auto both = [&, this]() -> Task<Result<TimePoint>> {
+    const char* endless = R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"C"},
+      "C":{"Type":"Choice","Choices":[{"Variable":"$.no","IsPresent":true,"Next":"E"}],
+      "Default":"A"},"E":{"Type":"Succeed"}}})";
+    CO_TRY_VOID(co_await executions->start(request_of(machine_of(endless), name)));
+    co_return co_await executions->stop(arn(), std::nullopt, std::nullopt);
+  };
+  EXPECT_TRUE(sim.run(both()));
+  ExecutionRecord record = describe(arn());
+  EXPECT_EQ(record.status, ExecutionStatus::kAborted) << record.cause.value_or("");
+}
+
 TEST_F(ExecutionsTest, EndedIsToldAtTheEnd) {
   std::string arn = start(machine_of(kWait), "e");
   auto future = sim.spawn(executions->ended(arn));

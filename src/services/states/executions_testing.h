@@ -23,9 +23,12 @@ class FakePerformer final : public Performer {
     }
     co_await succeed(std::move(call), reporter);
   }
-  Task<void> cancel(TaskCall call) override {
+  Task<Result<void>> cancel(TaskCall call) override {
+    if (busy_cancels > 0 && busy_cancels-- > 0) {
+      co_return fail(codes::kThrottled, "busy", Retry::kLater);
+    }
     cancelled.push_back(std::move(call));
-    co_return;
+    co_return ok();
   }
 
   // Answers with the arguments.
@@ -53,6 +56,7 @@ class FakePerformer final : public Performer {
   std::map<std::string, Work> works;  // by the name of the state
   std::vector<TaskCall> performed;
   std::vector<TaskCall> cancelled;
+  int busy_cancels = 0;  // that are refused before one is taken
 };
 
 class FakeLogs final : public event::LogSink {

@@ -222,6 +222,103 @@ TEST_F(WorkTest, CancelledWorkIsStoppedAfterACrashToo) {
   EXPECT_EQ(rows(space("f")), 0U);
 }
 
+// What is released, acknowledged or cancelled is not forgotten because a read fails once.
+TEST_F(WorkTest, ABusyStoreIsReadAgainAfterAStart) {
+  performer.works["T"] = FakePerformer::hang;
+  std::string arn = start(machine_of(kTask), "r");
+  tear_down();
+  performer.works.clear();
+  sim.reopen();
+  sim.store().refuse_gets(3, effect_space());
+  build();
+  sim.advance(std::chrono::minutes(1));
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kSucceeded);
+}
+
+TEST_F(WorkTest, AcknowledgedExpressIsReadAgainAfterAStart) {
+  performer.works["T"] = FakePerformer::hang;
+  for (int i = 0; i < 100; ++i) start(machine_of(kTask, workflow::MachineType::kExpress), "");
+  ASSERT_EQ(rows(express_space()), 100U);
+  sim.crash();
+  tear_down();
+  performer.works.clear();
+  sim.reopen();
+  sim.store().refuse_gets(30, express_space());
+  build();
+  sim.advance(std::chrono::minutes(1));
+  EXPECT_EQ(rows(express_space()), 0U);
+}
+
+// Those that only wait for the end of work leave room for this work.
+TEST_F(WorkTest, WhatFollowsHoldsNoPlace) {
+  tear_down();
+  config.performing_max = 1;
+  sim.reopen();
+  build();
+  performer.works["P"] = [](TaskCall call, TaskReporter& reporter) -> Task<void> {
+    reporter.follows();
+    co_await FakePerformer::hang(std::move(call), reporter);
+  };
+  auto task = [](std::string name) {
+    return R"({"StartAt":")" + name + R"(","States":{")" + name + R"(":{"Type":"Task",
+      "Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{},"End":true}}})";
+  };
+  for (int i = 0; i < 4; ++i) start(machine_of(task("P")), fmt::format("p{}", i));
+  for (int i = 0; i < 4; ++i) {
+    std::string arn = start(machine_of(task("C")), fmt::format("c{}", i));
+    EXPECT_EQ(describe(arn).status, ExecutionStatus::kSucceeded);
+  }
+}
+
+TEST_F(WorkTest, WhatCannotBeStoppedYetIsStoppedLater) {
+  performer.works["T"] = FakePerformer::hang;
+  std::string definition = R"({"StartAt":"T","States":{"T":{"Type":"Task",
+    "Resource":"arn:aws:states:::ecs:runTask.sync",
+    "Parameters":{"TaskDefinition":"t"},"End":true}}})";
+  std::string arn = start(machine_of(definition), "s");
+  performer.busy_cancels = 2;
+  ASSERT_TRUE(sim.run(executions->stop(arn, std::nullopt, std::nullopt)));
+  EXPECT_EQ(rows(cancel_space()), 1U);
+  sim.advance(std::chrono::minutes(1));
+  EXPECT_EQ(performer.cancelled.size(), 1U);
+  EXPECT_EQ(rows(space("f")), 0U);
+}
+
+// A commit that no store takes would be tried for ever.
+TEST_F(WorkTest, AStepThatIsTooLargeFailsTheExecution) {
+  performer.works["T"] = [](TaskCall call, TaskReporter& reporter) -> Task<void> {
+    static_cast<void>(co_await reporter.report(workflow::EffectSucceeded{
+        call.effect.id, json::write(json::Value(std::string(100'000, 'x')))}));
+  };
+  sim.store().limit_batches(50'000);
+  std::string arn = start(machine_of(kTask), "l");
+  sim.advance(std::chrono::minutes(1));
+  ExecutionRecord record = describe(arn);
+  EXPECT_EQ(record.status, ExecutionStatus::kFailed);
+  EXPECT_EQ(record.error.value_or(""), "States.DataLimitExceeded");
+  EXPECT_EQ(rows(space("f")), 0U);
+}
+
+TEST_F(WorkTest, ExpressTellsItsEndBeforeItsCallsEnd) {
+  Signal release(sim.kernel().shards.executor(0));
+  bool released = false;
+  performer.works["T"] = [&](TaskCall, TaskReporter&) -> Task<void> {
+    while (!released) co_await release.wait();
+  };
+  std::string definition = R"({"TimeoutSeconds":5,"StartAt":"T","States":{"T":{"Type":"Task",
+    "Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{},"End":true}}})";
+  auto told = sim.spawn(executions->run_sync(
+      request_of(machine_of(definition, workflow::MachineType::kExpress), "")));
+  sim.advance(std::chrono::seconds(6));
+  ASSERT_TRUE(sim.is_ready(told));
+  auto record = told.get();
+  ASSERT_TRUE(record) << message(record);
+  EXPECT_EQ(record->status, ExecutionStatus::kTimedOut);
+  released = true;
+  release.notify_all();
+  sim.settle();
+}
+
 // An occurrence that finds the store busy is reported again, and nothing is lost or done twice.
 TEST_F(WorkTest, ABusyStoreIsAskedAgain) {
   performer.works["F"] = FakePerformer::submit;

@@ -6,8 +6,9 @@
 namespace suiro::states {
 namespace {
 
-// Steps until others have their turn.
+// Steps, and events of one step, until others have their turn.
 constexpr size_t kStepsAtOnce = 64;
+constexpr size_t kEventsAtOnce = 200;
 // Lines beyond this go to the log while the execution runs.
 constexpr size_t kLineBytesMax = 1 << 20;
 
@@ -99,19 +100,25 @@ Task<Result<ExpressEnd>> ExpressRun::run() {
                           [this] { end_by_time(); });
   inbox_.push_back(workflow::Started{});
   for (size_t steps = 1; !ending_ && !stopping_; ++steps) {
-    if (inbox_.empty()) {
+    if (inbox_.empty() && !more_) {
       co_await wake_.wait();
       continue;
     }
-    workflow::Occurrence next = std::move(inbox_.front());
-    inbox_.pop_front();
+    // Timers and stops come before the next part of a chain.
+    workflow::Occurrence next = workflow::Continue{};
+    if (!inbox_.empty()) {
+      next = std::move(inbox_.front());
+      inbox_.pop_front();
+    }
+    const size_t before = events_;
     step(next);
-    if (steps % kStepsAtOnce == 0) co_await asio::post(executor_, use_task);
+    if (events_ - before >= kEventsAtOnce || steps % kStepsAtOnce == 0) {
+      co_await asio::post(executor_, use_task);
+    }
   }
   limit.reset();
   timers_.clear();
   for (auto& [id, effect] : effects_) effect->cancel();
-  co_await scope_.close();
   if (!ending_) co_return fail(codes::kClosed, "the server stops", Retry::kLater);
   ExpressEnd end;
   end.row = row_;
@@ -147,7 +154,7 @@ void ExpressRun::step(const workflow::Occurrence& occurrence) {
   // Express executions take no callbacks: nobody can use what stands here.
   moment.token = [](uint64_t) { return std::string(); };
   workflow::Outcome outcome = execution_.step(occurrence, moment);
-  if (outcome.more) inbox_.push_front(workflow::Continue{});
+  more_ = outcome.more;
   collect(std::move(outcome));
 }
 

@@ -18,8 +18,10 @@ class ExpressRun {
              Executor executor);
   ~ExpressRun();
 
-  // Runs to the end. kClosed: the server stops.
+  // Runs to the end. kClosed: the server stops. close() follows.
   Task<Result<ExpressEnd>> run();
+  // Waits for the calls of effects that were cancelled.
+  Task<void> close() { return scope_.close(); }
   void abort(std::optional<std::string> error, std::optional<std::string> cause);
   void stop();
   // Lines of the log that were not taken yet.
@@ -49,6 +51,7 @@ class ExpressRun {
   std::vector<event::LogLine> lines_;
   std::optional<workflow::Ending> ending_;
   uint64_t events_ = 0;
+  bool more_ = false;  // a chain goes on
   bool stopping_ = false;
 };
 

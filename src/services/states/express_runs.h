@@ -8,7 +8,10 @@
 //  1. An acknowledged asynchronous execution runs at least once to its end: its record goes with
 //     the commit of its result; after a crash it begins anew.
 //  2. At most kExpressRunsMax run on a shard at once; further synchronous ones are refused,
-//     asynchronous ones too.
+//     asynchronous ones too. Who is about to run has a Slot before it waits for anything.
+//  3. After a start, records are read kExpressLoadsMax at once, again while the store is busy. How
+//     old a record is makes no difference: what was acknowledged runs.
+//  4. The end of a run is told at once; calls of effects that it cancelled may end later.
 // Thread: the shard's. Bytes on disk: docs/formats/states.md.
 #pragma once
 
@@ -52,16 +55,42 @@ class ExpressRuns {
 
  private:
   friend class ExpressRun;
-  Task<void> run_later(ExecutionRow row, MachinePtr machine, std::string input);
-  Task<void> run_resumed(ArnHash execution);
+  // A place among kExpressRunsMax.
+  class Slot {
+   public:
+    explicit Slot(ExpressRuns& runs) : runs_(&runs) { ++runs.taken_; }
+    Slot(Slot&& other) noexcept : runs_(std::exchange(other.runs_, nullptr)) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() {
+      if (runs_ == nullptr) return;
+      --runs_->taken_;
+      runs_->ended_.notify_all();
+    }
+
+   private:
+    ExpressRuns* runs_;
+  };
+  struct Acknowledged {
+    ExecutionRow row;
+    MachinePtr machine;
+    std::string input;
+  };
+  Task<void> run_later(ExecutionRow row, MachinePtr machine, std::string input, Slot slot);
+  Task<void> resume_all();
+  Task<void> run_resumed(ArnHash execution, Slot slot);
+  // nullopt: there is no such record any more.
+  Task<Result<std::optional<Acknowledged>>> load(ArnHash execution);
+  Task<Result<std::optional<Acknowledged>>> load_surely(ArnHash execution);
+  Task<void> pause(uint32_t failures);
   // The batch that belongs to its end.
   using AtEnd = std::function<store::Batch(const ExpressEnd& end)>;
   Task<Result<ExpressEnd>> run_here(ExecutionRow row, MachinePtr machine, std::string input,
-                                    AtEnd at_end);
-  Task<void> run_child(ExecutionRow row, MachinePtr machine, std::string input);
+                                    AtEnd at_end, Slot slot);
+  Task<void> close_run(std::shared_ptr<ExpressRun> run, Slot slot);
+  Task<void> run_child(ExecutionRow row, MachinePtr machine, std::string input, Slot slot);
   Task<Result<void>> commit_surely(const LogSettings& logs, const ExecutionRow& row,
                                    std::vector<event::LogLine> lines, store::Batch batch);
-  Result<void> check_room() const;
+  Result<Slot> take_slot();
 
   RuntimeParts& parts_;
   MachineCache& machines_;
@@ -70,6 +99,10 @@ class ExpressRuns {
   Signal stop_signal_;
   Signal ended_;  // some run
   std::unordered_map<ArnHash, ExpressRun*, ArnHasher> runs_;
+  std::deque<ArnHash> to_resume_;
+  size_t taken_ = 0;    // slots
+  size_t loading_ = 0;  // of those that are resumed
+  bool resuming_ = false;
   bool stopping_ = false;
 };
 

@@ -24,6 +24,7 @@ inline constexpr std::string_view kTaskFailedError = "States.TaskFailed";
 struct TaskFault {
   std::string error;
   std::string cause;
+  Retry retry = Retry::kNever;  // of the call itself: whether it says nothing about the work
 };
 template <class T>
 using Attempt = std::expected<T, TaskFault>;
@@ -47,11 +48,14 @@ class Integration {
   // Whether the service has this action with this pattern.
   virtual bool has(const workflow::Resource& resource) const = 0;
   virtual Task<Attempt<Begun>> begin(Work work) = 0;
-  // The end of what .sync began. nullopt: it was cancelled before.
+  // The end of what .sync began. nullopt: it was cancelled before. Asks again where a call fails
+  // with Retry::kLater: the work goes on.
   virtual Task<std::optional<Attempt<std::string>>> follow(const TaskCall& call, std::string notes,
                                                            TaskReporter& reporter);
-  // `notes` may be empty: a crash came between the begin and its notes.
-  virtual Task<void> stop(const TaskCall& call, std::string notes);
+  // `notes` may be empty: a crash came between the begin and its notes. Errors: with Retry::kLater
+  // those after which it is to be tried again. What cannot be stopped (it has ended, the role may
+  // not) goes on: nobody is left to be told.
+  virtual Task<Result<void>> stop(const TaskCall& call, std::string notes);
 };
 
 }  // namespace suiro::states

@@ -38,6 +38,11 @@ std::string sorted_text(json::Object object) {
   return json::write(out);
 }
 
+Result<void> result_of_stop(const Attempt<ServiceCalls::Reply>& reply) {
+  if (reply || reply.error().retry == Retry::kNever) return ok();
+  return fail(reply.error().error, reply.error().cause, Retry::kLater);
+}
+
 std::string text_of(const json::Value& object, std::string_view name) {
   const json::Value* found = object.find(name);
   return found != nullptr && found->is_string() ? found->as_string() : std::string();
@@ -83,8 +88,10 @@ Task<Attempt<ServiceCalls::Reply>> ServiceCalls::call_as(std::string role_arn, c
     if (error.code == shapes::kSerialization) {
       co_return std::unexpected(refused_arguments(task.effect.arguments, error.message));
     }
-    co_return std::unexpected(
-        fault_of(service, error, operations_.fault_of(service.id, error), reply.request_id));
+    TaskFault fault =
+        fault_of(service, error, operations_.fault_of(service.id, error), reply.request_id);
+    fault.retry = error.retry;
+    co_return std::unexpected(std::move(fault));
   }
   reply.bytes = answer->size();
   auto output = json::parse(*answer);

@@ -45,6 +45,8 @@ class ServiceCalls {
   event::OperationCaller& operations_;
 };
 
+// What stop() says of its call.
+Result<void> result_of_stop(const Attempt<ServiceCalls::Reply>& reply);
 // Text of an object with its members sorted by name.
 std::string sorted_text(json::Object object);
 // Text of a string member; empty where it is no string.

@@ -132,23 +132,26 @@ Task<std::optional<Attempt<std::string>>> ContainerIntegration::follow(const Tas
   for (Millis pause = kFirstLook; !reporter.cancelled();
        pause = std::min(kLastLook, pause + pause / 2)) {
     auto task = co_await look(call, *known);
+    Attempt<std::string> ended;
+    const bool is_over = task && text_of(*task, "LastStatus") == "STOPPED";
+    if (is_over) ended = co_await judge(call, *task);
+    if (!task) ended = std::unexpected(std::move(task).error());
     if (reporter.cancelled()) break;
-    if (!task) co_return Attempt<std::string>(std::unexpected(std::move(task).error()));
-    if (text_of(*task, "LastStatus") == "STOPPED") co_return co_await judge(call, *task);
+    const bool may_pass = !ended && ended.error().retry == Retry::kLater;
+    if (!may_pass && (is_over || !ended)) co_return ended;
     co_await reporter.wait(pause);
   }
   co_return std::nullopt;
 }
 
-Task<void> ContainerIntegration::stop(const TaskCall& call, std::string notes) {
+Task<Result<void>> ContainerIntegration::stop(const TaskCall& call, std::string notes) {
   auto known = json::parse(notes);
-  if (!known) co_return;  // none: which task it was is not known
+  if (!known) co_return ok();  // none: which task it was is not known
   json::Object request;
   request.set("Cluster", text_of(*known, "Cluster"));
   request.set("Task", text_of(*known, "Task"));
   request.set("Reason", "Requested by AWS Step Functions");
-  // What cannot be stopped (it has ended, the role may not) goes on: nobody is left to be told.
-  static_cast<void>(co_await calls_.call(
+  co_return result_of_stop(co_await calls_.call(
       call,
       {.service = optimised_service("ecs"), .operation = "stopTask", .input = std::move(request)}));
 }

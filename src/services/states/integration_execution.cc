@@ -11,6 +11,8 @@ namespace {
 using Pattern = workflow::Pattern;
 using workflow::ExecutionStatus;
 
+constexpr Millis kLookAgain{1'000};
+
 std::string_view status_name(ExecutionStatus status) {
   switch (status) {
     case ExecutionStatus::kRunning:
@@ -140,10 +142,15 @@ Task<std::optional<Attempt<std::string>>> ExecutionIntegration::follow(const Tas
                                                                        std::string notes,
                                                                        TaskReporter& reporter) {
   auto record = co_await executions_->ended(notes, reporter.cancellation());
-  if (reporter.cancelled()) co_return std::nullopt;
+  // The server stops: the next incarnation waits on.
+  const auto is_closed = [&] { return !record && record.error().code == codes::kClosed; };
+  while (!record && record.error().retry == Retry::kLater && !is_closed()) {
+    if (reporter.cancelled()) co_return std::nullopt;
+    co_await reporter.wait(kLookAgain);
+    record = co_await executions_->ended(notes, reporter.cancellation());
+  }
+  if (reporter.cancelled() || is_closed()) co_return std::nullopt;
   if (!record) {
-    // The server stops: the next incarnation waits on.
-    if (record.error().code == codes::kClosed) co_return std::nullopt;
     co_return std::unexpected(fault_of(optimised_service("states"), record.error(),
                                        calls_.operations().fault_of("sfn", record.error()),
                                        call.key));
@@ -154,15 +161,14 @@ Task<std::optional<Attempt<std::string>>> ExecutionIntegration::follow(const Tas
       TaskFault{std::string(kTaskFailedError), description_of(*record, Pattern::kSync)});
 }
 
-Task<void> ExecutionIntegration::stop(const TaskCall& call, std::string notes) {
+Task<Result<void>> ExecutionIntegration::stop(const TaskCall& call, std::string notes) {
   if (notes.empty()) notes = own_execution_arn(call);
-  if (notes.empty()) co_return;
+  if (notes.empty()) co_return ok();
   json::Object request;
   request.set("ExecutionArn", notes);
-  // What cannot be stopped (it has ended, the role may not) goes on: nobody is left to be told.
-  static_cast<void>(co_await calls_.call(call, {.service = optimised_service("states"),
-                                                .operation = "stopExecution",
-                                                .input = std::move(request)}));
+  co_return result_of_stop(co_await calls_.call(call, {.service = optimised_service("states"),
+                                                       .operation = "stopExecution",
+                                                       .input = std::move(request)}));
 }
 
 }  // namespace suiro::states

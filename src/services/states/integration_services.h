@@ -71,7 +71,7 @@ class ExecutionIntegration final : public Integration {
   Task<Attempt<Begun>> begin(Work work) override;
   Task<std::optional<Attempt<std::string>>> follow(const TaskCall& call, std::string notes,
                                                    TaskReporter& reporter) override;
-  Task<void> stop(const TaskCall& call, std::string notes) override;
+  Task<Result<void>> stop(const TaskCall& call, std::string notes) override;
 
  private:
   ServiceCalls& calls_;
@@ -86,7 +86,7 @@ class ContainerIntegration final : public Integration {
   Task<Attempt<Begun>> begin(Work work) override;
   Task<std::optional<Attempt<std::string>>> follow(const TaskCall& call, std::string notes,
                                                    TaskReporter& reporter) override;
-  Task<void> stop(const TaskCall& call, std::string notes) override;
+  Task<Result<void>> stop(const TaskCall& call, std::string notes) override;
 
   static constexpr Millis kFirstLook{250};
   static constexpr Millis kLastLook{5000};  // looks grow apart up to this

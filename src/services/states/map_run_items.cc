@@ -24,11 +24,17 @@ Error reader_error(const Error& error) {
 }  // namespace
 
 ItemStream::ItemStream(event::Kernel& kernel, event::OperationCaller* operations,
-                       const MapRunCall& call, const workflow::State& state)
+                       const MapRunCall& call, const workflow::State& state,
+                       std::string listed_after)
     : kernel_(kernel),
       operations_(operations),
       call_(call),
-      fields_(std::get<workflow::MapFields>(state.fields)) {}
+      fields_(std::get<workflow::MapFields>(state.fields)),
+      listed_after_(std::move(listed_after)) {}
+
+bool ItemStream::is_listing() const {
+  return fields_.item_reader && fields_.item_reader->resource.ends_with(":s3:listObjectsV2");
+}
 
 std::string ItemStream::argument(std::string_view name) const {
   if (!call_.effect.reader_arguments) return "";
@@ -44,7 +50,7 @@ Result<void> ItemStream::begin() {
   if (call_.effect.items_max.value_or(0) < 0) return wrong("field MaxItems must be positive");
   const workflow::ItemReader& reader = *fields_.item_reader;
   if (argument("Bucket").empty()) return wrong("The ItemReader has no Bucket.");
-  if (reader.resource.ends_with(":s3:listObjectsV2")) {
+  if (is_listing()) {
     listing_over_ = false;
     stage_ = reader.load_and_flatten ? Stage::kFiles : Stage::kListing;
     list_read_ = true;
@@ -64,6 +70,7 @@ Task<Result<ItemChunk>> ItemStream::next() {
   if (stage_ == Stage::kListing) co_return co_await next_of_listing();
   if (stage_ == Stage::kFiles) {
     if (!list_read_) CO_TRY_VOID(co_await read_list());
+    list_read_ = true;
     co_return co_await next_of_file();
   }
   co_return ItemChunk{.last = true};
@@ -114,7 +121,7 @@ Task<Result<event::ObjectReader::Object>> ItemStream::open(ItemFile file, std::s
   CO_TRY_VOID(co_await ask_permission(file, version));
   auto object = co_await kernel_.objects->read(file.bucket, file.key, std::move(version));
   if (!object) co_return fail(reader_error(object.error()));
-  if (first_etag_.empty()) first_etag_ = object->etag;
+  if (first_etag_.empty() && !is_listing()) first_etag_ = object->etag;
   co_return *std::move(object);
 }
 
@@ -123,12 +130,14 @@ Task<Result<Bytes>> ItemStream::read_whole(ItemFile file, std::string version) {
   if (object.bytes->size_bytes() > workflow::kManifestBytesMax) {
     co_return wrong("The manifest is larger than 16 MiB.");
   }
-  co_return co_await object.bytes->read(0, object.bytes->size_bytes());
+  auto bytes = co_await object.bytes->read(0, object.bytes->size_bytes());
+  if (!bytes) co_return fail(reader_error(bytes.error()));
+  co_return *std::move(bytes);
 }
 
-// The files that a manifest names, or the one file itself.
+// The files that a manifest names, or the one file itself. After a failure that may pass it is
+// called again.
 Task<Result<void>> ItemStream::read_list() {
-  list_read_ = true;
   const workflow::ItemReader& reader = *fields_.item_reader;
   const ItemFile file{argument("Bucket"), argument("Key")};
   const bool is_manifest = reader.manifest_type_given || reader.input_type == InputType::kManifest;
@@ -184,14 +193,16 @@ Task<Result<Bytes>> ItemStream::read_object(uint64_t offset, size_t length) {
   co_return *std::move(bytes);
 }
 
+// The file stays in the list until it is open.
 Task<Result<void>> ItemStream::open_file() {
-  const ItemFile file = std::move(files_.front());
-  files_.pop_front();
+  const ItemFile file = files_.front();
   CO_TRY(auto packed, parser());
-  parser_ = workflow::unpacked_items(std::move(packed));
   CO_TRY(object_, co_await open(file, version_of(file)));
+  files_.pop_front();
+  parser_ = workflow::unpacked_items(std::move(packed));
   object_at_ = 0;
   source_ = fmt::format("S3://{}/{}", file.bucket, file.key);
+  file_key_ = file.key;
   co_return ok();
 }
 
@@ -226,6 +237,7 @@ Task<Result<ItemChunk>> ItemStream::next_of_file() {
     CO_TRY_VOID(parser_->finish(chunk.items));
     parser_.reset();
     object_.bytes.reset();
+    if (is_listing()) chunk.ended_key = file_key_;
   }
   chunk.source = source_;
   co_return chunk;
@@ -237,6 +249,7 @@ Task<Result<ItemChunk>> ItemStream::next_of_listing() {
   for (const char* name : {"Bucket", "Prefix", "StartAfter", "Delimiter"}) {
     if (std::string value = argument(name); !value.empty()) input.set(name, std::move(value));
   }
+  if (!listed_after_.empty()) input.set("StartAfter", listed_after_);
   if (!page_token_.empty()) input.set("ContinuationToken", page_token_);
   auto output = co_await call_s3("ListObjectsV2", std::move(input));
   if (!output) co_return fail(reader_error(output.error()));
@@ -245,7 +258,8 @@ Task<Result<ItemChunk>> ItemStream::next_of_listing() {
   listing_over_ = page_token_.empty();
   ItemChunk chunk{.items = std::move(listed.items),
                   .source = fmt::format("S3://{}", argument("Bucket")),
-                  .last = listing_over_ && stage_ == Stage::kListing};
+                  .last = listing_over_ && stage_ == Stage::kListing,
+                  .are_listed = stage_ == Stage::kListing};
   co_return chunk;
 }
 

@@ -33,17 +33,21 @@ struct ItemChunk {
   std::string source;    // $$.Map.Item.Source
   bool last = false;     // nothing follows; items may be here
   uint64_t skipped = 0;  // items before these that were passed over, unread
+  // Of a listing: each item is an object of it, by "Key"; or the file that the items end.
+  bool are_listed = false;
+  std::string ended_key = {};
 };
 
 class ItemStream {
  public:
-  // What `call` points to outlives the stream; `state` is its Map.
+  // What `call` points to outlives the stream; `state` is its Map. A listing begins behind the key
+  // `listed_after`, if it is not empty.
   ItemStream(event::Kernel& kernel, event::OperationCaller* operations, const MapRunCall& call,
-             const workflow::State& state);
+             const workflow::State& state, std::string listed_after);
   // The first `items` are known: they may be skipped. Before the first next().
   void pass_over(uint64_t items) { pass_over_ = items; }
   Task<Result<ItemChunk>> next();
-  // Of the first file that was opened; empty: none yet.
+  // Of the first file that was opened, where it is not one of a listing; empty: none yet.
   const std::string& first_etag() const { return first_etag_; }
 
  private:
@@ -67,6 +71,7 @@ class ItemStream {
   Task<Result<std::string>> call_s3(std::string operation, json::Object input);
   Result<Parser> parser() const;
   std::string argument(std::string_view name) const;
+  bool is_listing() const;
 
   event::Kernel& kernel_;
   event::OperationCaller* operations_;
@@ -83,8 +88,10 @@ class ItemStream {
   bool lists_are_tables_ = false;           // of an inventory
   uint64_t pass_over_ = 0;
   std::string source_;
+  std::string file_key_;
   std::string first_etag_;
   bool list_read_ = false;
+  std::string listed_after_;
   std::string page_token_;
   bool listing_over_ = true;
 };

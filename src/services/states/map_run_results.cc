@@ -19,6 +19,7 @@ using workflow::Transformation;
 constexpr std::string_view kDataLimitExceeded = "States.DataLimitExceeded";
 constexpr std::string_view kResultWriterFailed = "States.ResultWriterFailed";
 constexpr size_t kPageRows = 500;
+constexpr size_t kPageBytes = 4 << 20;
 
 const workflow::MapFields& fields_of(const MapRunCall& call) {
   return std::get<workflow::MapFields>(call.machine.plan->by_name.at(call.effect.state)->fields);
@@ -66,8 +67,9 @@ Task<Result<std::string>> RunResults::make() {
 Task<Result<RunResults::Page>> RunResults::read(uint64_t from) const {
   Page page;
   CO_TRY(const auto inputs,
-         co_await kernel_.store.scan(
-             {.range = keys::map_run_inputs(run_, from, children_), .rows_max = kPageRows}));
+         co_await kernel_.store.scan({.range = keys::map_run_inputs(run_, from, children_),
+                                      .rows_max = kPageRows,
+                                      .bytes_max = kPageBytes}));
   for (const store::Entry& entry : inputs.entries) {
     CO_TRY(RunInput input, decode_run_input(entry.value));
     ChildResult child{.name = child_name(run_, keys::index_of(entry.key)),
@@ -78,15 +80,18 @@ Task<Result<RunResults::Page>> RunResults::read(uint64_t from) const {
     page.children.push_back(std::move(child));
   }
   page.next = from + page.children.size();
-  store::KeyRange range = keys::map_run_ends(run_, from, page.next);
-  for (bool more = true; more;) {
-    CO_TRY(const auto ends, co_await kernel_.store.scan({.range = range, .rows_max = kPageRows}));
-    for (const store::Entry& entry : ends.entries) {
-      CO_TRY(RunEnd end, decode_run_end(entry.value));
-      take_end(page.children[keys::index_of(entry.key) - from], std::move(end));
-    }
-    more = ends.more;
-    if (more) range.begin = ends.entries.back().key + '\0';
+  CO_TRY(const auto ends,
+         co_await kernel_.store.scan({.range = keys::map_run_ends(run_, from, page.next),
+                                      .rows_max = kPageRows,
+                                      .bytes_max = kPageBytes}));
+  for (const store::Entry& entry : ends.entries) {
+    CO_TRY(RunEnd end, decode_run_end(entry.value));
+    take_end(page.children[keys::index_of(entry.key) - from], std::move(end));
+  }
+  if (ends.more) {  // the children behind the last of them belong to the next page
+    page.next = keys::index_of(ends.entries.back().key) + 1;
+    page.children.erase(page.children.begin() + static_cast<std::ptrdiff_t>(page.next - from),
+                        page.children.end());
   }
   co_return page;
 }

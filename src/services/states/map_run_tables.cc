@@ -33,6 +33,7 @@ Task<Result<uint64_t>> ItemStream::open_table() {
   table_ = *std::move(table);
   files_.pop_front();
   source_ = fmt::format("S3://{}/{}", file.bucket, file.key);
+  file_key_ = file.key;
   const uint64_t skipped = table_->skip(pass_over_);
   pass_over_ -= skipped;
   co_return skipped;
@@ -50,6 +51,7 @@ Task<Result<ItemChunk>> ItemStream::next_of_table() {
     if (chunk.items.empty()) {
       table_.reset();
       object_.bytes.reset();
+      if (is_listing()) chunk.ended_key = file_key_;
     }
   }
   chunk.source = source_;

@@ -33,6 +33,10 @@ ChildStatus status_of(ExecutionStatus status) {
   return ChildStatus::kAborted;
 }
 
+std::unexpected<Error> not_ready() {
+  return fail(codes::kThrottled, "The Map Run is being started again.", Retry::kLater);
+}
+
 // Where they run: each map is touched on its shard alone.
 struct Homes {
   std::vector<std::unordered_map<std::string, RunningMap*>> running;
@@ -64,7 +68,7 @@ struct MapRuns::Impl {
     }
   }
   Task<void> run(MapRunCall call, TaskReporter& reporter, Executor reporter_home);
-  Task<void> abort(MapRunCall call);
+  Task<Result<void>> abort(MapRunCall call);
   Task<Result<RunRecord>> read(std::string arn);
   Task<Result<void>> update(UpdateMapRunRequest request);
   Task<Result<MapRunDescription>> describe(std::string arn);
@@ -112,7 +116,7 @@ Task<void> MapRuns::perform(MapRunCall call, TaskReporter& reporter) {
   co_await run_on(home, [&] { return impl_->run(std::move(call), reporter, here); });
 }
 
-Task<void> MapRuns::Impl::abort(MapRunCall call) {
+Task<Result<void>> MapRuns::Impl::abort(MapRunCall call) {
   const std::string arn = arn_of(call);
   const size_t home = home_of(arn);
   const Executor here = kernel.shards.executor(home);
@@ -120,12 +124,12 @@ Task<void> MapRuns::Impl::abort(MapRunCall call) {
   co_await enter(running, home);
   auto done = co_await running.abort();
   homes->running[home].erase(arn);
-  if (!done) log::warning("the map run {} cannot be stopped: {}", arn, done.error().message);
+  co_return done;
 }
 
-Task<void> MapRuns::cancel(MapRunCall call) {
+Task<Result<void>> MapRuns::cancel(MapRunCall call) {
   const Executor home = impl_->kernel.shards.executor(impl_->home_of(arn_of(call)));
-  co_await run_on(home, [&] { return impl_->abort(std::move(call)); });
+  co_return co_await run_on(home, [&] { return impl_->abort(std::move(call)); });
 }
 
 void MapRuns::child_ends(const ChildEnd& end, store::Batch& batch) {
@@ -184,8 +188,11 @@ Task<Result<RunRecord>> MapRuns::Impl::read(std::string arn) {
 }
 
 Task<Result<MapRunDescription>> MapRuns::Impl::describe(std::string arn) {
-  if (RunningMap* running = find(arn)) co_return running->description();
+  RunningMap* running = find(arn);
+  if (running != nullptr && running->is_loaded()) co_return running->description();
   CO_TRY(RunRecord record, co_await read(arn));
+  // Its record has no counts.
+  if (record.told.status == workflow::MapRunStatus::kRunning) co_return not_ready();
   co_return std::move(record.told);
 }
 
@@ -200,9 +207,7 @@ Task<Result<void>> MapRuns::Impl::update(UpdateMapRunRequest request) {
     co_return fail("ValidationException", "Map Run is not running: '" + request.arn + "'");
   }
   RunningMap* running = find(request.arn);
-  if (running == nullptr) {
-    co_return fail(codes::kThrottled, "The Map Run is being started again.", Retry::kLater);
-  }
+  if (running == nullptr || !running->is_loaded()) co_return not_ready();
   co_return co_await running->update(std::move(request));
 }
 

@@ -153,8 +153,8 @@ class MapRunDriver {
   // stops.
   virtual Task<void> perform(MapRunCall call, TaskReporter& reporter) = 0;
   // After perform() has ended: marks the run as aborted and stops its children. Once more after a
-  // crash.
-  virtual Task<void> cancel(MapRunCall call) = 0;
+  // crash, and after an error with Retry::kLater.
+  virtual Task<Result<void>> cancel(MapRunCall call) = 0;
   // See above. child_ends() only adds to the batch and does not block.
   virtual void child_ends(const ChildEnd& end, store::Batch& batch) = 0;
   virtual void child_ended(const ChildEnd& end) = 0;
@@ -172,7 +172,7 @@ class MapRuns final : public MapRunDriver {
   void connect(ChildRunner& children);
 
   Task<void> perform(MapRunCall call, TaskReporter& reporter) override;
-  Task<void> cancel(MapRunCall call) override;
+  Task<Result<void>> cancel(MapRunCall call) override;
   void child_ends(const ChildEnd& end, store::Batch& batch) override;
   void child_ended(const ChildEnd& end) override;
   Task<Result<void>> forget(std::string execution_arn) override;

@@ -37,6 +37,8 @@ struct Stage {
   std::function<Played(const Child&)> play = [](const Child& child) {
     return Played{.output = child.input};
   };
+  std::optional<Error> start_error;  // once children were started
+  std::optional<Error> stop_error;
   std::map<std::string, ExecutionStatus> children;  // by ARN
   std::map<std::string, Child> held;
   size_t starts = 0;
@@ -61,7 +63,9 @@ class FakeChildren final : public ChildRunner {
       stage_.inputs.push_back(child.input);
       fresh.push_back(std::move(child));
     }
-    co_return co_await run(family->map_run_arn, std::move(fresh));
+    CO_TRY_VOID(co_await run(family->map_run_arn, std::move(fresh)));
+    if (stage_.start_error) co_return fail(*stage_.start_error);
+    co_return ok();
   }
   Task<Result<void>> redrive(std::shared_ptr<const ChildFamily> family,
                              std::vector<Child> children) override {
@@ -70,6 +74,7 @@ class FakeChildren final : public ChildRunner {
   }
   Task<Result<void>> stop(std::shared_ptr<const ChildFamily> family,
                           std::vector<Child> children) override {
+    if (stage_.stop_error) co_return fail(*stage_.stop_error);
     std::vector<std::pair<Child, Played>> ends;
     for (const Child& child : children) {
       auto found = stage_.held.find(child.arn);
@@ -149,6 +154,9 @@ class FakeReporter final : public TaskReporter {
 class Lake final : public event::ObjectReader, public event::OperationCaller {
  public:
   Task<Result<Object>> read(std::string bucket, std::string key, std::string) override {
+    if (busy_reads > 0 && busy_reads-- > 0) {
+      co_return fail(codes::kThrottled, "busy", Retry::kLater);
+    }
     auto found = objects.find(bucket + "/" + key);
     if (found == objects.end()) co_return fail("NoSuchKey", "The specified key does not exist.");
     co_return Object{std::make_unique<Reader>(found->second), hex_encode(found->second), ""};
@@ -160,21 +168,32 @@ class Lake final : public event::ObjectReader, public event::OperationCaller {
     const json::Value input = json::parse(request.json).value();
     const std::string bucket = input.find("Bucket")->as_string();
     if (bucket == "closed") co_return fail("AccessDenied", "Access Denied");
+    if (request.operation == "PutObject" && busy_writes > 0) {
+      co_return fail(codes::kThrottled, "busy", Retry::kLater);
+    }
     if (request.operation == "PutObject") {
       objects[bucket + "/" + input.find("Key")->as_string()] = input.find("Body")->as_string();
     }
-    if (request.operation == "ListObjectsV2") co_return list(bucket, input);
+    if (request.operation == "ListObjectsV2") {
+      if (lists_left-- <= 0) co_return fail(codes::kThrottled, "busy", Retry::kLater);
+      co_return list(bucket, input);
+    }
     co_return "{}";
   }
   std::map<std::string, Bytes> objects;
+  int busy_reads = 0;
+  int busy_writes = 0;
+  int lists_left = INT_MAX;
 
  private:
   // Two objects a page.
   std::string list(const std::string& bucket, const json::Value& input) const {
     const json::Value* token = input.find("ContinuationToken");
     json::Array contents;
+    const json::Value* after = input.find("StartAfter");
+    const std::string first = bucket + "/" + (after == nullptr ? "" : after->as_string());
     json::Object output;
-    for (auto at = objects.upper_bound(token == nullptr ? bucket + "/" : token->as_string());
+    for (auto at = objects.upper_bound(token == nullptr ? first : token->as_string());
          at != objects.end(); ++at) {
       if (contents.size() == 2) {
         output.set("NextContinuationToken", std::prev(at)->first);
@@ -282,6 +301,11 @@ class MapRunsTest : public ::testing::Test {
   }
   std::string arn() const {
     return std::get<workflow::MapRunBegan>(reporter.reported.at(0)).map_run_arn;
+  }
+  // Of a run that nobody performs, from its record.
+  MapRunStatus described_at_rest() {
+    const auto record = sim.run(sim.store().get(keys::map_run(run_of_arn(arn()).value())));
+    return decode_run(record.value().value().value).value().told.status;
   }
   MapRunDescription described() { return sim.run(runs->describe(arn())).value(); }
 
@@ -432,6 +456,50 @@ TEST_F(MapRunsTest, CancelStopsChildren) {
   EXPECT_EQ(run(effect, 8), "[1,2,3]");
 }
 
+TEST_F(MapRunsTest, AServerThatStopsDoesNotStopChildrenForEver) {
+  define("");
+  stage.play = [](const Child&) { return Played{.held = true}; };
+  auto running = sim.spawn(runs->perform(call(over("[1]")), reporter));
+  reporter.is_cancelled = true;
+  sim.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(sim.is_ready(running));
+  stage.stop_error = Error{std::string(codes::kClosed), "the server stops", Retry::kLater};
+  auto cancelled = sim.spawn(runs->cancel(call(over("[1]"))));
+  sim.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(sim.is_ready(cancelled));
+  EXPECT_EQ(cancelled.get().error().code, codes::kClosed);
+  EXPECT_EQ(described_at_rest(), MapRunStatus::kRunning);
+  stage.stop_error.reset();
+  EXPECT_TRUE(sim.run(runs->cancel(call(over("[1]")))));
+  EXPECT_EQ(described().status, MapRunStatus::kAborted);
+  EXPECT_EQ(stage.held.size(), 0u);
+}
+
+// Some did start.
+TEST_F(MapRunsTest, ChildrenOfARefusedStartAreStopped) {
+  define("");
+  stage.play = [](const Child&) { return Played{.held = true}; };
+  stage.start_error = Error{"Broken", "they cannot start", Retry::kNever};
+  EXPECT_EQ(run(over("[1,2]")), "States.Runtime: they cannot start");
+  EXPECT_EQ(stage.held.size(), 0u);
+}
+
+TEST_F(MapRunsTest, ResultsThatCannotBeWrittenAreNotAwaitedForEver) {
+  define(R"("ResultWriter":{"Resource":"arn:aws:states:::s3:putObject",
+    "Parameters":{"Bucket":"out","Prefix":"p"}})");
+  workflow::MapRunEffect effect = over("[1]");
+  effect.writer_arguments = json::parse(R"({"Bucket":"out","Prefix":"p"})").value();
+  lake.busy_writes = 1;
+  auto running = sim.spawn(runs->perform(call(effect), reporter));
+  sim.advance(std::chrono::seconds(1));
+  EXPECT_FALSE(sim.is_ready(running));
+  reporter.is_cancelled = true;
+  sim.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(sim.is_ready(running));
+  EXPECT_EQ(told(), "");
+  lake.busy_writes = 0;
+}
+
 TEST_F(MapRunsTest, UpdateLetsMoreRun) {
   define("");
   stage.play = [](const Child&) { return Played{.held = true}; };
@@ -511,7 +579,7 @@ TEST_F(MapRunsTest, PassesOverRowsThatItHas) {
   define(kReadParquet);
   lake.objects["b/k"] = golden_parquet("zstd_v2.parquet");
   const MapRunCall one = call(from_lake(R"({"Bucket":"b","Key":"k"})"));
-  ItemStream stream(sim.kernel(), &lake, one, *compiled.plan->by_name.at("M"));
+  ItemStream stream(sim.kernel(), &lake, one, *compiled.plan->by_name.at("M"), "");
   stream.pass_over(250);
   uint64_t skipped = 0;
   std::vector<workflow::Item> items;
@@ -527,6 +595,31 @@ TEST_F(MapRunsTest, PassesOverRowsThatItHas) {
   EXPECT_EQ(items[99].value.find("maybe")->as_string(), "value 299");
 }
 
+TEST_F(MapRunsTest, ABusyLakeIsReadAgain) {
+  define(R"("ItemReader":{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{
+    "InputType":"JSON"},"Parameters":{"Bucket":"b","Key":"k"}})");
+  lake.objects["b/k"] = "[1,2]";
+  lake.busy_reads = 3;
+  auto file = sim.spawn(runs->perform(call(from_lake(R"({"Bucket":"b","Key":"k"})")), reporter));
+  sim.advance(std::chrono::seconds(5));
+  ASSERT_TRUE(sim.is_ready(file));
+  EXPECT_EQ(told(), "[1,2]");
+
+  define(R"("ItemReader":{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{
+    "InputType":"MANIFEST"},"Parameters":{"Bucket":"b","Key":"m"}})");
+  lake.objects["b/m"] = R"({"sourceBucket":"b","destinationBucket":"arn:aws:s3:::b",
+    "version":"2016-11-30","fileFormat":"CSV","fileSchema":"Bucket, Key",
+    "files":[{"key":"list","size":9,"MD5checksum":"0"}]})";
+  lake.objects["b/list"] = "b,x\nb,y\n";
+  lake.busy_reads = 3;
+  reporter.reported.clear();
+  auto listed =
+      sim.spawn(runs->perform(call(from_lake(R"({"Bucket":"b","Key":"m"})"), 8), reporter));
+  sim.advance(std::chrono::seconds(5));
+  ASSERT_TRUE(sim.is_ready(listed));
+  EXPECT_EQ(told(), R"([{"Bucket":"b","Key":"x"},{"Bucket":"b","Key":"y"}])");
+}
+
 TEST_F(MapRunsTest, ListsObjects) {
   define(R"("ItemReader":{"Resource":"arn:aws:states:::s3:listObjectsV2",
     "Parameters":{"Bucket":"b"}})");
@@ -537,6 +630,33 @@ TEST_F(MapRunsTest, ListsObjects) {
     "Transformation":"LOAD_AND_FLATTEN","InputType":"JSON"},"Parameters":{"Bucket":"b"}})");
   lake.objects["b/2"] = "[8,9]";
   EXPECT_EQ(run(from_lake(R"({"Bucket":"b"})"), 8), "[7,8,9,7]");
+}
+
+// What is put meanwhile where the listing was already read changes nothing.
+TEST_F(MapRunsTest, AListingGoesOnBehindItsLastKeyAfterACrash) {
+  const char* plain = R"("ItemReader":{"Resource":"arn:aws:states:::s3:listObjectsV2",
+    "Parameters":{"Bucket":"b"}})";
+  const char* flat =
+      R"("ItemReader":{"Resource":"arn:aws:states:::s3:listObjectsV2","ReaderConfig":{
+    "Transformation":"LOAD_AND_FLATTEN","InputType":"JSON"},"Parameters":{"Bucket":"b"}})";
+  uint64_t id = 7;
+  for (const char* fields : {plain, flat}) {
+    define(fields);
+    lake.objects.clear();
+    for (const char* key : {"1", "2", "3", "4"}) {
+      lake.objects[std::string("b/") + key] = std::string("[") + key + "]";
+    }
+    lake.lists_left = 1;
+    auto first = sim.spawn(runs->perform(call(from_lake(R"({"Bucket":"b"})"), id), reporter));
+    EXPECT_FALSE(sim.is_ready(first));
+    restart();
+    lake.lists_left = INT_MAX;
+    lake.objects["b/0"] = "[0]";
+    const std::string result = run(from_lake(R"({"Bucket":"b"})"), id++);
+    EXPECT_EQ(result, fields == flat ? "[1,2,3,4]"
+                                     : R"([{"Key":"1","Size":3},{"Key":"2","Size":3},)"
+                                       R"({"Key":"3","Size":3},{"Key":"4","Size":3}])");
+  }
 }
 
 TEST_F(MapRunsTest, WritesResultFiles) {

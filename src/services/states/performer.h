@@ -61,6 +61,9 @@ class TaskReporter {
   virtual bool cancelled() const = 0;
   // Rings when cancelled() becomes true: calls that wait long are told. Null: nobody is told.
   virtual std::shared_ptr<Cancellation> cancellation() const { return {}; }
+  // The work goes on elsewhere; from here on it is only followed, however long: its place among
+  // the effects that are performed at once becomes free.
+  virtual void follows() {}
   // Null: nobody wants to see.
   virtual HttpWatcher* http_watcher() { return nullptr; }
   // Waits for `duration`, less where cancelled() becomes true.
@@ -73,8 +76,9 @@ class Performer {
   // Ends when it has reported the result or, for callbacks, that the request was submitted. What
   // ends without either (the server stops) is performed again after a start.
   virtual Task<void> perform(TaskCall call, TaskReporter& reporter) = 0;
-  // Stops what .sync started: its state timed out, was aborted, or a sibling failed.
-  virtual Task<void> cancel(TaskCall call) = 0;
+  // Stops what .sync started: its state timed out, was aborted, or a sibling failed. Errors with
+  // Retry::kLater: it is to be called again.
+  virtual Task<Result<void>> cancel(TaskCall call) = 0;
 };
 
 }  // namespace suiro::states

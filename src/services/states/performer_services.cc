@@ -52,8 +52,8 @@ Task<std::optional<Attempt<std::string>>> Integration::follow(const TaskCall&, s
   co_return std::nullopt;
 }
 
-Task<void> Integration::stop(const TaskCall&, std::string) {
-  co_return;
+Task<Result<void>> Integration::stop(const TaskCall&, std::string) {
+  co_return ok();
 }
 
 ServicePerformer::ServicePerformer(event::Kernel& kernel, event::OperationCaller& operations,
@@ -110,7 +110,7 @@ Task<std::optional<std::string>> ServicePerformer::begin(const TaskCall& call,
     // Nobody noted what runs now. Where the server stops, the next incarnation finds it by its key.
     const Error& why = told.error();
     const bool unwanted = why.code == codes::kClosed && why.retry == Retry::kNever;
-    if (unwanted) co_await integration.stop(call, begun->notes);
+    if (unwanted) co_await stop_surely(call, integration, begun->notes);
     co_return std::nullopt;
   }
   co_return std::move(begun->notes);
@@ -134,6 +134,7 @@ Task<void> ServicePerformer::perform(TaskCall call, TaskReporter& reporter) {
     notes = *std::move(began);
   }
   if (integration == nullptr || pattern == Pattern::kWaitForTaskToken) co_return;
+  reporter.follows();
   auto ended = co_await integration->follow(call, std::move(notes), reporter);
   if (!ended) co_return;
   if (*ended) {
@@ -145,12 +146,23 @@ Task<void> ServicePerformer::perform(TaskCall call, TaskReporter& reporter) {
   }
 }
 
-Task<void> ServicePerformer::cancel(TaskCall call) {
+// cancel() follows where the effect was cancelled; it does not know these notes.
+Task<void> ServicePerformer::stop_surely(const TaskCall& call, Integration& integration,
+                                         std::string notes) {
+  Clock& clock = calls_.kernel().clock;
+  for (int attempts = 0; attempts < kStopAttemptsMax; ++attempts) {
+    auto stopped = co_await integration.stop(call, notes);
+    if (stopped) co_return;
+    co_await clock.sleep_for(kStopPause);
+  }
+}
+
+Task<Result<void>> ServicePerformer::cancel(TaskCall call) {
   const Pattern pattern = call.effect.resource.pattern;
   const bool sync = pattern == Pattern::kSync || pattern == Pattern::kSync2;
   Integration* integration = integration_of(call.effect.resource);
-  if (!sync || integration == nullptr) co_return;
-  co_await integration->stop(call, std::string(call.saved));
+  if (!sync || integration == nullptr) co_return ok();
+  co_return co_await integration->stop(call, std::string(call.saved));
 }
 
 }  // namespace suiro::states

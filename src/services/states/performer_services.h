@@ -29,13 +29,17 @@ class ServicePerformer final : public Performer {
   void use(Executions& executions) { executions_.use(executions); }
 
   Task<void> perform(TaskCall call, TaskReporter& reporter) override;
-  Task<void> cancel(TaskCall call) override;
+  Task<Result<void>> cancel(TaskCall call) override;
 
  private:
   // Null: Suiro has no such integration.
   Integration* integration_of(const workflow::Resource& resource);
   Task<std::optional<std::string>> begin(const TaskCall& call, Integration& integration,
                                          TaskReporter& reporter);
+  Task<void> stop_surely(const TaskCall& call, Integration& integration, std::string notes);
+
+  static constexpr int kStopAttemptsMax = 5;
+  static constexpr Millis kStopPause{500};
 
   ServiceCalls calls_;
   LambdaIntegration lambda_{calls_};

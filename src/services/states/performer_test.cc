@@ -336,7 +336,7 @@ TEST_F(PerformerTest, CancelStopsWhatSyncBegan) {
   TaskCall task = call(kSync, "{}");
   task.saved = kChild;
   answer("{}");
-  sim.run(performer.cancel(task));
+  EXPECT_TRUE(sim.run(performer.cancel(task)));
   ASSERT_EQ(operations.requests.size(), 1U);
   EXPECT_EQ(operations.requests[0].operation, "stopExecution");
   EXPECT_EQ(operations.requests[0].json, fmt::format(R"({{"ExecutionArn":"{}"}})", kChild));
@@ -345,16 +345,37 @@ TEST_F(PerformerTest, CancelStopsWhatSyncBegan) {
   operations.requests.clear();
   task = call(kSync, fmt::format(R"({{"StateMachineArn":"{}"}})", kMachine));
   answer("{}");
-  sim.run(performer.cancel(task));
+  EXPECT_TRUE(sim.run(performer.cancel(task)));
   ASSERT_EQ(operations.requests.size(), 1U);
   EXPECT_NE(operations.requests[0].json.find(":execution:m:" + kKey), std::string::npos);
 
   task = call("arn:aws:states:::ecs:runTask.sync", "{}");
   task.saved = R"({"Cluster":"c1","Task":"t1"})";
   answer("{}");
-  sim.run(performer.cancel(task));
+  EXPECT_TRUE(sim.run(performer.cancel(task)));
   ASSERT_EQ(operations.requests.size(), 2U);
   EXPECT_EQ(operations.requests[1].operation, "stopTask");
+}
+
+TEST_F(PerformerTest, ABusyServiceIsLookedAtAgain) {
+  TaskCall task = call("arn:aws:states:::ecs:runTask.sync", "{}");
+  task.saved = R"({"Cluster":"c1","Task":"t1"})";
+  const Error busy{std::string(codes::kThrottled), "busy", Retry::kLater};
+  const char* stopped = R"({"Tasks":[{"LastStatus":"STOPPED","Containers":[]}]})";
+  operations.answers.push_back({.output = {}, .error = busy, .facts = {}});
+  answer(stopped);
+  operations.answers.push_back({.output = {}, .error = busy, .facts = {}});
+  answer(stopped);
+  answer(R"({"TaskDefinition":{"ContainerDefinitions":[]}})");
+  perform(task);
+  EXPECT_EQ(operations.requests.size(), 5U);
+  EXPECT_EQ(failure(), nullptr);
+
+  operations.requests.clear();
+  operations.answers.push_back({.output = {}, .error = busy, .facts = {}});
+  auto cancelled = sim.run(performer.cancel(task));
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().retry, Retry::kLater);
 }
 
 TEST_F(PerformerTest, WhatNobodyAwaitsAfterItBeganIsStopped) {

@@ -16,6 +16,15 @@ using workflow::MapRunStatus;
 constexpr size_t kRowsAtOnce = 1'000;
 constexpr uint64_t kAllChildren = UINT64_MAX;
 
+// What is asked again says the same until the server starts anew.
+bool server_stops(const Error& error) {
+  return error.code == codes::kClosed || error.code == codes::kUnavailable;
+}
+
+bool may_pass(const Error& error) {
+  return error.retry == Retry::kLater && !server_stops(error);
+}
+
 std::shared_ptr<ChildFamily> family_of(const MapRunCall& call, const workflow::State& state,
                                        ByteView run) {
   const auto& fields = std::get<workflow::MapFields>(state.fields);
@@ -215,7 +224,7 @@ Task<void> RunningMap::drive() {
 // Whether nobody waits for this incarnation any more: the Map was cancelled, and abort() follows,
 // or the server stops.
 Task<bool> RunningMap::look_for_end() {
-  if (gone_) co_return true;
+  if (gone_ || reporter_ == nullptr) co_return gone_;
   gone_ =
       co_await run_on(reporter_home_, [this]() -> Task<bool> { co_return reporter_->cancelled(); });
   co_return gone_;
@@ -243,10 +252,11 @@ Child RunningMap::child(uint64_t index, std::string input) const {
 
 Task<void> RunningMap::start(std::vector<uint64_t> indices) {
   auto done = co_await start_range(indices);
+  if (!done && server_stops(done.error())) gone_ = true;
   if (!done && !gone_) {
     log::warning("the children of {} cannot start: {}", arn(), done.error().message);
     machine_.fail({"States.Runtime", done.error().message});
-    for (const uint64_t index : indices) machine_.child_ended(index, ChildStatus::kAborted);
+    co_await stop_surely(std::move(indices));  // some of them may run
   }
   --starting_;
   wake_.notify_all();
@@ -278,7 +288,7 @@ Task<Result<void>> RunningMap::start_range(std::vector<uint64_t> indices) {
       if (done) starts.clear();
       if (done && !redrives.empty()) done = co_await parts_.children->redrive(family_, redrives);
       if (done) break;
-      if (done.error().retry != Retry::kLater || gone_) co_return fail(done.error());
+      if (!may_pass(done.error()) || gone_) co_return fail(done.error());
       co_await parts_.kernel.clock.sleep_for(kBusyPause);
     }
   }
@@ -292,9 +302,23 @@ Task<Result<void>> RunningMap::stop(std::vector<uint64_t> indices) {
     auto done = co_await parts_.children->stop(family_, children);
     // What child_ended() posted comes first.
     co_await asio::post(scope_.executor(), use_task);
-    if (done || done.error().retry != Retry::kLater || gone_) co_return done;
+    if (done || !may_pass(done.error()) || gone_) co_return done;
     co_await parts_.kernel.clock.sleep_for(kBusyPause);
   }
+}
+
+// Their ends are told first; what is left never ran. What cannot be stopped is left to the next
+// start of the server.
+Task<void> RunningMap::stop_surely(std::vector<uint64_t> indices) {
+  auto done = co_await stop(indices);
+  if (!done) {
+    if (!server_stops(done.error())) {
+      log::warning("the children of {} cannot be stopped: {}", arn(), done.error().message);
+    }
+    gone_ = true;
+    co_return;
+  }
+  for (const uint64_t index : indices) machine_.child_ended(index, ChildStatus::kAborted);
 }
 
 // Completes when nobody runs any more.
@@ -302,11 +326,8 @@ Task<void> RunningMap::stop_children() {
   for (uint64_t from = 0; !gone_;) {
     const std::vector<uint64_t> running = machine_.running(from, kStartsAtOnce);
     if (running.empty()) break;
-    auto done = co_await stop(running);
-    if (!done) gone_ = true;  // the server stops
-    // Their ends were told before; what is left never ran.
-    for (const uint64_t index : running) machine_.child_ended(index, ChildStatus::kAborted);
     from = running.back() + 1;
+    co_await stop_surely(running);
   }
   wake_.notify_all();
 }
@@ -337,7 +358,9 @@ Task<Result<void>> RunningMap::commit(store::Batch batch) {
   while (true) {
     auto done = co_await parts_.kernel.store.commit(batch.clone());
     if (done) co_return ok();
-    if (done.error().code != codes::kThrottled || gone_) co_return fail(done.error());
+    if (done.error().code != codes::kThrottled || co_await look_for_end()) {
+      co_return fail(done.error());
+    }
     co_await parts_.kernel.clock.sleep_for(kBusyPause);
   }
 }
@@ -354,11 +377,13 @@ Task<Result<RunOutcome>> RunningMap::outcome() {
     }
     auto made = co_await results.make();
     if (made) co_return RunOutcome{.output = *std::move(made), .error = {}, .cause = {}};
-    if (made.error().retry == Retry::kLater) {
-      co_await parts_.kernel.clock.sleep_for(kBusyPause);
-    } else {
+    if (server_stops(made.error())) co_return fail(made.error());
+    if (!may_pass(made.error())) {
       machine_.fail({made.error().code, made.error().message});
+      continue;
     }
+    if (co_await look_for_end()) co_return fail(codes::kClosed, "nobody waits for this map run");
+    co_await parts_.kernel.clock.sleep_for(kBusyPause);
   }
 }
 

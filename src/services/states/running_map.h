@@ -55,6 +55,8 @@ class RunningMap {
   void ended(uint64_t index, workflow::ChildStatus status);
   // run() ends soon; the run is as after a crash.
   void leave();
+  // Whether it knows its children: before, it has nothing to tell and takes no update.
+  bool is_loaded() const { return is_loaded_; }
   Task<Result<void>> update(UpdateMapRunRequest request);
   MapRunDescription description() const;
 
@@ -72,6 +74,7 @@ class RunningMap {
   Task<Result<void>> start_range(std::vector<uint64_t> indices);
   Task<void> stop_children();
   Task<Result<void>> stop(std::vector<uint64_t> indices);
+  Task<void> stop_surely(std::vector<uint64_t> indices);
   Task<Result<void>> finish();
   Task<Result<RunOutcome>> outcome();
   Task<Result<void>> tell();
@@ -86,6 +89,7 @@ class RunningMap {
   Task<Result<void>> read_items();
   Task<Result<bool>> take_chunk(ItemChunk chunk, workflow::ItemBatch& batch);
   Task<Result<void>> commit_inputs();
+  void mark(const std::string& key) { marks_.emplace_back(index_, key); }
   Task<void> wait_for_room();
 
   RunParts parts_;
@@ -113,6 +117,7 @@ class RunningMap {
   uint64_t resume_at_ = 0;  // items before it are in inputs already
   std::vector<workflow::ChildInput> inputs_;
   size_t input_bytes_ = 0;
+  std::deque<std::pair<uint64_t, std::string>> marks_;  // items up to a key of the listing
 };
 
 }  // namespace suiro::states

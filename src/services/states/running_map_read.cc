@@ -16,8 +16,8 @@ Task<Result<void>> RunningMap::read_items() {
   if (progress_.done) co_return ok();
   CO_TRY(auto options, workflow::batch_options(state_, call_.effect));
   workflow::ItemBatch batch(std::move(options));
-  ItemStream stream(parts_.kernel, parts_.operations, call_, state_);
-  index_ = 0;
+  ItemStream stream(parts_.kernel, parts_.operations, call_, state_, progress_.listed_key);
+  index_ = progress_.listed_items;
   resume_at_ = progress_.items;
   stream.pass_over(resume_at_ - index_);
   while (!is_over()) {
@@ -64,6 +64,8 @@ Task<Result<bool>> RunningMap::take_chunk(ItemChunk chunk, workflow::ItemBatch& 
                                  parts_.kernel.random));
     const size_t before = inputs_.size();
     CO_TRY_VOID(batch.add(input, inputs_));
+    const json::Value* key = chunk.are_listed ? item.value.find("Key") : nullptr;
+    if (key != nullptr) mark(key->as_string());
     if (inputs_.size() > before) input_bytes_ += inputs_.back().text.size();
     if (inputs_.size() >= kInputsAtOnce || input_bytes_ >= kInputBytesAtOnce) {
       CO_TRY_VOID(co_await commit_inputs());
@@ -71,6 +73,7 @@ Task<Result<bool>> RunningMap::take_chunk(ItemChunk chunk, workflow::ItemBatch& 
       if (is_over()) co_return false;
     }
   }
+  if (!chunk.ended_key.empty()) mark(chunk.ended_key);
   co_return chunk.last || index_ >= items_max;
 }
 
@@ -85,6 +88,10 @@ Task<Result<void>> RunningMap::commit_inputs() {
     batch.put(keys::map_run_input(run_, progress_.children++),
               encode(RunInput{input.items, std::move(input.text)}));
     progress_.items += input.items;
+  }
+  for (; !marks_.empty() && marks_.front().first <= progress_.items; marks_.pop_front()) {
+    progress_.listed_items = marks_.front().first;
+    progress_.listed_key = std::move(marks_.front().second);
   }
   batch.put(keys::map_run_progress(run_), encode(progress_));
   CO_TRY_VOID(co_await commit(std::move(batch)));

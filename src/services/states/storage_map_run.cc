@@ -14,6 +14,7 @@ using event::RecordReader;
 using event::RecordWriter;
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kProgressVersion = 2;  // 1: without the place in a listing
 
 store::Key family(char kind) {
   return {'w', 1, 'r', kind};
@@ -173,22 +174,28 @@ Result<RunRecord> decode_run(ByteView bytes) {
 }
 
 Bytes encode(const RunProgress& progress) {
-  RecordWriter out(kVersion);
+  RecordWriter out(kProgressVersion);
   out.u64(progress.items);
   out.u64(progress.children);
   out.u8(progress.done ? 1 : 0);
   out.text(progress.etag);
+  out.u64(progress.listed_items);
+  out.text(progress.listed_key);
   return out.take();
 }
 
 Result<RunProgress> decode_run_progress(ByteView bytes) {
   RecordReader in(bytes);
-  in.version(kVersion);
+  const uint8_t version = in.version_of(1, kProgressVersion);
   RunProgress progress;
   progress.items = in.u64();
   progress.children = in.u64();
   progress.done = in.u8() != 0;
   progress.etag = in.text();
+  if (version >= 2) {
+    progress.listed_items = in.u64();
+    progress.listed_key = in.text();
+  }
   TRY_VOID(in.end("progress of a map run"));
   return progress;
 }

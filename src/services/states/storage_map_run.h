@@ -23,6 +23,9 @@ struct RunProgress {
   uint64_t children = 0;
   bool done = false;
   std::string etag;  // of the first file
+  // Of a listing: the first so many items came from keys up to this one.
+  uint64_t listed_items = 0;
+  std::string listed_key;
 };
 struct RunInput {
   uint32_t items = 1;

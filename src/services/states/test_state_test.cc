@@ -33,7 +33,7 @@ class SlowPerformer final : public Performer {
         workflow::EffectSucceeded{.effect = call.effect.id, .output = R"({"done":true})"});
     was_taken = told.has_value();
   }
-  Task<void> cancel(TaskCall) override { co_return; }
+  Task<Result<void>> cancel(TaskCall) override { co_return ok(); }
   Millis duration{0};
   std::vector<TaskCall> calls;
   bool was_cancelled = false;

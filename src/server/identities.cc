@@ -166,11 +166,6 @@ Result<SessionClaims> Identities::claims_of(event::RoleSession in) const {
   return claims;
 }
 
-Result<shapes::Principal> Identities::caller(event::RoleSession session) const {
-  TRY(SessionClaims claims, claims_of(std::move(session)));
-  return principal_of("", claims);
-}
-
 Result<event::RoleKeys> Identities::issue(event::RoleSession in) {
   TRY(SessionClaims claims, claims_of(in));
   if (in.life == event::RoleSession::Life::kProcess) {

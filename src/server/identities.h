@@ -11,6 +11,7 @@
 // Threads: any. See docs/decisions/170-roles-of-functions.md.
 #pragma once
 
+#include "kernel/event/role_permissions.h"
 #include "protocol/aws/authenticator.h"
 #include "server/credentials.h"
 #include "server/session_tokens.h"
@@ -22,8 +23,12 @@ namespace suiro::server {
 // What becomes of a role's ARN that IAM does not keep.
 enum class IamMode { kLenient, kStrict };
 
+// The name of a service's sessions: "states" of "states.amazonaws.com".
+std::string session_of(std::string_view service);
+
 class Identities final : public aws::CredentialSource,
                          public event::RoleCredentials,
+                         public event::RolePermissions,
                          public sts::Sessions {
  public:
   struct Options {
@@ -45,9 +50,10 @@ class Identities final : public aws::CredentialSource,
   // The same of a kDurable key, as a part of the batch's commit; revoke() follows it.
   void revoke(store::Batch& batch, const std::string& access_key_id) const;
 
-  // Who a session is that needs no keys, since it never leaves the process. The name, holder and
-  // service of `session` count; errors as issue().
-  Result<shapes::Principal> caller(event::RoleSession session) const;
+  // Who the service is as that role: a session without keys, since it never leaves the process.
+  // Errors: AccessDenied.
+  Result<shapes::Principal> caller(const std::string& role_arn, const std::string& service) const;
+  Result<void> permits(Question question) const override;
 
   Result<sts::Assumed> assume(const shapes::Call& call, sts::AssumeRequest request) override;
   Result<event::RoleKeys> own_session(const shapes::Call& call, Millis lifetime) override;

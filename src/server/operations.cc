@@ -32,11 +32,6 @@ shapes::Dialect dialect_of(event::OperationCaller::Request::Names names) {
   return names == Names::kSdkMillis ? shapes::Dialect::kSdkMillis : shapes::Dialect::kPlain;
 }
 
-// "states.amazonaws.com" -> "states"
-std::string session_of(const std::string& principal) {
-  return principal.substr(0, principal.find('.'));
-}
-
 std::string operation_of(std::string name) {
   if (!name.empty() && name[0] >= 'a' && name[0] <= 'z') {
     name[0] = static_cast<char>(name[0] - 'a' + 'A');
@@ -52,15 +47,7 @@ Result<shapes::Principal> Operations::caller_of(const Request& request) const {
   if (request.role_arn.empty()) {
     return shapes::Principal{Kind::kService, options_.account, request.principal, ""};
   }
-  const std::string session = session_of(request.principal);
-  event::RoleSession wanted{
-      .role_arn = request.role_arn, .session_name = session, .service = request.principal};
-  wanted.holder_arn = fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", options_.account,
-                                  iam::role_name_of(request.role_arn), session);
-  auto caller = options_.identities.caller(std::move(wanted));
-  if (caller) return caller;
-  return fail("AccessDenied", fmt::format("{} cannot act as a role: {}", request.principal,
-                                          caller.error().message));
+  return options_.identities.caller(request.role_arn, request.principal);
 }
 
 Task<Result<shapes::Principal>> Operations::assume(shapes::Call call, std::string role_arn,

@@ -87,7 +87,7 @@ struct App::Parts {
   std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
-  http_out::Client workflow_client{{}};
+  http_out::Client workflow_client{{.link_local = http_out::LinkLocal::kRefuse}};
   states::WorkflowRuntime workflows;
   states::Service states;
   states::MapRunApi map_runs;

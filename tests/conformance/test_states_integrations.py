@@ -389,6 +389,30 @@ def test_a_request_to_anywhere(flows, web):
     assert error["Error"] == "States.Http.StatusCode.503"
 
 
+def test_requests_need_the_role_and_a_place_to_go(suiro, flows, web, name):
+    role = kept_role(suiro, name, "states.amazonaws.com", "sqs:SendMessage")
+    suiro.client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Action": "states:InvokeHTTPEndpoint",
+            "Resource": f"arn:aws:states:{flows.region}:{ACCOUNT}:stateMachine:{name}*",
+            "Condition": {"StringEquals": {"states:HTTPMethod": "POST"},
+                          "StringLike": {"states:HTTPEndpoint": [
+                              web + "/a*", "http://169.254.*"]}}}]}))
+
+    def run(url, method="POST"):
+        state = task("http:invoke", Parameters={
+            "ApiEndpoint": url, "Method": method, "RequestBody": {"n": 1}})
+        return flows.output(caught(state), suffix=f"-{len(flows.made)}", roleArn=role)
+
+    assert run(web + "/a/b")["StatusCode"] == 201
+    for refused in (run(web + "/b"), run(web + "/a/b", "PUT")):
+        assert refused["Error"] == "States.Permissions", refused
+        assert "is not authorized to perform states:InvokeHTTPEndpoint" in refused["Cause"]
+    refused = run("http://169.254.169.254/a")
+    assert refused["Error"] == "States.Http.Socket", refused
+    assert "link-local addresses are refused" in refused["Cause"]
+
+
 # --- other executions
 
 FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Mine", "Cause": "why"}}}

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/http_out/client.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -33,6 +36,7 @@ struct Transfer {
   Reply reply;
   size_t header_bytes = 0;
   bool too_large = false;
+  bool refused = false;  // the address
   char error[CURL_ERROR_SIZE] = {};
 
   ~Transfer() {
@@ -68,7 +72,37 @@ size_t take_header(char* bytes, size_t, size_t count, void* context) {
   return count;
 }
 
+bool is_link_local(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(*address);
+    return ntohl(v4.sin_addr.s_addr) >> 16 == 0xA9FE;
+  }
+  if (address->sa_family != AF_INET6) return false;
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(*address).sin6_addr;
+  bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 169 && v6.s6_addr[13] == 254;
+  return IN6_IS_ADDR_LINKLOCAL(&v6) || is_mapped;
+}
+
+curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
+  if (is_link_local(&address->addr)) {
+    static_cast<Transfer*>(context)->refused = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+void refuse_link_local(Transfer& transfer) {
+  curl_easy_setopt(transfer.easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(transfer.easy, CURLOPT_OPENSOCKETDATA, &transfer);
+  curl_easy_setopt(transfer.easy, CURLOPT_NOPROXY,
+                   "localhost,127.0.0.1,::1,169.254.0.0/16,fe80::/10");
+}
+
 Error error_of(CURLcode code, const Transfer& transfer) {
+  if (transfer.refused && code == CURLE_COULDNT_CONNECT) {
+    return {std::string(codes::kInvalidArgument),
+            fmt::format("{}: link-local addresses are refused", transfer.request.url)};
+  }
   std::string text = transfer.error[0] != 0 ? transfer.error : curl_easy_strerror(code);
   std::string message = fmt::format("{}: {}", transfer.request.url, text);
   switch (code) {
@@ -123,6 +157,7 @@ void set_up(Transfer& transfer, const Config& config) {
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!config.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, config.ca_file.c_str());
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+  if (config.link_local == LinkLocal::kRefuse) refuse_link_local(transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);

@@ -10,7 +10,8 @@
 //  3. Certificates and host names of HTTPS are verified. Redirects are not followed.
 //  4. At most kQueuedMax requests wait or run; a reply beyond its limit is an error, not memory.
 // Threads: any. Errors: kTimeout, kUnavailable (no connection, TLS), kTooLarge (the reply),
-// kClosed, kThrottled (too many requests), kInvalidArgument (the URL).
+// kClosed, kThrottled (too many requests), kInvalidArgument (the URL,
+// or an address that Config refuses).
 #pragma once
 
 #include <memory>
@@ -57,9 +58,14 @@ struct Reply {
   const std::string* header(std::string_view name) const;
 };
 
+// 169.254.0.0/16 and fe80::/10: where machines in clouds find their credentials.
+enum class LinkLocal : uint8_t { kAllow, kRefuse };
+
 struct Config {
   size_t connections_max = 64;
-  std::string ca_file;  // PEM; empty: the system's
+  std::string ca_file = {};  // PEM; empty: the system's
+  // Looked at when connecting: however the URL names the address. Never through a proxy.
+  LinkLocal link_local = LinkLocal::kAllow;
 };
 
 class Client {

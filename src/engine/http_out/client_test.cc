@@ -79,6 +79,26 @@ TEST_F(HttpOutTest, ALargeReplyIsAnError) {
   EXPECT_EQ(reply.error().code, codes::kTooLarge);
 }
 
+TEST_F(HttpOutTest, LinkLocalAddressesAreRefusedHoweverTheyAreWritten) {
+  Client careful{{.link_local = LinkLocal::kRefuse}};
+  for (const char* host : {"169.254.169.254", "169.254.1.1", "2852039166", "0xa9fea9fe",
+                           "0251.0376.0251.0376", "[fe80::1]", "[::ffff:169.254.169.254]"}) {
+    auto reply =
+        asio::co_spawn(shards.executor(0), careful.send({.url = fmt::format("http://{}/x", host)}),
+                       asio::use_future)
+            .get();
+    ASSERT_FALSE(reply) << host;
+    EXPECT_EQ(reply.error().code, codes::kInvalidArgument) << host << reply.error().message;
+    EXPECT_NE(reply.error().message.find("link-local"), std::string::npos);
+  }
+  OneReply server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  auto reply =
+      asio::co_spawn(shards.executor(0), careful.send({.url = server.url(), .body = "body!"}),
+                     asio::use_future)
+          .get();
+  EXPECT_TRUE(reply) << reply.error().message;
+}
+
 TEST_F(HttpOutTest, SilenceIsATimeout) {
   OneReply server("");
   auto reply = send({.url = server.url(), .body = "body!", .timeout = Millis(50)});

@@ -7,8 +7,11 @@
 
 namespace suiro::events {
 
-Logic::Logic(event::Kernel& kernel)
-    : kernel_(kernel), storage_(kernel.store), shards_(kernel.shards.size()) {}
+Logic::Logic(event::Kernel& kernel, const event::RolePermissions& permissions)
+    : kernel_(kernel),
+      permissions_(permissions),
+      storage_(kernel.store),
+      shards_(kernel.shards.size()) {}
 
 std::string Logic::bus_arn(std::string_view name) const {
   return fmt::format("arn:aws:events:{}:{}:event-bus/{}", kernel_.region, kernel_.account, name);

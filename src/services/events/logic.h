@@ -16,6 +16,7 @@
 #pragma once
 
 #include "kernel/event/kernel.h"
+#include "kernel/event/role_permissions.h"
 #include "services/events/errors.h"
 #include "services/events/memory.h"
 #include "services/events/storage.h"
@@ -61,7 +62,8 @@ struct NewTarget {
 
 class Logic {
  public:
-  explicit Logic(event::Kernel& kernel);
+  // `permissions`: of the roles of targets; asked once events pass.
+  Logic(event::Kernel& kernel, const event::RolePermissions& permissions);
 
   // Before the kernel's timers start.
   void register_timers();
@@ -162,6 +164,7 @@ class Logic {
   Task<size_t> emit_matches(store::Batch& batch, const CompiledRule& rule, const Passing& passing);
   // Why the target does not take events of the rule; nullopt: it does.
   Task<std::optional<Error>> refusal(const RuleTarget& target, const std::string& rule_arn);
+  std::optional<Error> refusal_of_role(const RuleTarget& target) const;
   void bury(store::Batch& batch, event::Event event, const Error& error);
   std::string span(store::Batch& batch, const TraceContext& cause, std::string kind,
                    std::string resource, std::string detail);
@@ -171,6 +174,7 @@ class Logic {
   BusMemory& memory(const std::string& bus);
 
   event::Kernel& kernel_;
+  const event::RolePermissions& permissions_;
   Storage storage_;
   struct Shard {
     std::map<std::string, BusMemory, std::less<>> buses;

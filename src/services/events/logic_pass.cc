@@ -254,8 +254,10 @@ Task<size_t> Logic::emit_matches(store::Batch& batch, const CompiledRule& rule,
 }
 
 Task<std::optional<Error>> Logic::refusal(const RuleTarget& target, const std::string& rule_arn) {
-  // Queues and functions say by their policies who may send; others trust the rule's role.
-  if (target.service() != "sqs" && target.service() != "lambda") co_return std::nullopt;
+  // Queues and functions say by their policies who may send; to others the target's role does.
+  if (target.service() != "sqs" && target.service() != "lambda") {
+    co_return refusal_of_role(target);
+  }
   auto& accepted = shards_[kernel_.shards.current()].accepted;
   std::string key = rule_arn + '\0' + target.arn();
   TimePoint now = kernel_.clock.now();
@@ -274,6 +276,14 @@ Task<std::optional<Error>> Logic::refusal(const RuleTarget& target, const std::s
   if (accepted.size() >= kAcceptedMax) accepted.clear();
   accepted[std::move(key)] = now + kAcceptedFor;
   co_return std::nullopt;
+}
+
+std::optional<Error> Logic::refusal_of_role(const RuleTarget& target) const {
+  auto permission = target.permission();
+  if (!permission) return std::nullopt;
+  auto answer = permissions_.permits(
+      {target.role_arn(), std::string(kServicePrincipal), *std::move(permission)});
+  return answer ? std::nullopt : std::optional<Error>(std::move(answer).error());
 }
 
 // What no attempt can help: it goes to the dead-letter queue at once, or is dropped (Amazon

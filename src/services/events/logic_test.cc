@@ -166,6 +166,54 @@ TEST_F(EventsTest, WhatATargetDoesNotTakeGoesToTheDeadLetterQueue) {
   EXPECT_EQ(std::string(dead[1]["TARGET_ARN"].as_string()), queue("closed"));
 }
 
+constexpr const char* kMachine = "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m";
+constexpr const char* kRoleOf = ",'RoleArn':'arn:aws:iam::000000000000:role/r'";
+
+TEST_F(EventsTest, WhatTheRoleMayNotStartGoesToTheDeadLetterQueue) {
+  const std::string stream = "arn:aws:kinesis:ap-northeast-1:000000000000:stream/s";
+  const std::string grave = ",'DeadLetterConfig':{'Arn':'" + queue("dead") + "'}";
+  ASSERT_TRUE(put_rule("r", "{'source':['app']}"));
+  ASSERT_TRUE(put_target("r", "1", kMachine, kRoleOf + grave));
+  ASSERT_TRUE(put_target("r", "2", stream, kRoleOf));
+  ASSERT_TRUE(put_target("r", "3", queue("a"), kRoleOf));
+  permissions.denied = {"states:StartExecution", "kinesis:PutRecord", "sqs:SendMessage"};
+  ASSERT_TRUE(put("app", "{}"));
+  EXPECT_TRUE(got(kMachine).empty());
+  EXPECT_TRUE(got(stream).empty());
+  EXPECT_EQ(got(queue("a")).size(), 1U) << "a queue's own policy decides";
+  auto dead = got(queue("dead"));
+  ASSERT_EQ(dead.size(), 1U);
+  EXPECT_EQ(dead[0]["ERROR_CODE"], "NO_PERMISSIONS");
+  EXPECT_EQ(dead[0]["TARGET_ARN"], kMachine);
+  EXPECT_EQ(std::string(dead[0]["ERROR_MESSAGE"].as_string()),
+            std::string("arn:aws:iam::000000000000:role/r is not authorized to perform: "
+                        "states:StartExecution on resource: ") +
+                kMachine);
+  ASSERT_EQ(permissions.asked.size(), 2U);
+  EXPECT_EQ(permissions.asked[0].service, "events.amazonaws.com");
+  permissions.denied.clear();
+  ASSERT_TRUE(put("app", "{}"));
+  EXPECT_EQ(got(kMachine).size(), 1U);
+  EXPECT_EQ(got(stream).size(), 1U);
+}
+
+TEST_F(EventsTest, ATaskNeedsItsDefinitionAndABusWithoutRoleNothing) {
+  const std::string parameters =
+      ",'EcsParameters':{'TaskDefinitionArn':"
+      "'arn:aws:ecs:ap-northeast-1:000000000000:task-definition/f'}";
+  ASSERT_TRUE(sim.run(logic().create_bus({.name = "other"})));
+  ASSERT_TRUE(put_rule("r", "{'source':['app']}"));
+  ASSERT_TRUE(put_target("r", "1", "arn:aws:ecs:ap-northeast-1:000000000000:cluster/c",
+                         kRoleOf + parameters));
+  ASSERT_TRUE(put_target("r", "2", logic().bus_arn("other")));
+  ASSERT_TRUE(put("app", "{}"));
+  ASSERT_EQ(permissions.asked.size(), 1U);
+  EXPECT_EQ(permissions.asked[0].permission.action, "ecs:RunTask");
+  EXPECT_EQ(permissions.asked[0].permission.resource,
+            "arn:aws:ecs:ap-northeast-1:000000000000:task-definition/f:*");
+  EXPECT_EQ(permissions.asked[0].role_arn, "arn:aws:iam::000000000000:role/r");
+}
+
 TEST_F(EventsTest, AnInputThatGrowsTooLargeGoesToTheDeadLetterQueue) {
   std::string variables;
   for (int i = 0; i < 2'700; ++i) variables += "<x>";

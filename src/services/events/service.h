@@ -11,7 +11,8 @@ namespace suiro::events {
 class Service {
  public:
   // Registers its timers with the kernel: before these start.
-  explicit Service(event::Kernel& kernel) : logic_(kernel), target_(logic_), api_(kernel, logic_) {
+  Service(event::Kernel& kernel, const event::RolePermissions& permissions)
+      : logic_(kernel, permissions), target_(logic_), api_(kernel, logic_) {
     logic_.register_timers();
   }
 

@@ -60,6 +60,7 @@ struct RuleTarget::Reader {
                       to.arn_.text));
     }
     to.arn_.service = arn->service;
+    to.role_arn_ = string_of(from, "RoleArn");
     if (!has(kDelivered, arn->service)) {
       return fail(codes::kNotImplemented,
                   fmt::format("Targets of the service {} are not supported by Suiro: {}",
@@ -70,7 +71,7 @@ struct RuleTarget::Reader {
       return fail(codes::kNotImplemented,
                   fmt::format("API destinations are not supported by Suiro: {}", to.arn_.text));
     }
-    if (has(kNeedRole, arn->service) && string_of(from, "RoleArn").empty()) {
+    if (has(kNeedRole, arn->service) && to.role_arn_.empty()) {
       return invalid(fmt::format("RoleArn is required for target {}.", to.arn_.text));
     }
     for (std::string_view name : kForeign) {
@@ -148,6 +149,7 @@ struct RuleTarget::Reader {
       return invalid(
           fmt::format("Parameter(s) EcsParameters must be specified for target: {}.", to.id_));
     }
+    to.task_definition_ = string_of(*ecs, "TaskDefinitionArn");
     to.run_task_ = run_task_input(to.arn_.text, *ecs);
     return ok();
   }
@@ -180,6 +182,11 @@ Result<RuleTarget> RuleTarget::compile(std::string_view document) {
   TRY_VOID(reader.parameters());
   reader.policy();
   return target;
+}
+
+std::optional<event::Permission> RuleTarget::permission() const {
+  if (role_arn_.empty()) return std::nullopt;
+  return event::permission_to_start(arn_.text, task_definition_);
 }
 
 Result<Bytes> RuleTarget::input(const json::value& event, std::string_view event_text,

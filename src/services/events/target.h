@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernel/event/event.h"
+#include "kernel/event/role_permissions.h"
 #include "services/events/document.h"
 
 namespace suiro::events {
@@ -26,7 +27,11 @@ class RuleTarget {
   const std::string& id() const { return id_; }
   const std::string& arn() const { return arn_.text; }
   const std::string& service() const { return arn_.service; }
+  const std::string& role_arn() const { return role_arn_; }
   const event::DeliveryPolicy& policy() const { return policy_; }
+  // What the role must be allowed; nullopt: none is named, or it does not matter, as for log
+  // groups.
+  std::optional<event::Permission> permission() const;
 
   struct Delivery {
     event::Event event;
@@ -54,6 +59,8 @@ class RuleTarget {
   std::optional<Template> template_;
   std::optional<JsonPath> partition_key_;
   std::string group_id_;
+  std::string role_arn_;
+  std::string task_definition_;
   Bytes run_task_;  // JSON of RunTask's input, without overrides; empty: no ECS target
   event::DeliveryPolicy policy_;
 };

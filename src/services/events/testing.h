@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/events/service.h"
 
@@ -51,8 +52,8 @@ class EventsTest : public ::testing::Test {
 
   void open() {
     rows_.emplace(sim);
-    service.emplace(sim.kernel());
-    for (const char* name : {"sqs", "lambda", "ecs", "kinesis"}) {
+    service.emplace(sim.kernel(), permissions);
+    for (const char* name : {"sqs", "lambda", "ecs", "kinesis", "states"}) {
       sim.kernel().targets.add_target(name, &*rows_);
     }
     sim.kernel().targets.add_target("events", service->target());
@@ -127,6 +128,7 @@ class EventsTest : public ::testing::Test {
   }
 
   event::SimKernel sim;
+  event::FakeRolePermissions permissions;
   std::optional<RowTarget> rows_;
   std::optional<Service> service;
   std::string trace_id;

@@ -32,8 +32,13 @@ bool same_times(const shape::CreateScheduleInput& a, const shape::CreateSchedule
 
 }  // namespace
 
-Logic::Logic(event::Kernel& kernel, const event::OperationCaller& operations, Policy defaults)
-    : kernel_(kernel), operations_(operations), defaults_(defaults), zones_(kernel.shards) {
+Logic::Logic(event::Kernel& kernel, const event::OperationCaller& operations,
+             const event::RolePermissions& permissions, Policy defaults)
+    : kernel_(kernel),
+      operations_(operations),
+      permissions_(permissions),
+      defaults_(defaults),
+      zones_(kernel.shards) {
   kernel_.timers.handle(std::string(kRunTimer), [this](event::Timer timer, store::Batch consume) {
     return on_run(std::move(timer), std::move(consume));
   });

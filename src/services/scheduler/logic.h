@@ -14,7 +14,9 @@
 //  2. A nominal time is handled in one commit, started or missed: never both, never twice. The
 //     event's id follows from the schedule and the nominal time.
 //  3. A schedule lies in a group that exists and is not being deleted.
-//  4. Changes are guarded by the version at which the record was read; who loses reads again.
+//  4. Of a templated target the role's policies are asked at the run; what they refuse is a failed
+//     run, and its event a dead letter, in that same commit.
+//  5. Changes are guarded by the version at which the record was read; who loses reads again.
 //
 // Thread: any shard; nothing is kept in memory but time zones. Errors: AWS's (errors.h).
 // Rules: EventBridge Scheduler API Reference, the page of each action; User Guide. Bytes:
@@ -49,8 +51,10 @@ struct Listed {
 
 class Logic {
  public:
-  // `defaults`: of schedules whose group says nothing else.
-  Logic(event::Kernel& kernel, const event::OperationCaller& operations, Policy defaults);
+  // `permissions`: of the roles of targets; asked at each run. `defaults`: of schedules whose group
+  // says nothing else.
+  Logic(event::Kernel& kernel, const event::OperationCaller& operations,
+        const event::RolePermissions& permissions, Policy defaults);
 
   // Makes the default group.
   Task<Result<void>> start();
@@ -99,6 +103,9 @@ class Logic {
                   const std::vector<Missed>& missed) const;
   void add_run(store::Batch& batch, const Record& record, const RunTarget& target, Planned run,
                Overlap overlap) const;
+  // Records the run that the target's role may not start; the event goes to the dead-letter queue.
+  void add_refused(store::Batch& batch, event::Run run, event::Event event,
+                   const Error& error) const;
   void set_timer(store::Batch& batch, const Record& record) const;
   void cancel_timer(store::Batch& batch, const Record& record) const;
   event::Timer timer_of(const Record& record) const;
@@ -111,6 +118,7 @@ class Logic {
 
   event::Kernel& kernel_;
   const event::OperationCaller& operations_;
+  const event::RolePermissions& permissions_;
   Policy defaults_;
   Zones zones_;
 };

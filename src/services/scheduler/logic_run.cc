@@ -101,6 +101,11 @@ void Logic::add_run(store::Batch& batch, const Record& record, const RunTarget& 
   span.detail = fmt::format("planned {}, due {}, {} later", second_text(planned.nominal),
                             format_iso8601(planned.due), delay_text(late));
   if (late > kOnTime) span.detail += "; late: it was missed and made up for";
+  const auto permitted = target.permitted(permissions_);
+  if (!permitted) {
+    span.status = Span::Status::kError;
+    span.detail += "; " + permitted.error().message;
+  }
   kernel_.journal.record(batch, span);
   event::Event event = target.event({.schedule_arn = arn_of(record),
                                      .schedule_name = record.name,
@@ -109,6 +114,9 @@ void Logic::add_run(store::Batch& batch, const Record& record, const RunTarget& 
                                      .overlap = overlap});
   event.at = now;
   event.cause = {trace.trace_id, span.span_id};
+  if (!permitted) {
+    return add_refused(batch, run_of(record, target, planned), std::move(event), permitted.error());
+  }
   // A task tells its own story; what is handed to others has none but this.
   if (!target.is_ecs()) {
     Run run = run_of(record, target, planned);
@@ -118,6 +126,26 @@ void Logic::add_run(store::Batch& batch, const Record& record, const RunTarget& 
     if (late > kOnTime) run.reason = fmt::format("late by {}", delay_text(late));
     kernel_.runs.record(batch, run);
   }
+  event::emit(batch, std::move(event), kernel_.random);
+}
+
+// As the dispatcher buries what a target refuses (EventBridge Scheduler User Guide, "Configuring a
+// dead-letter queue").
+void Logic::add_refused(store::Batch& batch, Run run, event::Event event,
+                        const Error& error) const {
+  run.state = Run::State::kFailed;
+  run.stopped = run.created;
+  run.reason = error.message;
+  run.trace_id = event.cause.trace_id;
+  kernel_.runs.record(batch, run);
+  if (event.policy.dead_letter_arn.empty()) return;
+  event.attributes["TARGET_ARN"] = event.target_arn;
+  event.attributes["ERROR_CODE"] = error.code;
+  event.attributes["ERROR_MESSAGE"] = error.message.substr(0, event::kRunTextBytesMax);
+  event.attributes["EXHAUSTED_RETRY_CONDITION"] = "NonRetriableError";
+  event.attributes["RETRY_ATTEMPTS"] = "0";
+  event.target_arn = std::move(event.policy.dead_letter_arn);
+  event.policy = {};
   event::emit(batch, std::move(event), kernel_.random);
 }
 

@@ -248,6 +248,61 @@ TEST_F(RunTest, WhatNobodyTakesGoesToTheDeadLetterQueue) {
   EXPECT_EQ(target->last.attributes["SCHEDULE_ARN"], logic->arn_of("default", "d"));
 }
 
+TEST_F(RunTest, WhatTheRoleMayNotStartIsAFailedRunAndADeadLetter) {
+  auto in = schedule("refused", "rate(1 hour)");
+  in.target.arn = "arn:aws:lambda:ap-northeast-1:000000000000:function:f";
+  in.target.input = R"({"a":1})";
+  in.target.dead_letter_config.emplace().arn = kQueue;
+  permissions.denied = {"lambda:InvokeFunction"};
+  ASSERT_EQ(message(create(in)), "ok");
+  for (int i = 0; i < 3; ++i) {  // a crash between any two commits neither loses nor doubles one
+    sim.store().crash_after(1 + i);
+    for (int s = 0; s < 7200 && !sim.store().crashed(); ++s) sim.advance(seconds(1));
+    ASSERT_TRUE(sim.store().crashed());
+    restart();
+  }
+  sim.advance(hours(1));
+  const auto all = runs();
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(delivered(), std::vector<std::string>(all.size(), R"({"a":1})"));
+  EXPECT_EQ(count_of(Run::State::kFailed), all.size());
+  const std::string reason =
+      std::string(kRole) +
+      " is not authorized to perform: lambda:InvokeFunction on resource: " + in.target.arn;
+  EXPECT_EQ(all[0].reason, reason);
+  auto& letter = target->last;
+  EXPECT_EQ(letter.target_arn, kQueue);
+  EXPECT_EQ(letter.attributes["TARGET_ARN"], in.target.arn);
+  EXPECT_EQ(letter.attributes["ERROR_CODE"], "AccessDenied");
+  EXPECT_EQ(letter.attributes["ERROR_MESSAGE"], reason);
+  EXPECT_EQ(letter.attributes["RETRY_ATTEMPTS"], "0");
+  EXPECT_EQ(letter.attributes["SCHEDULE_ARN"], logic->arn_of("default", "refused"));
+  auto spans = sim.run(sim.kernel().journal.trace(letter.cause.trace_id));
+  ASSERT_TRUE(spans);
+  const auto run = std::ranges::find(*spans, "scheduler:Invoke", &event::Span::kind);
+  ASSERT_NE(run, spans->end());
+  EXPECT_EQ(run->status, event::Span::Status::kError);
+  EXPECT_NE(run->detail.find(reason), std::string::npos) << run->detail;
+}
+
+TEST_F(RunTest, ATaskThatTheRoleMayNotRunIsAFailedRun) {
+  auto in = schedule("t", "at(2026-01-01T00:10:00)");
+  in.target.arn = "arn:aws:ecs:ap-northeast-1:000000000000:cluster/c";
+  in.target.input.reset();
+  in.target.ecs_parameters.emplace().task_definition_arn =
+      "arn:aws:ecs:ap-northeast-1:000000000000:task-definition/report:2";
+  permissions.denied = {"ecs:RunTask"};
+  ASSERT_EQ(message(create(in)), "ok");
+  sim.advance(minutes(11));
+  EXPECT_TRUE(delivered().empty());
+  ASSERT_EQ(count_of(Run::State::kFailed), 1u);
+  EXPECT_EQ(runs()[0].name, "report");
+  ASSERT_EQ(permissions.asked.size(), 1u);
+  EXPECT_EQ(permissions.asked[0].service, "scheduler.amazonaws.com");
+  EXPECT_EQ(permissions.asked[0].permission.resource,
+            in.target.ecs_parameters->task_definition_arn);
+}
+
 TEST_F(RunTest, ARunWithoutInputIsToldOf) {
   auto in = schedule("plain", "at(2026-01-01T00:10:00)");
   in.target.input.reset();

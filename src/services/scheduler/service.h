@@ -13,8 +13,11 @@ namespace suiro::scheduler {
 class Service {
  public:
   // Registers its timers: before the kernel starts. `operations` is asked once the server is wired.
-  Service(event::Kernel& kernel, event::OperationCaller& operations, Policy defaults = {})
-      : logic_(kernel, operations, defaults), api_(logic_), universal_(kernel, operations) {}
+  Service(event::Kernel& kernel, event::OperationCaller& operations,
+          const event::RolePermissions& permissions, Policy defaults = {})
+      : logic_(kernel, operations, permissions, defaults),
+        api_(logic_),
+        universal_(kernel, operations) {}
 
   Task<Result<void>> start() { return logic_.start(); }
   void add_operations(shapes::Registry& registry) { api_.add_operations(registry); }

@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "base/check.h"
 #include "kernel/event/sink_target.h"
 #include "services/scheduler/errors.h"
 #include "shapes/json.h"
@@ -301,6 +302,15 @@ std::map<std::string, std::string> RunTarget::attributes(const Occasion& occasio
     out[std::string(event::kPartitionKeyAttribute)] = target_.kinesis_parameters->partition_key;
   }
   return out;
+}
+
+Result<void> RunTarget::permitted(const event::RolePermissions& permissions) const {
+  if (kind_ == Kind::kUniversal) return ok();
+  const auto& ecs = target_.ecs_parameters;
+  auto permission =
+      event::permission_to_start(target_.arn, ecs ? ecs->task_definition_arn : std::string());
+  CHECK(permission, target_.arn);  // compile_templated() takes no other service
+  return permissions.permits({target_.role_arn, std::string(kPrincipal), *std::move(permission)});
 }
 
 event::Event RunTarget::event(const Occasion& occasion) const {

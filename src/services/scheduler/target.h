@@ -9,6 +9,7 @@
 
 #include "kernel/event/kernel.h"
 #include "kernel/event/operation_caller.h"
+#include "kernel/event/role_permissions.h"
 #include "services/scheduler/policy.h"
 
 namespace suiro::scheduler {
@@ -35,6 +36,9 @@ class RunTarget {
   const std::string& name() const { return name_; }
   // The event without its cause and time.
   event::Event event(const Occasion& occasion) const;
+  // Whether the target's role may start it. Of universal targets the call itself asks. Errors:
+  // AccessDenied.
+  Result<void> permitted(const event::RolePermissions& permissions) const;
 
  private:
   enum class Kind { kLambda, kSqs, kKinesis, kFirehose, kBus, kEcs, kStates, kUniversal };

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/scheduler/logic.h"
 #include "services/scheduler/universal.h"
@@ -65,7 +66,7 @@ class SchedulerTest : public ::testing::Test {
     }
     universal = std::make_unique<UniversalTarget>(sim.kernel(), operations);
     sim.kernel().targets.add_target("scheduler", universal.get());
-    logic = std::make_unique<Logic>(sim.kernel(), operations, defaults);
+    logic = std::make_unique<Logic>(sim.kernel(), operations, permissions, defaults);
     (void)sim.run(logic->start());
     sim.start();
   }
@@ -134,6 +135,7 @@ class SchedulerTest : public ::testing::Test {
   event::SimKernel sim;
   const TimePoint start = sim.clock().now();
   FakeOperations operations;
+  event::FakeRolePermissions permissions;
   std::unique_ptr<FakeTarget> target;
   std::unique_ptr<UniversalTarget> universal;
   std::unique_ptr<Logic> logic;

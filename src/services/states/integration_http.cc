@@ -73,11 +73,31 @@ bool HttpIntegration::has(const workflow::Resource& resource) const {
   return resource.action == "invoke" && resource.pattern == workflow::Pattern::kRequestResponse;
 }
 
+Attempt<void> HttpIntegration::permitted(const Work& work, const http_out::Request& request) const {
+  const std::string& machine = work.call.machine_arn;
+  std::string endpoint = text_of(work.arguments, "ApiEndpoint");
+  auto answer = permissions_.permits(
+      {.role_arn = work.call.role_arn,
+       .service = std::string(kPrincipal),
+       // A Map's children run under "machine/label".
+       .permission = {"states:InvokeHTTPEndpoint", machine.substr(0, machine.find('/'))},
+       .context = {{"states:httpendpoint", endpoint}, {"states:httpmethod", request.method}}});
+  if (answer) return {};
+  return std::unexpected(TaskFault{
+      "States.Permissions",
+      fmt::format("AWS Step Functions is not authorized to perform states:InvokeHTTPEndpoint on "
+                  "API Endpoint {}. {}",
+                  endpoint, answer.error().message)});
+}
+
 Task<Attempt<Begun>> HttpIntegration::begin(Work work) {
   auto request = http_request_of(
       work.arguments,
       {.region = kernel_.region, .timeout = kTimeout, .reply_bytes_max = kReplyBytesMax});
   if (!request) co_return std::unexpected(std::move(request).error());
+  if (auto allowed = permitted(work, *request); !allowed) {
+    co_return std::unexpected(std::move(allowed).error());
+  }
   if (work.http != nullptr) work.http->sent(*request);
   auto reply = co_await client_.send(*std::move(request));
   if (!reply) {

@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 #include <thread>
 
+#include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/states/integration_http_request.h"
 #include "services/states/integration_services.h"
@@ -60,15 +61,18 @@ class HttpIntegrationTest : public ::testing::Test {
   HttpIntegrationTest() : shards(1) { shards.start(); }
   ~HttpIntegrationTest() override { shards.stop(); }
   Attempt<Begun> begin(std::string_view arguments) {
-    const TaskCall call{};
-    HttpIntegration integration(sim.kernel(), client);
+    TaskCall call{};
+    call.role_arn = "arn:aws:iam::000000000000:role/r";
+    call.machine_arn = "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m/Map";
+    HttpIntegration integration(sim.kernel(), permissions, client);
     Work work{.call = call, .arguments = parsed(arguments), .cancellation = {}};
     return asio::co_spawn(shards.executor(0), integration.begin(std::move(work)), asio::use_future)
         .get();
   }
   event::SimKernel sim;
   Shards shards;
-  http_out::Client client{{}};
+  event::FakeRolePermissions permissions;
+  http_out::Client client{{.link_local = http_out::LinkLocal::kRefuse}};
 };
 
 TEST_F(HttpIntegrationTest, SendsAndAnswers) {
@@ -107,6 +111,29 @@ TEST_F(HttpIntegrationTest, NobodyListens) {
   auto begun = begin(fmt::format(R"({{"ApiEndpoint":"{}","Method":"GET"}})", url));
   ASSERT_FALSE(begun);
   EXPECT_EQ(begun.error().error, "States.Http.Socket");
+}
+
+TEST_F(HttpIntegrationTest, TheRoleMustAllowIt) {
+  permissions.denied = {"states:InvokeHTTPEndpoint"};
+  auto begun = begin(R"({"ApiEndpoint":"http://127.0.0.1:1/x","Method":"GET",
+                         "QueryParameters":{"q":"1"}})");
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().error, "States.Permissions");
+  ASSERT_EQ(permissions.asked.size(), 1u);
+  const auto& asked = permissions.asked.front();
+  EXPECT_EQ(asked.role_arn, "arn:aws:iam::000000000000:role/r");
+  EXPECT_EQ(asked.service, "states.amazonaws.com");
+  EXPECT_EQ(asked.permission.resource, "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m");
+  const std::map<std::string, std::string> context = {
+      {"states:httpendpoint", "http://127.0.0.1:1/x"}, {"states:httpmethod", "GET"}};
+  EXPECT_EQ(asked.context, context);
+}
+
+TEST_F(HttpIntegrationTest, LinkLocalAddressesAreRefused) {
+  auto begun = begin(R"({"ApiEndpoint":"http://169.254.169.254/latest","Method":"GET"})");
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().error, "States.Http.Socket");
+  EXPECT_NE(begun.error().cause.find("link-local"), std::string::npos) << begun.error().cause;
 }
 
 TEST(HttpRequest, Forms) {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "engine/http_out/client.h"
+#include "kernel/event/role_permissions.h"
 #include "services/states/executions.h"
 #include "services/states/integration_calls.h"
 
@@ -100,8 +101,9 @@ class ContainerIntegration final : public Integration {
 
 class HttpIntegration final : public Integration {
  public:
-  HttpIntegration(event::Kernel& kernel, http_out::Client& client)
-      : kernel_(kernel), client_(client) {}
+  HttpIntegration(event::Kernel& kernel, const event::RolePermissions& permissions,
+                  http_out::Client& client)
+      : kernel_(kernel), permissions_(permissions), client_(client) {}
   bool has(const workflow::Resource& resource) const override;
   Task<Attempt<Begun>> begin(Work work) override;
 
@@ -109,7 +111,11 @@ class HttpIntegration final : public Integration {
   static constexpr size_t kReplyBytesMax = 262'144;
 
  private:
+  // Whether the machine's role may send it.
+  Attempt<void> permitted(const Work& work, const http_out::Request& request) const;
+
   event::Kernel& kernel_;
+  const event::RolePermissions& permissions_;
   http_out::Client& client_;
 };
 

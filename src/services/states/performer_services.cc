@@ -57,8 +57,9 @@ Task<Result<void>> Integration::stop(const TaskCall&, std::string) {
 }
 
 ServicePerformer::ServicePerformer(event::Kernel& kernel, event::OperationCaller& operations,
+                                   const event::RolePermissions& permissions,
                                    http_out::Client& client)
-    : calls_(kernel, operations), http_(kernel, client) {}
+    : calls_(kernel, operations), http_(kernel, permissions, client) {}
 
 Integration* ServicePerformer::integration_of(const Resource& resource) {
   Integration* found = nullptr;

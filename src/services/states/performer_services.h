@@ -24,7 +24,7 @@ namespace suiro::states {
 class ServicePerformer final : public Performer {
  public:
   ServicePerformer(event::Kernel& kernel, event::OperationCaller& operations,
-                   http_out::Client& client);
+                   const event::RolePermissions& permissions, http_out::Client& client);
   // Once, before the first task.
   void use(Executions& executions) { executions_.use(executions); }
 

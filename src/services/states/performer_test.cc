@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/states/performer_services.h"
 
@@ -197,7 +198,8 @@ class PerformerTest : public ::testing::Test {
   FakeExecutions executions;
   FakeReporter reporter{sim.clock()};
   http_out::Client client{{}};
-  ServicePerformer performer{sim.kernel(), operations, client};
+  event::FakeRolePermissions permissions;
+  ServicePerformer performer{sim.kernel(), operations, permissions, client};
 };
 
 Answer answer_of(const json::Value& expected) {

@@ -15,8 +15,9 @@ class WorkflowRuntime {
  public:
   // Registers its timers: before the kernel starts. All outlive this.
   WorkflowRuntime(event::Kernel& kernel, event::OperationCaller& operations,
-                  http_out::Client& client, RuntimeConfig config)
-      : performer_(kernel, operations, client),
+                  const event::RolePermissions& permissions, http_out::Client& client,
+                  RuntimeConfig config)
+      : performer_(kernel, operations, permissions, client),
         map_runs_(kernel, &operations),
         executions_(kernel, std::move(config), performer_, &map_runs_) {
     performer_.use(executions_);

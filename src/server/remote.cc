@@ -131,6 +131,41 @@ Result<EndpointFile> read_endpoint_file(const std::filesystem::path& data) {
   return out;
 }
 
+// The keys of a task's role, where the environment names the place that gives them (Amazon ECS
+// Developer Guide, "Task IAM role"; docs/decisions/208).
+Result<void> Remote::take_keys_of_task() {
+  const std::string url = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+  if (url.empty()) return fail(codes::kNotFound, "the environment holds no keys");
+  Easy easy;
+  std::string reply;
+  const std::string token = "Authorization: " + variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+  easy.headers = curl_slist_append(easy.headers, token.c_str());
+  auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.handle, option, value); };
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_HTTPHEADER, easy.headers);
+  set(CURLOPT_PROXY, "");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
+  set(CURLOPT_TIMEOUT, kStallSecondsMax);
+  set(CURLOPT_WRITEFUNCTION, take_reply);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(&reply));
+  CURLcode done = curl_easy_perform(easy.handle);
+  if (done != CURLE_OK) return unreachable(url, done);
+  boost::system::error_code failed;
+  auto document = boost::json::parse(reply, failed);
+  auto text = [&](std::string_view name) -> std::string {
+    if (failed || !document.is_object()) return "";
+    auto* value = document.as_object().if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
+  };
+  if (text("AccessKeyId").empty()) {
+    return fail(codes::kUnavailable, fmt::format("{} gives no keys: {}", url, reply));
+  }
+  user_password_ = text("AccessKeyId") + ":" + text("SecretAccessKey");
+  session_token_ = text("Token");
+  return ok();
+}
+
 std::optional<Remote> Remote::from_environment(const std::string& endpoint) {
   Remote remote;
   remote.endpoint_ = endpoint.empty() ? variable("AWS_ENDPOINT_URL") : endpoint;
@@ -138,8 +173,9 @@ std::optional<Remote> Remote::from_environment(const std::string& endpoint) {
   if (remote.region_.empty()) remote.region_ = variable("AWS_DEFAULT_REGION");
   const std::string id = variable("AWS_ACCESS_KEY_ID");
   const std::string secret = variable("AWS_SECRET_ACCESS_KEY");
-  if (remote.endpoint_.empty() || remote.region_.empty() || id.empty() || secret.empty()) {
-    return std::nullopt;
+  if (remote.endpoint_.empty() || remote.region_.empty()) return std::nullopt;
+  if (id.empty() || secret.empty()) {
+    return remote.take_keys_of_task() ? std::optional(remote) : std::nullopt;
   }
   remote.user_password_ = id + ":" + secret;
   remote.session_token_ = variable("AWS_SESSION_TOKEN");

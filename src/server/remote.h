@@ -44,6 +44,7 @@ class Remote {
  private:
   struct Easy;
   static std::optional<Remote> from_environment(const std::string& endpoint);
+  Result<void> take_keys_of_task();
   // Signs as `service`; call it when the other headers are there.
   void sign(Easy& easy, std::string_view service) const;
   // The request that was prepared but for its URL and signature.

@@ -21,8 +21,8 @@ import zipfile
 
 import rivals
 import schedules
+import state_machines
 import streams
-import workflows
 
 ROOT = rivals.ROOT
 LOAD = ROOT / "build" / "release" / "bench" / "suiro-load"
@@ -387,7 +387,7 @@ def main():
         if "runs" in parts:
             bench.runs_kept()
         if "workflows" in parts:
-            workflows.run(bench)
+            state_machines.run(bench)
         if "logs" in parts:
             bench.logs()
         if "queues" in parts:

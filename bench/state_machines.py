@@ -201,10 +201,11 @@ def jsonata(bench):
         subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix",
                         str(modules), JSONATA], check=True)
     rival = pathlib.Path(__file__).parent / "jsonata" / "rival.mjs"
-    ours = _evaluations(subprocess.run([str(build / "suiro-jsonata-bench")], check=True,
+    cases = str(rival.parent / "cases.jsonl")
+    ours = _evaluations(subprocess.run([str(build / "suiro-jsonata-bench"), cases], check=True,
                                        capture_output=True, text=True).stdout)
     theirs = _evaluations(subprocess.run(
-        ["node", str(rival)], check=True, capture_output=True, text=True,
+        ["node", str(rival), cases], check=True, capture_output=True, text=True,
         env={**os.environ, "NODE_MODULES": str(modules / "node_modules")}).stdout)
     for name, rate in ours.items():
         _row(bench, f"JSONata: {name}", "suiro", rate)

@@ -45,6 +45,8 @@ const Set& request_keys() {
                             "s3:x-amz-metadata-directive",
                             "s3:x-amz-server-side-encryption",
                             "s3:x-amz-storage-class",
+                            "states:httpendpoint",
+                            "states:httpmethod",
                             "sts:externalid",
                             "sts:rolesessionname",
                             "sts:sourceidentity"};

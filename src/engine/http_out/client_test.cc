@@ -1,52 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client against a server of a few lines.
+// The client against servers of a few lines.
 #include "engine/http_out/client.h"
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/use_future.hpp>
-#include <boost/asio/write.hpp>
-#include <thread>
 
 #include "base/shard.h"
+#include "engine/http_out/testing.h"
 
 namespace suiro::http_out {
 namespace {
-
-using asio::ip::tcp;
-
-// Answers each connection's first request with `reply`, and keeps what it read.
-class OneReply {
- public:
-  explicit OneReply(std::string reply)
-      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
-        thread_([this, reply = std::move(reply)] { serve(reply); }) {}
-  ~OneReply() { thread_.join(); }
-  std::string url() const {
-    return fmt::format("http://127.0.0.1:{}/x", acceptor_.local_endpoint().port());
-  }
-  std::string request;
-
- private:
-  void serve(const std::string& reply) {
-    tcp::socket socket(context_);
-    acceptor_.accept(socket);
-    boost::system::error_code ended;
-    char buffer[4096];
-    while (request.find("body!") == request.npos && !ended) {
-      size_t count = socket.read_some(asio::buffer(buffer), ended);
-      request.append(buffer, count);
-    }
-    asio::write(socket, asio::buffer(reply), ended);
-    if (reply.empty()) socket.read_some(asio::buffer(buffer), ended);  // until the client gives up
-  }
-
-  asio::io_context context_;
-  tcp::acceptor acceptor_;
-  std::thread thread_;
-};
 
 class HttpOutTest : public ::testing::Test {
  protected:

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/shard.h"
+#include "engine/http_out/testing.h"
 #include "engine/image/manifest.h"
 
 namespace suiro::image {
@@ -63,11 +64,7 @@ class Server {
       acceptor_.accept(socket);
       Request request;
       boost::system::error_code ended;
-      char buffer[4096];
-      while (request.head.find("\r\n\r\n") == request.head.npos && !ended) {
-        size_t count = socket.read_some(asio::buffer(buffer), ended);
-        request.head.append(buffer, count);
-      }
+      request.head = http_out::read_request(socket, ended);
       if (ended) continue;
       size_t space = request.head.find(' ');
       request.target =

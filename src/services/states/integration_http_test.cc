@@ -2,11 +2,9 @@
 // HTTP tasks: what they send, and what they make of the answer of a server of a few lines.
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_future.hpp>
-#include <boost/asio/write.hpp>
-#include <thread>
 
+#include "engine/http_out/testing.h"
 #include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/states/integration_http_request.h"
@@ -15,46 +13,13 @@
 namespace suiro::states {
 namespace {
 
-using asio::ip::tcp;
+using http_out::OneReply;
 
 json::Value parsed(std::string_view text) {
   auto value = json::parse(text);
   EXPECT_TRUE(value) << text;
   return value ? *value : json::Value();
 }
-
-// Answers the first request, which has no body or ends with "end!"}.
-class OneReply {
- public:
-  explicit OneReply(std::string reply)
-      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
-        thread_([this, reply = std::move(reply)] { serve(reply); }) {}
-  ~OneReply() { thread_.join(); }
-  std::string url() const {
-    return fmt::format("http://127.0.0.1:{}/x", acceptor_.local_endpoint().port());
-  }
-  std::string request;
-
- private:
-  void serve(const std::string& reply) {
-    tcp::socket socket(context_);
-    acceptor_.accept(socket);
-    boost::system::error_code ended;
-    char buffer[4096];
-    while (!ended && !complete()) {
-      request.append(buffer, socket.read_some(asio::buffer(buffer), ended));
-    }
-    asio::write(socket, asio::buffer(reply), ended);
-  }
-  bool complete() const {
-    return request.starts_with("GET") ? request.ends_with("\r\n\r\n")
-                                      : request.ends_with("end!\"}");
-  }
-
-  asio::io_context context_;
-  tcp::acceptor acceptor_;
-  std::thread thread_;
-};
 
 class HttpIntegrationTest : public ::testing::Test {
  protected:

@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "engine/container/testing/certificate.h"
+#include "engine/http_out/testing.h"
 
 namespace suiro::container {
 
@@ -117,17 +118,10 @@ class RecordedCluster {
   // One request a connection.
   template <class Stream>
   void answer(Stream& socket) {
-    std::string bytes;
-    char buffer[4096];
     boost::system::error_code error;
-    size_t head = bytes.npos, length = 0;
-    while (!error && (head == bytes.npos || bytes.size() < head + 4 + length)) {
-      bytes.append(buffer, socket.read_some(asio::buffer(buffer), error));
-      head = bytes.find("\r\n\r\n");
-      size_t at = bytes.find("Content-Length: ");
-      if (head != bytes.npos && at < head) length = std::stoul(bytes.substr(at + 16));
-    }
+    const std::string bytes = http_out::read_request(socket, error);
     if (error) return;
+    const size_t head = bytes.find("\r\n\r\n");
     auto [status, text] = find(bytes.substr(0, head + 2), bytes.substr(head + 4));
     std::string reply =
         fmt::format("HTTP/1.1 {} Recorded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",

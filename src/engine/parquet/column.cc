@@ -31,7 +31,7 @@ ColumnReader::ColumnReader(const ReadFunction& read, const Column& column, const
 
 size_t ColumnReader::held_bytes() const {
   return buffer_.capacity() + levels_bytes_.capacity() + values_bytes_.capacity() +
-         dictionary_bytes_;
+         dictionary_bytes_ + (values_ == nullptr ? 0 : values_->held_bytes());
 }
 
 Task<Result<void>> ColumnReader::fill(uint64_t size) {

@@ -261,6 +261,9 @@ class LengthsDecoder final : public ValueDecoder {
     }
     return value_of_bytes(column_, last_);
   }
+  size_t held_bytes() const override {
+    return (prefixes_.capacity() + lengths_.capacity()) * sizeof(uint32_t);
+  }
 
  private:
   const Column& column_;

@@ -48,6 +48,8 @@ class ValueDecoder {
  public:
   virtual ~ValueDecoder() = default;
   virtual Result<json::Value> next() = 0;
+  // What it unpacked when it was made; the same until it ends.
+  virtual size_t held_bytes() const { return 0; }
 };
 
 // `dictionary`: null where there was none.

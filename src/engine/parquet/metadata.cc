@@ -213,12 +213,12 @@ Result<Column> column_of(Element element) {
 }
 
 Result<void> read_schema(ThriftReader& reader, size_t count, Metadata& out) {
+  if (!out.columns.empty()) return damaged("its schema");  // what was read refers to the first
   if (count < 2) return damaged("it has no columns");
   if (count - 1 > kColumnsMax) {
     return fail(codes::kInvalidArgument, "The Parquet file has more than 10,000 columns.");
   }
   (void)read_element(reader);  // the root
-  out.columns.clear();
   std::unordered_set<std::string> names;
   for (size_t index = 1; index < count; ++index) {
     Element element = read_element(reader);

@@ -257,6 +257,42 @@ TEST(Parquet, ComparesChecksums) {
   EXPECT_EQ(value(), "The Parquet file is damaged: the checksum of a page of column c.");
 }
 
+// A footer tells of a column each chunk by its schema; a second one may not come behind them.
+TEST(Parquet, RefusesASecondSchema) {
+  const Bytes column("\x15\x02\x25\x00\x18\x01", 6);  // a required INT32; its name's length
+  const Bytes schema = Bytes("\x29\x2C\x00", 3) + column + Bytes("a\0", 2);
+  // One row in one chunk of no bytes.
+  const Bytes group("\x29\x1C\x19\x1C\x3C\x15\x02\x35\x00\x36\x00\x26\x08\x00\x00\x26\x02\x00", 18);
+  const Bytes second =
+      Bytes("\x09\x04\x3C\x00", 4) + column + Bytes("a\0", 2) + column + Bytes("b\0", 2);
+  const auto told = [](Bytes footer) {
+    footer += '\0';
+    const Bytes size(1, static_cast<char>(footer.size()));
+    return refusal("PAR1" + footer + size + Bytes(3, '\0') + "PAR1");
+  };
+  EXPECT_EQ(told(schema + group),
+            "The Parquet file is damaged: there are fewer values than rows of column a.");
+  EXPECT_EQ(told(schema + group + second), "The Parquet file is damaged: its schema.");
+}
+
+// A page of few bytes may tell of millions of lengths, which are held.
+TEST(Parquet, CountsLengthsAsHeld) {
+  constexpr size_t kLengths = 1'000'000;
+  // Blocks of 65,536 values in one miniblock; the count; the first. Then differences of no bits.
+  Bytes body("\x80\x80\x04\x01\xC0\x84\x3D\x00", 8);
+  for (size_t at = 0; at < kLengths; at += 65'536) body.append(2, '\0');
+  const auto twice = static_cast<char>(2 * body.size());
+  const Bytes page = Bytes("\x15\x00\x15", 3) + twice + "\x15" + twice +
+                     Bytes("\x2C\x15\x02\x15\x0C\x15\x06\x15\x06\x00\x00", 11) + body;
+  Stored stored{page};
+  const ReadFunction read = stored.function();
+  const Column column{.name = "c", .type = Type::kByteArray};
+  ColumnReader reader(read, column, {.offset = 0, .size = page.size()}, 1, kWindowBytesMin);
+  const auto loaded = run(reader.load());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_GE(reader.held_bytes(), kLengths * sizeof(uint32_t));
+}
+
 TEST(Parquet, ReadsPagesOnly) {
   Stored stored{file("zstd_v2.parquet")};
   ASSERT_TRUE(rows_of(stored));

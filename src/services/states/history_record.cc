@@ -14,7 +14,9 @@ using event::RecordReader;
 using workflow::EventType;
 using workflow::HistoryEvent;
 
-constexpr uint8_t kVersion = 1;
+// Version 1 knew no kRepeated.
+constexpr uint8_t kVersion = 2;
+constexpr uint8_t kVersionFirst = 1;
 
 // Fields of an event, each behind its tag; an event ends with kEnd.
 enum class Tag : uint8_t {
@@ -41,7 +43,9 @@ enum class Tag : uint8_t {
   kRedrives = 20,
   kLocation = 21,
   kVariables = 22,
-  kHashed = 0x80,  // with a tag of a payload: its hash follows
+  // With a tag of a payload:
+  kRepeated = 0x40,  // the number of a text in this block follows, in the order of their places
+  kHashed = 0x80,    // its hash follows
 };
 
 class Writer {
@@ -78,7 +82,7 @@ class Writer {
   }
   void field(Tag tag, const std::optional<workflow::Payload>& value) {
     if (!value) return;
-    if ((*value)->size() <= workflow::kPayloadInlineMax) return text(tag, **value);
+    if ((*value)->size() <= workflow::kPayloadInlineMax) return inline_text(tag, *value);
     // The output of one state is the input of the next: the same text, hashed once.
     auto [known, is_new] = hashes_.try_emplace(value->get());
     if (is_new) {
@@ -92,7 +96,16 @@ class Writer {
   Bytes take() { return std::move(out_); }
 
  private:
+  // For the same reason it stands in the block once.
+  void inline_text(Tag tag, const workflow::Payload& value) {
+    auto [known, is_new] = texts_.try_emplace(value.get(), texts_.size());
+    if (is_new) return text(tag, *value);
+    byte(static_cast<uint8_t>(tag) | static_cast<uint8_t>(Tag::kRepeated));
+    number(known->second);
+  }
+
   workflow::PayloadSink& sink_;
+  std::unordered_map<const std::string*, uint64_t> texts_;
   std::unordered_map<const std::string*, workflow::PayloadHash> hashes_;
   Bytes out_;
 };
@@ -226,32 +239,58 @@ std::optional<int64_t>* number_slot(HistoryEvent& event, Tag tag) {
   }
 }
 
-// False at the end of the event, or where the bytes are broken.
-bool read_field(RecordReader& in, StoredEvent& stored) {
-  uint8_t byte = in.u8();
-  if (byte == 0) return false;
-  if ((byte & static_cast<uint8_t>(Tag::kHashed)) != 0) {
-    auto* slot = hash_slot(stored, static_cast<Tag>(byte & 0x7F));
-    ByteView raw = in.raw(sizeof(workflow::PayloadHash));
-    if (slot == nullptr || raw.size() != sizeof(workflow::PayloadHash)) {
-      in.spoil();
-      return false;
+// Reads the fields of a block's events.
+class FieldReader {
+ public:
+  FieldReader(RecordReader& in, uint8_t version) : in_(in), version_(version) {}
+
+  // False at the end of the event, or where the bytes are broken.
+  bool read(StoredEvent& stored) {
+    const uint8_t byte = in_.u8();
+    if (byte == 0) return false;
+    if (has(byte, Tag::kHashed)) return read_hash(stored, static_cast<Tag>(byte & 0x7F));
+    if (version_ > kVersionFirst && has(byte, Tag::kRepeated)) {
+      return read_repeated(stored.event, static_cast<Tag>(byte & 0x3F));
     }
+    const auto tag = static_cast<Tag>(byte);
+    if (auto* slot = payload_slot(stored.event, tag)) {
+      *slot = std::make_shared<const std::string>(read_text(in_));
+      texts_.push_back(**slot);
+    } else if (auto* text = text_slot(stored.event, tag)) {
+      *text = read_text(in_);
+    } else if (auto* number = number_slot(stored.event, tag)) {
+      *number = read_delta(in_);
+    } else {
+      in_.spoil();
+    }
+    return !in_.broken();
+  }
+
+ private:
+  static bool has(uint8_t byte, Tag flag) { return (byte & static_cast<uint8_t>(flag)) != 0; }
+  bool spoil() {
+    in_.spoil();
+    return false;
+  }
+  bool read_hash(StoredEvent& stored, Tag tag) {
+    auto* slot = hash_slot(stored, tag);
+    ByteView raw = in_.raw(sizeof(workflow::PayloadHash));
+    if (slot == nullptr || raw.size() != sizeof(workflow::PayloadHash)) return spoil();
     memcpy(slot->emplace().data(), raw.data(), raw.size());
     return true;
   }
-  auto tag = static_cast<Tag>(byte);
-  if (auto* slot = payload_slot(stored.event, tag)) {
-    *slot = std::make_shared<const std::string>(read_text(in));
-  } else if (auto* text = text_slot(stored.event, tag)) {
-    *text = read_text(in);
-  } else if (auto* number = number_slot(stored.event, tag)) {
-    *number = read_delta(in);
-  } else {
-    in.spoil();
+  bool read_repeated(HistoryEvent& event, Tag tag) {
+    auto* slot = payload_slot(event, tag);
+    const uint64_t number = read_number(in_);
+    if (slot == nullptr || number >= texts_.size()) return spoil();
+    *slot = texts_[number];
+    return true;
   }
-  return !in.broken();
-}
+
+  RecordReader& in_;
+  uint8_t version_;
+  std::vector<workflow::Payload> texts_;
+};
 
 }  // namespace
 
@@ -269,7 +308,7 @@ Bytes encode_history(const std::vector<HistoryEvent>& events, workflow::PayloadS
 
 Result<std::vector<StoredEvent>> decode_history(uint64_t first_id, ByteView bytes) {
   RecordReader in(bytes);
-  in.version(kVersion);
+  FieldReader fields(in, in.version_of(kVersionFirst, kVersion));
   uint64_t count = read_number(in);
   constexpr size_t kEventBytesMin = 4;
   if (count > bytes.size() / kEventBytesMin) in.spoil();
@@ -286,7 +325,7 @@ Result<std::vector<StoredEvent>> decode_history(uint64_t first_id, ByteView byte
         Millis(static_cast<int64_t>(static_cast<uint64_t>(time.time_since_epoch().count()) +
                                     static_cast<uint64_t>(read_delta(in)))));
     stored.event.time = time;
-    while (read_field(in, stored)) {
+    while (fields.read(stored)) {
     }
   }
   TRY_VOID(in.end("block of history"));

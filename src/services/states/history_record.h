@@ -2,7 +2,8 @@
 // Blocks of history: the events of one commit of an execution, as they lie on disk.
 //
 // Invariant: ids in a block grow by one from the id in its key. Texts beyond kPayloadInlineMax are
-// not in it: it names them by hash, and they lie once among the execution's payloads.
+// not in it: it names them by hash, and they lie once among the execution's payloads. A shorter one
+// that several events share stands in the block once.
 // Thread: pure functions. Failure: kCorrupt. Bytes on disk: docs/formats/states.md.
 #pragma once
 

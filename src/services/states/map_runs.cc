@@ -58,14 +58,14 @@ struct MapRuns::Impl {
     return found == running.end() ? nullptr : found->second;
   }
 
-  // A redrive may come while the run still stops its children, and a stop while it ends.
-  Task<void> enter(RunningMap& running, size_t home) {
-    while (true) {
-      auto [place, is_free] = homes->running[home].try_emplace(running.arn(), &running);
-      if (is_free) co_return;
-      place->second->leave();
-      co_await kernel.clock.sleep_for(kBusyPause);
-    }
+  // A redrive may come while the run still stops its children, and a stop while it ends. What runs
+  // for another effect ends by itself, or is a redrive that goes on.
+  Task<bool> try_enter(RunningMap& running, size_t home) {
+    auto [place, is_free] = homes->running[home].try_emplace(running.arn(), &running);
+    if (is_free) co_return true;
+    if (place->second->key() == running.key()) place->second->leave();
+    co_await kernel.clock.sleep_for(kBusyPause);
+    co_return false;
   }
   Task<void> run(MapRunCall call, TaskReporter& reporter, Executor reporter_home);
   Task<Result<void>> abort(MapRunCall call);
@@ -102,7 +102,8 @@ Task<void> MapRuns::Impl::run(MapRunCall call, TaskReporter& reporter, Executor 
   const size_t home = home_of(arn);
   RunningMap running({kernel, operations, children}, std::move(call), &reporter,
                      kernel.shards.executor(home), reporter_home);
-  co_await enter(running, home);
+  while (!co_await try_enter(running, home)) {
+  }
   auto done = co_await running.run();
   homes->running[home].erase(arn);
   if (!done && done.error().code != codes::kClosed) {
@@ -121,7 +122,11 @@ Task<Result<void>> MapRuns::Impl::abort(MapRunCall call) {
   const size_t home = home_of(arn);
   const Executor here = kernel.shards.executor(home);
   RunningMap running({kernel, operations, children}, std::move(call), nullptr, here, here);
-  co_await enter(running, home);
+  while (!co_await try_enter(running, home)) {
+    // Where a redrive goes on with the run, nothing of this effect is left.
+    const auto record = co_await read(arn);
+    if (record && record->key != running.key()) co_return ok();
+  }
   auto done = co_await running.abort();
   homes->running[home].erase(arn);
   co_return done;

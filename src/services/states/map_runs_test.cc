@@ -500,6 +500,31 @@ TEST_F(MapRunsTest, ResultsThatCannotBeWrittenAreNotAwaitedForEver) {
   lake.busy_writes = 0;
 }
 
+// The cancel of what was stopped may come when its redrive runs already.
+TEST_F(MapRunsTest, ALateCancelLeavesARedrivenRunAlone) {
+  define("");
+  stage.play = [](const Child&) { return Played{.held = true}; };
+  workflow::MapRunEffect effect = over("[1,2]");
+  auto stopped = sim.spawn(runs->perform(call(effect), reporter));
+  reporter.is_cancelled = true;
+  sim.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(sim.is_ready(stopped));
+  const std::string first = arn();
+  reporter.is_cancelled = false;
+  reporter.reported.clear();
+  effect.redriven_map_run_arn = first;
+  auto redriven = sim.spawn(runs->perform(call(effect, 8), reporter));
+  auto late = sim.spawn(runs->cancel(call(over("[1,2]"))));
+  sim.advance(std::chrono::seconds(1));
+  EXPECT_TRUE(sim.is_ready(late));
+  EXPECT_FALSE(sim.is_ready(redriven));
+  EXPECT_EQ(stage.held.size(), 2u);
+  ASSERT_TRUE(sim.run(children->end_held(first)));
+  sim.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(sim.is_ready(redriven));
+  EXPECT_EQ(told(), "[1,2]");
+}
+
 TEST_F(MapRunsTest, UpdateLetsMoreRun) {
   define("");
   stage.play = [](const Child&) { return Played{.held = true}; };

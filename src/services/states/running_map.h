@@ -53,6 +53,8 @@ class RunningMap {
   Task<Result<void>> abort();
   // --- while one of them runs
   void ended(uint64_t index, workflow::ChildStatus status);
+  // Which effect it runs for, or ends.
+  const std::string& key() const { return call_.key; }
   // run() ends soon; the run is as after a crash.
   void leave();
   // Whether it knows its children: before, it has nothing to tell and takes no update.

@@ -137,6 +137,8 @@ class FakeChildren final : public ChildRunner {
 class FakeReporter final : public TaskReporter {
  public:
   Task<Result<void>> report(workflow::Occurrence occurrence) override {
+    const bool is_result = !std::holds_alternative<workflow::MapRunBegan>(occurrence);
+    if (is_result && refusal) co_return fail(*refusal);
     reported.push_back(std::move(occurrence));
     co_return ok();
   }
@@ -148,6 +150,7 @@ class FakeReporter final : public TaskReporter {
   Task<void> wait(Millis) override { co_return; }
 
   std::vector<workflow::Occurrence> reported;
+  std::optional<Error> refusal;  // of results
   bool is_cancelled = false;
 };
 
@@ -523,6 +526,23 @@ TEST_F(MapRunsTest, ALateCancelLeavesARedrivenRunAlone) {
   sim.advance(std::chrono::seconds(1));
   ASSERT_TRUE(sim.is_ready(redriven));
   EXPECT_EQ(told(), "[1,2]");
+}
+
+// The execution was stopped between the end of the run and its own step.
+TEST_F(MapRunsTest, ARunThatSucceededUntoldIsToldToItsRedrive) {
+  define("");
+  reporter.refusal = Error{std::string(codes::kClosed), "nobody waits", Retry::kNever};
+  workflow::MapRunEffect effect = over("[1,2]");
+  EXPECT_EQ(run(effect), "");
+  EXPECT_EQ(described_at_rest(), MapRunStatus::kSucceeded);
+  reporter.refusal.reset();
+  effect.redriven_map_run_arn = arn();
+  reporter.reported.clear();
+  auto redriven = sim.spawn(runs->perform(call(effect, 8), reporter));
+  sim.advance(std::chrono::seconds(10));
+  EXPECT_TRUE(sim.is_ready(redriven));
+  EXPECT_EQ(told(), "[1,2]");
+  EXPECT_EQ(stage.starts, 2u);
 }
 
 TEST_F(MapRunsTest, UpdateLetsMoreRun) {

@@ -117,8 +117,10 @@ Task<Result<void>> RunningMap::create() {
 // Children that ended badly are marked as to go on. Done once more after a crash: no child starts
 // before the last commit.
 Task<Result<void>> RunningMap::redrive() {
+  // Its children are gone, its outcome waits: the execution ended before it took it.
+  const bool is_untold = record_.told.status == MapRunStatus::kSucceeded;
   store::KeyRange range = keys::map_run_ends(run_, 0, kAllChildren);
-  for (bool more = true; more;) {
+  for (bool more = !is_untold; more;) {
     CO_TRY(const auto page,
            co_await parts_.kernel.store.scan({.range = range, .rows_max = kRowsAtOnce}));
     store::Batch batch;
@@ -133,14 +135,16 @@ Task<Result<void>> RunningMap::redrive() {
     if (more) range.begin = page.entries.back().key + '\0';
   }
   MapRunDescription& told = record_.told;
-  told.status = MapRunStatus::kRunning;
-  told.stop.reset();
+  if (!is_untold) {
+    told.status = MapRunStatus::kRunning;
+    told.stop.reset();
+  }
   ++told.redrive_count;
   told.redrive_time = parts_.kernel.clock.now();
   record_.key = call_.key;
   store::Batch batch;
   batch.put(keys::map_run(run_), encode(record_));
-  batch.erase(keys::map_run_outcome(run_));
+  if (!is_untold) batch.erase(keys::map_run_outcome(run_));
   co_return co_await commit(std::move(batch));
 }
 

@@ -100,12 +100,18 @@ std::string arn_of(const MapRunCall& call) {
 Task<void> MapRuns::Impl::run(MapRunCall call, TaskReporter& reporter, Executor reporter_home) {
   const std::string arn = arn_of(call);
   const size_t home = home_of(arn);
-  RunningMap running({kernel, operations, children}, std::move(call), &reporter,
-                     kernel.shards.executor(home), reporter_home);
-  while (!co_await try_enter(running, home)) {
+  Result<void> done = ok();
+  for (bool again = true; again;) {
+    RunningMap running({kernel, operations, children}, call, &reporter,
+                       kernel.shards.executor(home), reporter_home);
+    while (!co_await try_enter(running, home)) {
+    }
+    done = co_await running.run();
+    homes->running[home].erase(arn);
+    // What a busy store refused is as after a crash.
+    again = !done && done.error().code == codes::kThrottled && !co_await running.look_for_end();
+    if (again) co_await kernel.clock.sleep_for(kBusyPause);
   }
-  auto done = co_await running.run();
-  homes->running[home].erase(arn);
   if (!done && done.error().code != codes::kClosed) {
     log::warning("the map run {} does not go on before a restart: {}", arn, done.error().message);
   }

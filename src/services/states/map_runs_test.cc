@@ -545,6 +545,33 @@ TEST_F(MapRunsTest, ARunThatSucceededUntoldIsToldToItsRedrive) {
   EXPECT_EQ(stage.starts, 2u);
 }
 
+TEST_F(MapRunsTest, ABusyStoreIsReadAgain) {
+  define("");
+  auto run_busy = [&](uint64_t id, auto refuse) {
+    reporter.reported.clear();
+    refuse();
+    auto running = sim.spawn(runs->perform(call(over("[1,2]"), id), reporter));
+    sim.advance(std::chrono::seconds(5));
+    EXPECT_TRUE(sim.is_ready(running));
+    return told();
+  };
+  EXPECT_EQ(run_busy(7, [&] { sim.store().refuse_gets(1); }), "[1,2]");
+  EXPECT_EQ(run_busy(8, [&] { sim.store().refuse_scans(1); }), "[1,2]");
+  EXPECT_EQ(run_busy(9, [&] { sim.store().refuse_scans(2); }), "[1,2]");
+}
+
+// Those that ended are not begun once more where others of their group cannot begin yet.
+TEST_F(MapRunsTest, ExpressChildrenOfAStartThatIsRepeatedRunOnce) {
+  define("", "EXPRESS");
+  stage.start_error = Error{std::string(codes::kThrottled), "busy", Retry::kLater};
+  auto running = sim.spawn(runs->perform(call(over("[1,2]")), reporter));
+  stage.start_error.reset();
+  sim.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(sim.is_ready(running));
+  EXPECT_EQ(told(), "[1,2]");
+  EXPECT_EQ(stage.starts, 2u);
+}
+
 TEST_F(MapRunsTest, UpdateLetsMoreRun) {
   define("");
   stage.play = [](const Child&) { return Played{.held = true}; };

@@ -271,11 +271,15 @@ Task<Result<void>> RunningMap::start_range(std::vector<uint64_t> indices) {
   store::KeyRange range = keys::map_run_inputs(run_, indices.front(), indices.back() + 1);
   size_t at = 0;
   for (bool more = true; more && !gone_;) {
-    CO_TRY(const auto page,
-           co_await parts_.kernel.store.scan({.range = range, .rows_max = kRowsAtOnce}));
+    const auto page = co_await parts_.kernel.store.scan({.range = range, .rows_max = kRowsAtOnce});
+    if (!page && !may_pass(page.error())) co_return fail(page.error());
+    if (!page) {
+      co_await parts_.kernel.clock.sleep_for(kBusyPause);
+      continue;
+    }
     std::vector<Child> starts;
     std::vector<Child> redrives;
-    for (const store::Entry& entry : page.entries) {
+    for (const store::Entry& entry : page->entries) {
       const uint64_t index = keys::index_of(entry.key);
       if (at == indices.size() || index != indices[at]) continue;
       ++at;
@@ -284,8 +288,8 @@ Task<Result<void>> RunningMap::start_range(std::vector<uint64_t> indices) {
           redriven_.erase(index) > 0 && family_->machine.type == workflow::MachineType::kStandard;
       (goes_on ? redrives : starts).push_back(child(index, std::move(input.text)));
     }
-    more = page.more;
-    if (more) range.begin = page.entries.back().key + '\0';
+    more = page->more;
+    if (more) range.begin = page->entries.back().key + '\0';
     while (!starts.empty() || !redrives.empty()) {
       Result<void> done;
       if (!starts.empty()) done = co_await parts_.children->start(family_, starts);
@@ -294,6 +298,10 @@ Task<Result<void>> RunningMap::start_range(std::vector<uint64_t> indices) {
       if (done) break;
       if (!may_pass(done.error()) || gone_) co_return fail(done.error());
       co_await parts_.kernel.clock.sleep_for(kBusyPause);
+      // Express ones that ended meanwhile would begin anew.
+      std::erase_if(starts, [this](const Child& each) {
+        return machine_.status(each.index) != ChildStatus::kRunning;
+      });
     }
   }
   co_return ok();

@@ -57,6 +57,8 @@ class RunningMap {
   const std::string& key() const { return call_.key; }
   // run() ends soon; the run is as after a crash.
   void leave();
+  // Whether nobody waits for the run any more.
+  Task<bool> look_for_end();
   // Whether it knows its children: before, it has nothing to tell and takes no update.
   bool is_loaded() const { return is_loaded_; }
   Task<Result<void>> update(UpdateMapRunRequest request);
@@ -71,7 +73,6 @@ class RunningMap {
   Task<Result<void>> load_inputs();
   Task<Result<void>> load_ends();
   Task<void> drive();
-  Task<bool> look_for_end();
   Task<void> start(std::vector<uint64_t> indices);
   Task<Result<void>> start_range(std::vector<uint64_t> indices);
   Task<void> stop_children();

@@ -67,6 +67,10 @@ struct MapRuns::Impl {
     co_await kernel.clock.sleep_for(kBusyPause);
     co_return false;
   }
+  Task<void> leave(RunningMap& running, size_t home) {
+    homes->running[home].erase(running.arn());
+    while (running.is_updated()) co_await kernel.clock.sleep_for(kBusyPause);
+  }
   Task<void> run(MapRunCall call, TaskReporter& reporter, Executor reporter_home);
   Task<Result<void>> abort(MapRunCall call);
   Task<Result<RunRecord>> read(std::string arn);
@@ -107,7 +111,7 @@ Task<void> MapRuns::Impl::run(MapRunCall call, TaskReporter& reporter, Executor 
     while (!co_await try_enter(running, home)) {
     }
     done = co_await running.run();
-    homes->running[home].erase(arn);
+    co_await leave(running, home);
     // What a busy store refused is as after a crash.
     again = !done && done.error().code == codes::kThrottled && !co_await running.look_for_end();
     if (again) co_await kernel.clock.sleep_for(kBusyPause);
@@ -134,7 +138,7 @@ Task<Result<void>> MapRuns::Impl::abort(MapRunCall call) {
     if (record && record->key != running.key()) co_return ok();
   }
   auto done = co_await running.abort();
-  homes->running[home].erase(arn);
+  co_await leave(running, home);
   co_return done;
 }
 

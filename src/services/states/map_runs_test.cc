@@ -560,6 +560,22 @@ TEST_F(MapRunsTest, ABusyStoreIsReadAgain) {
   EXPECT_EQ(run_busy(9, [&] { sim.store().refuse_scans(2); }), "[1,2]");
 }
 
+// The run ends while an update waits for the store.
+TEST_F(MapRunsTest, AnUpdateDoesNotBringAnEndedRunBack) {
+  define("");
+  stage.play = [](const Child&) { return Played{.held = true}; };
+  auto running = sim.spawn(runs->perform(call(over("[1]")), reporter));
+  const std::string run_arn = arn();
+  sim.store().refuse_commits(1);
+  auto update = sim.spawn(runs->update({.arn = run_arn, .concurrency_max = 3}));
+  ASSERT_TRUE(sim.run(children->end_held(run_arn)));
+  sim.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(sim.is_ready(running));
+  ASSERT_TRUE(sim.is_ready(update));
+  EXPECT_EQ(told(), "[1]");
+  EXPECT_EQ(described_at_rest(), MapRunStatus::kSucceeded);
+}
+
 // Those that ended are not begun once more where others of their group cannot begin yet.
 TEST_F(MapRunsTest, ExpressChildrenOfAStartThatIsRepeatedRunOnce) {
   define("", "EXPRESS");
@@ -570,6 +586,18 @@ TEST_F(MapRunsTest, ExpressChildrenOfAStartThatIsRepeatedRunOnce) {
   ASSERT_TRUE(sim.is_ready(running));
   EXPECT_EQ(told(), "[1,2]");
   EXPECT_EQ(stage.starts, 2u);
+}
+
+TEST_F(MapRunsTest, AToleranceMayBeLargerThanAnyNumberOfItems) {
+  define("");
+  stage.play = [](const Child&) {
+    return Played{.status = ExecutionStatus::kFailed, .error = "Bad"};
+  };
+  workflow::MapRunEffect effect = over("[1]");
+  effect.tolerated_failure_count = 1e300;
+  effect.concurrency_max = 1e300;
+  run(effect);
+  EXPECT_EQ(described().status, MapRunStatus::kSucceeded);
 }
 
 TEST_F(MapRunsTest, UpdateLetsMoreRun) {

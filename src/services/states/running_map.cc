@@ -15,6 +15,8 @@ using workflow::MapRunStatus;
 
 constexpr size_t kRowsAtOnce = 1'000;
 constexpr uint64_t kAllChildren = UINT64_MAX;
+// Expressions may give any number; the API tells integers.
+constexpr double kCountToldMax = INT32_MAX;
 
 // What is asked again says the same until the server starts anew.
 bool server_stops(const Error& error) {
@@ -104,8 +106,10 @@ Task<Result<void>> RunningMap::create() {
   told.execution_arn = call_.execution_arn;
   told.machine_arn = family_->machine.machine_arn;
   told.start = parts_.kernel.clock.now();
-  told.concurrency_max = static_cast<int64_t>(call_.effect.concurrency_max.value_or(0));
-  told.tolerated_failure_count = static_cast<int64_t>(call_.effect.tolerated_failure_count);
+  told.concurrency_max =
+      static_cast<int64_t>(std::min(call_.effect.concurrency_max.value_or(0), kCountToldMax));
+  told.tolerated_failure_count =
+      static_cast<int64_t>(std::min(call_.effect.tolerated_failure_count, kCountToldMax));
   told.tolerated_failure_percentage = call_.effect.tolerated_failure_percentage;
   record_.key = call_.key;
   store::Batch batch;
@@ -452,6 +456,7 @@ MapRunDescription RunningMap::description() const {
 
 Task<Result<void>> RunningMap::update(UpdateMapRunRequest request) {
   MapRunDescription& told = record_.told;
+  const workflow::MapRunLimits before = limits_of(told);
   if (request.concurrency_max) told.concurrency_max = *request.concurrency_max;
   if (request.tolerated_failure_count) {
     told.tolerated_failure_count = *request.tolerated_failure_count;
@@ -461,7 +466,16 @@ Task<Result<void>> RunningMap::update(UpdateMapRunRequest request) {
   }
   store::Batch batch;
   batch.put(keys::map_run(run_), encode(record_));
-  CO_TRY_VOID(co_await commit(std::move(batch)));
+  // Once: what comes behind the end of the run would bring it back.
+  ++updates_;
+  auto done = co_await parts_.kernel.store.commit(std::move(batch));
+  --updates_;
+  if (!done) {
+    told.concurrency_max = before.concurrency_max;
+    told.tolerated_failure_count = before.tolerated_failure_count;
+    told.tolerated_failure_percentage = before.tolerated_failure_percentage;
+    co_return fail(std::move(done).error());
+  }
   machine_.update(limits_of(record_.told));
   wake_.notify_all();
   co_return ok();

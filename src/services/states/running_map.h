@@ -57,6 +57,8 @@ class RunningMap {
   const std::string& key() const { return call_.key; }
   // run() ends soon; the run is as after a crash.
   void leave();
+  // Whether an update() is under way: it refers to this.
+  bool is_updated() const { return updates_ > 0; }
   // Whether nobody waits for the run any more.
   Task<bool> look_for_end();
   // Whether it knows its children: before, it has nothing to tell and takes no update.
@@ -108,6 +110,7 @@ class RunningMap {
   RunProgress progress_;
   bool is_new_ = false;
   bool is_loaded_ = false;
+  size_t updates_ = 0;
   std::vector<std::pair<uint64_t, workflow::ChildStatus>> early_;  // ended before load() was done
   workflow::MapRun machine_;
   std::set<uint64_t> redriven_;  // children that go on instead of starting

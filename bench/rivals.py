@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts each compared system on a free loopback port with its data in a directory of its own."""
+import json
 import os
 import pathlib
 import shutil
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
@@ -219,8 +221,29 @@ class Moto(System):
     def load_environment(self):
         return {**os.environ, **self.ENVIRONMENT}
 
-    def make_bucket(self, bucket):
+    def client(self, service):
         import boto3
-        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}", region_name="us-east-1",
-                     aws_access_key_id="bench", aws_secret_access_key="bench"
-                     ).create_bucket(Bucket=bucket)
+        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{self.port}",
+                            region_name="us-east-1", aws_access_key_id="bench",
+                            aws_secret_access_key="bench")
+
+    def make_bucket(self, bucket):
+        self.client("s3").create_bucket(Bucket=bucket)
+
+    def post(self, what, document=None):
+        """To its own interface ("reset", "config"). False: this version does not have it."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/moto-api/{what}",
+            data=json.dumps(document).encode() if document else b"", method="POST")
+        try:
+            urllib.request.urlopen(request, timeout=START_SECONDS_MAX).close()
+            return True
+        except OSError:  # as is what another status raises
+            return False
+
+    def version(self):
+        """As the Python that runs it tells."""
+        python = os.readlink(f"/proc/{self.process.pid}/exe")
+        out = subprocess.run([python, "-c", "import moto; print(moto.__version__)"],
+                             capture_output=True, text=True)
+        return out.stdout.strip() or "unknown"

@@ -329,16 +329,16 @@ class Bench:
                           "idle_rss_mib": round(statistics.median(memory), 1)})
 
     def table(self):
-        print(f"{'comparison':<40} {'system':<18} {'per s':>10} {'p50 ms':>9} {'p99 ms':>9} "
+        print(f"{'comparison':<62} {'system':<20} {'per s':>10} {'p50 ms':>9} {'p99 ms':>9} "
               f"{'disk/B':>7} {'suiro is':>9}")
         for row in self.rows:
             if row["comparison"] == "start":
-                print(f"{'start to ready':<40} {'suiro':<18} {row['ready_ms']:>7} ms   "
+                print(f"{'start to ready':<62} {'suiro':<20} {row['ready_ms']:>7} ms   "
                       f"idle RSS {row['idle_rss_mib']} MiB")
                 continue
             ours = row["system"] == "suiro" or row["suiro_ratio"] is None
             ratio = "" if ours else f"{row['suiro_ratio']:>8.2f}x"
-            print(f"{row['comparison']:<40} {row['system']:<18} {row['per_second']:>10.0f} "
+            print(f"{row['comparison']:<62} {row['system']:<20} {row['per_second']:>10.0f} "
                   f"{row['p50_ms']:>9.3f} {row['p99_ms']:>9.3f} "
                   f"{row['disk_bytes_per_payload_byte']:>7.2f} {ratio:>9}")
 

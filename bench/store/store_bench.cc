@@ -2,6 +2,7 @@
 // store_bench: the store's commits next to what the machine and RocksDB can do, in one run.
 //
 //   store_bench [--directory DIR] [--seconds S] [--rounds N] [--only PART]
+//               [--shape WRITERS,GROUP,PUTS,BYTES]
 //
 // Every figure is the median of N rounds (5) that take turns. 4 KiB values of random bytes, each
 // under a key of its own, every one acknowledged after a sync:
@@ -17,6 +18,10 @@
 // ratio: to rocksdb 1 or 64.
 //
 // --only sized compares inline blobs with files instead, 16 writers.
+//
+// --shape measures the database alone with commits as someone else makes them: PUTS rows that take
+// BYTES in the log, from WRITERS writers with a group commit (rocksdb WRITERS), and GROUP commits a
+// sync by one thread (ideal GROUP). disk/B: per byte in the log.
 #include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/table.h>
@@ -45,12 +50,29 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kValueBytes = 4096;
 constexpr size_t kValuesPrepared = 1024;
+// Of a key of key_of(), its length, that of the value, and the kind: in the log, beside the value.
+constexpr size_t kRowBytes = 17;
+
+// What one commit of the database alone holds.
+struct CommitShape {
+  size_t puts = 1;
+  size_t value_bytes = kValueBytes;
+  size_t payload_bytes = kValueBytes;
+};
+
+// --shape
+struct ShapeOption {
+  size_t writers = 0;  // 0: not given
+  size_t group = 0;
+  CommitShape commit = {};
+};
 
 struct Settings {
   std::string directory = "/tmp";
   double seconds = 1.5;
   size_t rounds = 5;
   std::string only = "";  // contenders whose name holds this
+  ShapeOption shape = {};
 };
 
 struct Figure {
@@ -108,7 +130,8 @@ uint64_t bytes_written() {
   return 0;
 }
 
-Figure summarize(std::vector<Recorder>& recorders, double seconds, uint64_t written) {
+Figure summarize(std::vector<Recorder>& recorders, double seconds, uint64_t written,
+                 size_t payload_bytes = kValueBytes) {
   std::vector<double> all;
   for (Recorder& one : recorders) std::ranges::copy(one.all(), std::back_inserter(all));
   std::ranges::sort(all);
@@ -117,8 +140,8 @@ Figure summarize(std::vector<Recorder>& recorders, double seconds, uint64_t writ
   figure.per_second = static_cast<double>(all.size()) / seconds;
   figure.p50_us = all[all.size() / 2];
   figure.p99_us = all[all.size() * 99 / 100];
-  figure.disk_per_payload =
-      static_cast<double>(written) / (static_cast<double>(all.size()) * kValueBytes);
+  figure.disk_per_payload = static_cast<double>(written) /
+                            (static_cast<double>(all.size()) * static_cast<double>(payload_bytes));
   return figure;
 }
 
@@ -140,14 +163,22 @@ Figure run_fdatasync(const Settings& settings) {
   return summarize(recorders, settings.seconds, bytes_written() - before);
 }
 
+void add_commit(rocksdb::WriteBatch& batch, const CommitShape& shape, size_t writer, size_t count) {
+  for (size_t i = 0; i < shape.puts; ++i) {
+    const Bytes& value = values()[(writer + count + i) % kValuesPrepared];
+    const Key key = key_of(writer, count * shape.puts + i);
+    CHECK(batch.Put(key, rocksdb::Slice(value.data(), shape.value_bytes)).ok());
+  }
+}
+
 // The plainest group commit that one can write: the first waiter leads, writes what waits, wakes
 // all.
 class GroupCommit {
  public:
   explicit GroupCommit(rocksdb::DB& db) : db_(db) {}
-  void put(const Key& key, const Bytes& value) {
+  void commit(const CommitShape& shape, size_t writer, size_t count) {
     std::unique_lock lock(mutex_);
-    CHECK(waiting_.Put(key, value).ok());
+    add_commit(waiting_, shape, writer, count);
     uint64_t mine = opened_;
     while (done_ <= mine) {
       if (!leading_) {
@@ -195,7 +226,7 @@ std::unique_ptr<rocksdb::DB> open_rocksdb(const std::string& directory) {
   return std::unique_ptr<rocksdb::DB>(opened);
 }
 
-Figure run_rocksdb(const Settings& settings, size_t writers) {
+Figure run_rocksdb(const Settings& settings, size_t writers, CommitShape shape = {}) {
   TemporaryDirectory directory(settings.directory);
   auto db = open_rocksdb(directory.path());
   uint64_t before = bytes_written();
@@ -205,7 +236,7 @@ Figure run_rocksdb(const Settings& settings, size_t writers) {
   auto write = [&](size_t writer) {
     for (size_t i = 0; !deadline.passed(); ++i) {
       recorders[writer].begin();
-      commits.put(key_of(writer, i), values()[(writer + i) % kValuesPrepared]);
+      commits.commit(shape, writer, i);
       recorders[writer].end();
     }
   };
@@ -214,10 +245,10 @@ Figure run_rocksdb(const Settings& settings, size_t writers) {
   for (auto& thread : threads) thread.join();
   CHECK(db->Flush({}).ok());
   CHECK(db->Close().ok());
-  return summarize(recorders, settings.seconds, bytes_written() - before);
+  return summarize(recorders, settings.seconds, bytes_written() - before, shape.payload_bytes);
 }
 
-Figure run_ideal(const Settings& settings, size_t group) {
+Figure run_ideal(const Settings& settings, size_t group, CommitShape shape = {}) {
   TemporaryDirectory directory(settings.directory);
   auto db = open_rocksdb(directory.path());
   uint64_t before = bytes_written();
@@ -229,14 +260,14 @@ Figure run_ideal(const Settings& settings, size_t group) {
     rocksdb::WriteBatch batch;
     for (size_t j = 0; j < group; ++j) {
       recorders[j].begin();
-      CHECK(batch.Put(key_of(j, i), values()[(i + j) % kValuesPrepared]).ok());
+      add_commit(batch, shape, j, i);
     }
     CHECK(db->Write(options, &batch).ok());
     for (Recorder& one : recorders) one.end();
   }
   CHECK(db->Flush({}).ok());
   CHECK(db->Close().ok());
-  return summarize(recorders, settings.seconds, bytes_written() - before);
+  return summarize(recorders, settings.seconds, bytes_written() - before, shape.payload_bytes);
 }
 
 enum class Shape { kValue, kBlob };
@@ -374,10 +405,26 @@ void print(const std::vector<Contender>& contenders) {
     auto ceiling =
         std::ranges::find(contenders, many ? "rocksdb 64" : "rocksdb 1", &Contender::name);
     double base = ceiling == contenders.end() ? NAN : ceiling->of(&Figure::per_second);
-    std::printf("%-18s %10.0f %9.0f %9.0f %8.2f %7.0f%%\n", one.name.c_str(),
-                one.of(&Figure::per_second), one.of(&Figure::p50_us), one.of(&Figure::p99_us),
-                one.of(&Figure::disk_per_payload), 100 * one.of(&Figure::per_second) / base);
+    std::printf("%-18s %10.0f %9.0f %9.0f %8.2f", one.name.c_str(), one.of(&Figure::per_second),
+                one.of(&Figure::p50_us), one.of(&Figure::p99_us),
+                one.of(&Figure::disk_per_payload));
+    if (!std::isnan(base)) std::printf(" %7.0f%%", 100 * one.of(&Figure::per_second) / base);
+    std::printf("\n");
   }
+}
+
+ShapeOption parse_shape(const char* text) {
+  ShapeOption shape;
+  size_t puts = 0, bytes = 0;
+  CHECK(std::sscanf(text, "%zu,%zu,%zu,%zu", &shape.writers, &shape.group, &puts, &bytes) == 4 &&
+            shape.writers > 0 && shape.group > 0 && puts > 0 && bytes > 0,
+        "--shape WRITERS,GROUP,PUTS,BYTES");
+  // A value is a piece of those that are prepared.
+  puts = std::max(puts, (bytes + kValueBytes - 1) / kValueBytes);
+  const size_t row_bytes = std::max(bytes / puts, kRowBytes + 1);
+  shape.commit = {
+      .puts = puts, .value_bytes = row_bytes - kRowBytes, .payload_bytes = puts * row_bytes};
+  return shape;
 }
 
 Settings parse(int argc, char** argv) {
@@ -388,6 +435,7 @@ Settings parse(int argc, char** argv) {
     if (name == "--seconds") settings.seconds = std::stod(argv[i + 1]);
     if (name == "--only") settings.only = argv[i + 1];
     if (name == "--rounds") settings.rounds = std::stoul(argv[i + 1]);
+    if (name == "--shape") settings.shape = parse_shape(argv[i + 1]);
   }
   return settings;
 }
@@ -404,6 +452,14 @@ std::vector<Contender> sized_contenders(const Settings& settings) {
   return all;
 }
 
+std::vector<Contender> shape_contenders(const Settings& settings) {
+  const ShapeOption shape = settings.shape;
+  return {{fmt::format("rocksdb {}", shape.writers),
+           [&settings, shape] { return run_rocksdb(settings, shape.writers, shape.commit); }},
+          {fmt::format("ideal {}", shape.group),
+           [&settings, shape] { return run_ideal(settings, shape.group, shape.commit); }}};
+}
+
 int run_all(const Settings& settings) {
   std::vector<Contender> contenders = {
       {"fdatasync", [&] { return run_fdatasync(settings); }},
@@ -416,10 +472,11 @@ int run_all(const Settings& settings) {
       {"blob 64", [&] { return run_store(settings, Shape::kBlob, 64); }},
   };
   if (settings.only == "sized") contenders = sized_contenders(settings);
+  if (settings.shape.writers > 0) contenders = shape_contenders(settings);
   std::erase_if(contenders, [&](const Contender& one) {
     return one.name.find(settings.only) == std::string::npos;
   });
-  print_opening(settings);
+  if (settings.shape.writers == 0) print_opening(settings);
   for (size_t round = 0; round < settings.rounds; ++round) {
     for (Contender& one : contenders) {
       one.rounds.push_back(one.run());

@@ -32,7 +32,9 @@ std::string execution_title(const std::string& arn) {
 void RehearseCommand::add_to(CLI::App* command) {
   command_ = command;
   command->add_option("file", file_, "Definition (Amazon States Language)")->required();
-  command->add_option("--input", input_, "File with the execution's input, or the JSON itself");
+  command->add_option("--input", input_,
+                      "File with the execution's input, or the JSON itself "
+                      "(default: {}, or the recorded one)");
   command->add_option("--mocks", mocks_, "File: what the tasks answer, and after how long");
   command->add_option("--recorded", recorded_, "ARN of an execution whose tasks' answers are used");
   command->add_option("--save-mocks", save_mocks_, "Write the answers of --recorded to this file");
@@ -74,37 +76,44 @@ Result<std::vector<TimePoint>> RehearseCommand::starts() const {
   return out;
 }
 
-Result<rehearsal::Mocks> RehearseCommand::mocks(const ServerAddress& address) const {
-  rehearsal::Mocks mocks;
-  if (!recorded_.empty()) {
-    TRY(RecordedExecution recorded, fetch_execution(address, recorded_));
-    TRY(mocks, rehearsal::Mocks::of_history(recorded.history));
-    if (!save_mocks_.empty()) TRY_VOID(write_text_file(save_mocks_, mocks.text()));
-  }
+Result<RehearseCommand::Given> RehearseCommand::given(const ServerAddress& address) const {
+  Given given;
   if (!mocks_.empty()) {
     TRY(std::string text, read_text_file(mocks_));
-    TRY(mocks, rehearsal::Mocks::parse(text));
+    TRY(given.mocks, rehearsal::Mocks::parse(text));
   }
+  if (!recorded_.empty()) {
+    TRY(RecordedAnswers recorded, fetch_answers(address, recorded_));
+    if (recorded.without_history > 0) {
+      fmt::print(stderr, "suiro: {} children of distributed Maps have no history to take from\n",
+                 recorded.without_history);
+    }
+    if (!save_mocks_.empty()) {
+      TRY_VOID(write_text_file(save_mocks_, rehearsal::Mocks::text_of(recorded.answers)));
+    }
+    given.input = std::move(recorded.input);
+    given.mocks.set_recorded(std::move(recorded.answers));
+  }
+  if (!input_.empty()) {
+    bool is_json = input_.starts_with('{') || input_.starts_with('[');
+    TRY(given.input, is_json ? Result<std::string>(input_) : read_text_file(input_));
+  }
+  TRY(json::Value parsed, json::parse(given.input));
+  given.input = json::write(parsed);
   // Where a server runs, tasks without a time of their own take as long as they took there.
-  mocks.set_past_duration(past_durations(address));
-  return mocks;
+  given.mocks.set_past_duration(past_durations(address));
+  return given;
 }
 
 Result<std::vector<Rehearsed>> RehearseCommand::rehearse(
-    const std::shared_ptr<const workflow::Plan>& plan, const rehearsal::Mocks& mocks) const {
-  std::string input = "{}";
-  if (!input_.empty()) {
-    TRY(input, input_.starts_with('{') || input_.starts_with('[') ? Result<std::string>(input_)
-                                                                  : read_text_file(input_));
-  }
-  TRY(json::Value parsed, json::parse(input));
+    const std::shared_ptr<const workflow::Plan>& plan, const Given& given) const {
   TRY(std::vector<TimePoint> times, starts());
   std::vector<Rehearsed> runs;
   for (TimePoint time : times) {
-    rehearsal::Mocks own = mocks;
+    rehearsal::Mocks own = given.mocks;
     rehearsal::Rehearsal rehearsal(plan, own);
     TRY(Rehearsed run, rehearsal.run({.name = fmt::format("rehearsal-{}", runs.size() + 1),
-                                      .input = json::write(parsed),
+                                      .input = given.input,
                                       .start = time,
                                       .seed = seed_ + runs.size()}));
     runs.push_back(std::move(run));
@@ -153,8 +162,8 @@ Result<void> RehearseCommand::judge(const std::vector<Rehearsed>& runs) const {
 
 Result<void> RehearseCommand::run(const ServerAddress& address) const {
   TRY(auto plan, read_definition(file_));
-  TRY(rehearsal::Mocks mocks, this->mocks(address));
-  TRY(std::vector<Rehearsed> runs, rehearse(plan, mocks));
+  TRY(Given given, this->given(address));
+  TRY(std::vector<Rehearsed> runs, rehearse(plan, given));
   TRY_VOID(show(*plan, runs));
   return judge(runs);
 }

@@ -22,9 +22,14 @@ class RehearseCommand {
 
  private:
   Result<std::vector<TimePoint>> starts() const;
-  Result<rehearsal::Mocks> mocks(const ServerAddress& address) const;
+  // What every execution is given.
+  struct Given {
+    std::string input = "{}";
+    rehearsal::Mocks mocks;
+  };
+  Result<Given> given(const ServerAddress& address) const;
   Result<std::vector<rehearsal::Rehearsed>> rehearse(
-      const std::shared_ptr<const workflow::Plan>& plan, const rehearsal::Mocks& mocks) const;
+      const std::shared_ptr<const workflow::Plan>& plan, const Given& given) const;
   Result<void> show(const workflow::Plan& plan,
                     const std::vector<rehearsal::Rehearsed>& runs) const;
   Result<void> judge(const std::vector<rehearsal::Rehearsed>& runs) const;

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <map>
 
-#include "engine/rehearsal/recorded.h"
 #include "server/remote.h"
 #include "server/text_files.h"
+#include "services/states/map_run_names.h"
 
 namespace suiro::server {
 namespace {
@@ -66,9 +66,9 @@ Result<std::vector<workflow::HistoryEvent>> fetch_history(const Remote& remote,
   return rehearsal::read_history(json::Value(std::move(events)));
 }
 
-std::string arn_of(const json::Value& entry, std::string_view member) {
-  const json::Value* arn = entry.find(member);
-  return arn != nullptr && arn->is_string() ? arn->as_string() : std::string();
+std::string text_member(const json::Value& entry, std::string_view member) {
+  const json::Value* text = entry.find(member);
+  return text != nullptr && text->is_string() ? text->as_string() : std::string();
 }
 
 uint64_t children_of(const json::Value& run) {
@@ -76,6 +76,64 @@ uint64_t children_of(const json::Value& run) {
   const json::Value* total = counts != nullptr ? counts->find("total") : nullptr;
   return total != nullptr && total->is_integer() ? static_cast<uint64_t>(total->as_integer()) : 0;
 }
+
+Result<uint64_t> count_children(const Remote& remote, const std::string& run_arn) {
+  json::Object request;
+  request.set("mapRunArn", run_arn);
+  TRY(json::Value told, call(remote, "DescribeMapRun", std::move(request)));
+  return children_of(told);
+}
+
+// Reads the answers of an execution, and of the children below it.
+class AnswersReader {
+ public:
+  AnswersReader(const Remote& remote, RecordedAnswers& out) : remote_(remote), out_(out) {}
+
+  // Into `scope`. Returns the input.
+  Result<std::string> read(rehearsal::MockScope& scope, const std::string& arn) {
+    std::vector<rehearsal::RecordedRun> runs;
+    std::string input;
+    {
+      TRY(auto history, fetch_history(remote_, arn));
+      TRY(runs, rehearsal::add_history(scope, history));
+      input = rehearsal::input_of(history);
+    }
+    for (const rehearsal::RecordedRun& run : runs) {
+      TRY(rehearsal::MockScope * place, rehearsal::scope_at(scope, run.place));
+      TRY_VOID(read_run(*place, run));
+    }
+    return input;
+  }
+
+ private:
+  Result<void> read_run(rehearsal::MockScope& scope, const rehearsal::RecordedRun& run) {
+    TRY(uint64_t total, count_children(remote_, run.map_run_arn));
+    children_ += total;
+    if (children_ > kChildrenRecordedMax) {
+      return fail(codes::kTooLarge,
+                  fmt::format("the answers of at most {} children of Maps can be read, and there "
+                              "are {} or more",
+                              kChildrenRecordedMax, children_));
+    }
+    TRY(json::Array children,
+        fetch_list(remote_, {"ListExecutions", "executions", "mapRunArn", run.map_run_arn},
+                   kChildrenRecordedMax));
+    out_.without_history += std::max<uint64_t>(total, children.size()) - children.size();
+    auto uuid = states::run_of_arn(run.map_run_arn);
+    for (const json::Value& child : children) {
+      auto index = uuid ? states::child_index(*uuid, text_member(child, "name")) : std::nullopt;
+      if (!index) return fail(codes::kCorrupt, "no child of a Map: " + json::write(child));
+      TRY(rehearsal::MockScope * own, scope.at({run.state, *index}));
+      TRY(std::string input, read(*own, text_member(child, "executionArn")));
+      TRY(own->input, json::parse(input));
+    }
+    return ok();
+  }
+
+  const Remote& remote_;
+  RecordedAnswers& out_;
+  uint64_t children_ = 0;
+};
 
 }  // namespace
 
@@ -117,22 +175,27 @@ Result<RecordedChildren> fetch_children(const ServerAddress& address, const std:
   TRY(json::Array runs,
       fetch_list(remote, {"ListMapRuns", "mapRuns", "executionArn", arn}, kChildrenReadMax));
   for (const json::Value& run : runs) {
-    const std::string run_arn = arn_of(run, "mapRunArn");
-    json::Object request;
-    request.set("mapRunArn", run_arn);
-    TRY(json::Value told, call(remote, "DescribeMapRun", std::move(request)));
+    const std::string run_arn = text_member(run, "mapRunArn");
+    TRY(uint64_t total, count_children(remote, run_arn));
     size_t before = out.histories.size();
     TRY(json::Array children,
         fetch_list(remote, {"ListExecutions", "executions", "mapRunArn", run_arn},
                    kChildrenReadMax - before));
     for (const json::Value& child : children) {
       if (out.histories.size() == kChildrenReadMax) break;
-      TRY(auto history, fetch_history(remote, arn_of(child, "executionArn")));
+      TRY(auto history, fetch_history(remote, text_member(child, "executionArn")));
       out.histories.push_back(std::move(history));
     }
     uint64_t read = out.histories.size() - before;
-    out.unread += std::max(children_of(told), read) - read;
+    out.unread += std::max(total, read) - read;
   }
+  return out;
+}
+
+Result<RecordedAnswers> fetch_answers(const ServerAddress& address, const std::string& arn) {
+  TRY(Remote remote, Remote::connect(address));
+  RecordedAnswers out;
+  TRY(out.input, AnswersReader(remote, out).read(out.answers, arn));
   return out;
 }
 

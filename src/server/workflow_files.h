@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/rehearsal/mocks.h"
+#include "engine/rehearsal/recorded.h"
 #include "engine/workflow/plan.h"
 #include "server/commands.h"
 
@@ -30,6 +30,17 @@ struct RecordedChildren {
 };
 // The children of the execution's Maps, not those of theirs. Errors: those of the server.
 Result<RecordedChildren> fetch_children(const ServerAddress& address, const std::string& arn);
+
+// Children of distributed Maps whose answers are read, those of children included.
+inline constexpr size_t kChildrenRecordedMax = 10'000;
+struct RecordedAnswers {
+  std::string input;  // of the execution: JSON text
+  rehearsal::MockScope answers;
+  uint64_t without_history = 0;  // children: Express ones, and those whose histories are gone
+};
+// What the tasks of an execution answered, and those of its Maps' children, by the index of the
+// child. Errors: those of the server; kTooLarge beyond kChildrenRecordedMax.
+Result<RecordedAnswers> fetch_answers(const ServerAddress& address, const std::string& arn);
 
 // Medians of past runs on the server; asks once a name. Knows nothing where no server runs.
 rehearsal::PastDuration past_durations(const ServerAddress& address);

@@ -3,13 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace suiro::rehearsal {
 namespace {
 
-using workflow::EventType;
-using workflow::HistoryEvent;
 using workflow::TaskEffect;
 
 constexpr double kSecondsMax = 366.0 * 86'400;
@@ -49,6 +48,7 @@ json::Value document_of(const MockEntry& entry) {
   json::Object out;
   if (entry.result) out.set("result", entry.result->source());
   if (entry.echo) out.set("echo", true);
+  if (entry.never) out.set("never", true);
   if (entry.error) {
     out.set("error", *entry.error);
     out.set("cause", entry.cause);
@@ -58,40 +58,13 @@ json::Value document_of(const MockEntry& entry) {
   return out;
 }
 
-bool begins_attempt(EventType type) {
-  return type == EventType::kTaskScheduled || type == EventType::kLambdaFunctionScheduled ||
-         type == EventType::kActivityScheduled;
+// "Shops[3].Lines[0]"
+void append_iteration(std::string& out, const workflow::Iteration& iteration) {
+  fmt::format_to(std::back_inserter(out), "{}{}[{}]", out.empty() ? "" : ".", iteration.map,
+                 iteration.index);
 }
 
-bool succeeds(EventType type) {
-  return type == EventType::kTaskSucceeded || type == EventType::kLambdaFunctionSucceeded ||
-         type == EventType::kActivitySucceeded;
-}
-
-bool times_out(EventType type) {
-  return type == EventType::kTaskTimedOut || type == EventType::kLambdaFunctionTimedOut ||
-         type == EventType::kActivityTimedOut;
-}
-
-bool fails(EventType type) {
-  switch (type) {
-    case EventType::kActivityFailed:
-    case EventType::kActivityScheduleFailed:
-    case EventType::kLambdaFunctionFailed:
-    case EventType::kLambdaFunctionScheduleFailed:
-    case EventType::kLambdaFunctionStartFailed:
-    case EventType::kTaskFailed:
-    case EventType::kTaskStartFailed:
-    case EventType::kTaskSubmitFailed:
-      return true;
-    default:
-      return times_out(type);
-  }
-}
-
-}  // namespace
-
-Result<MockEntry> Mocks::parse_entry(const json::Value& value, const std::string& place) {
+Result<MockEntry> parse_entry(const json::Value& value, const std::string& place) {
   if (!value.is_object()) return wrong(place, "an answer is an object");
   MockEntry entry;
   for (const auto& [name, member] : value.as_object()) {
@@ -101,6 +74,8 @@ Result<MockEntry> Mocks::parse_entry(const json::Value& value, const std::string
       entry.result = std::move(*compiled);
     } else if (name == "echo" && member.is_bool()) {
       entry.echo = member.as_bool();
+    } else if (name == "never" && member.is_bool()) {
+      entry.never = member.as_bool();
     } else if (name == "seconds" && member.is_number() && member.as_double() >= 0 &&
                member.as_double() <= kSecondsMax) {
       entry.seconds = member.as_double();
@@ -113,14 +88,18 @@ Result<MockEntry> Mocks::parse_entry(const json::Value& value, const std::string
   TRY(entry.error, text_member(value, "error", place));
   TRY(auto cause, text_member(value, "cause", place));
   entry.cause = cause.value_or("");
-  int answers =
-      (entry.result ? 1 : 0) + (entry.echo ? 1 : 0) + (entry.error ? 1 : 0) + (entry.items ? 1 : 0);
-  if (answers != 1) return wrong(place, "an answer has one of result, echo, error and items");
+  int answers = 0;
+  for (bool given : {entry.result.has_value(), entry.echo, entry.never, entry.error.has_value(),
+                     entry.items.has_value()}) {
+    answers += given ? 1 : 0;
+  }
+  if (answers != 1)
+    return wrong(place, "an answer has one of result, echo, never, error and items");
   return entry;
 }
 
-Result<Mocks::Entries> Mocks::parse_entries(const json::Value* value, const std::string& place) {
-  Entries out;
+Result<MockScope::States> parse_entries(const json::Value* value, const std::string& place) {
+  MockScope::States out;
   if (value == nullptr) return out;
   if (!value->is_object()) return wrong(place, "must be an object");
   for (const auto& [name, member] : value->as_object()) {
@@ -136,16 +115,99 @@ Result<Mocks::Entries> Mocks::parse_entries(const json::Value* value, const std:
   return out;
 }
 
+Result<MockScope> parse_scope(const json::Value& value, const std::string& place);
+
+Result<MockScope::Maps> parse_maps(const json::Value* value, const std::string& place) {
+  MockScope::Maps out;
+  if (value == nullptr) return out;
+  if (!value->is_object()) return wrong(place, "must be an object");
+  for (const auto& [name, member] : value->as_object()) {
+    if (!member.is_array()) return wrong(place + "." + name, "must be a list");
+    std::vector<MockScope>& scopes = out[name];
+    for (const json::Value& scope : member.as_array()) {
+      TRY(MockScope parsed,
+          parse_scope(scope, fmt::format("{}.{}[{}]", place, name, scopes.size())));
+      scopes.push_back(std::move(parsed));
+    }
+  }
+  return out;
+}
+
+Result<MockScope> parse_scope(const json::Value& value, const std::string& place) {
+  if (!value.is_object()) return wrong(place, "must be an object");
+  MockScope scope;
+  for (const auto& [name, member] : value.as_object()) {
+    if (name == "input") {
+      scope.input = member;
+    } else if (name != "states" && name != "maps") {
+      return wrong(place, fmt::format("'{}' is none of input, states and maps", name));
+    }
+  }
+  TRY(scope.states, parse_entries(value.find("states"), place + ".states"));
+  TRY(scope.maps, parse_maps(value.find("maps"), place + ".maps"));
+  return scope;
+}
+
+json::Value document_of(const MockScope::States& states) {
+  json::Object out;
+  for (const auto& [name, list] : states) {
+    json::Array all;
+    for (const MockEntry& entry : list) all.push_back(document_of(entry));
+    out.set(name, all.size() == 1 ? all.front() : json::Value(std::move(all)));
+  }
+  return out;
+}
+
+json::Object document_of(const MockScope& scope) {
+  json::Object out;
+  if (scope.input) out.set("input", *scope.input);
+  if (!scope.states.empty()) out.set("states", document_of(scope.states));
+  if (scope.maps.empty()) return out;
+  json::Object maps;
+  for (const auto& [name, scopes] : scope.maps) {
+    json::Array list;
+    for (const MockScope& each : scopes) list.push_back(document_of(each));
+    maps.set(name, std::move(list));
+  }
+  out.set("maps", std::move(maps));
+  return out;
+}
+
+// The whole, and inwards as far as there is something.
+std::vector<const MockScope*> scopes_at(const MockScope& all, const Place& place) {
+  std::vector<const MockScope*> scopes = {&all};
+  for (const workflow::Iteration& iteration : place) {
+    auto map = scopes.back()->maps.find(iteration.map);
+    if (map == scopes.back()->maps.end() || iteration.index >= map->second.size()) break;
+    scopes.push_back(&map->second[iteration.index]);
+  }
+  return scopes;
+}
+
+}  // namespace
+
+Result<MockScope*> MockScope::at(const workflow::Iteration& iteration) {
+  if (iteration.index >= kMockScopesMax) {
+    return fail(codes::kTooLarge,
+                fmt::format("a Map has answers for at most {} iterations", kMockScopesMax));
+  }
+  std::vector<MockScope>& scopes = maps[iteration.map];
+  if (scopes.size() <= iteration.index) scopes.resize(iteration.index + 1);
+  return &scopes[iteration.index];
+}
+
 Result<Mocks> Mocks::parse(std::string_view text) {
   TRY(json::Value document, json::parse(text));
   if (!document.is_object()) return wrong("document", "must be an object");
   for (const auto& [name, member] : document.as_object()) {
-    if (name != "states" && name != "resources" && name != "default") {
-      return wrong("document", fmt::format("'{}' is none of states, resources and default", name));
+    if (name != "states" && name != "maps" && name != "resources" && name != "default") {
+      return wrong("document",
+                   fmt::format("'{}' is none of states, maps, resources and default", name));
     }
   }
   Mocks mocks;
-  TRY(mocks.states_, parse_entries(document.find("states"), "states"));
+  TRY(mocks.all_.states, parse_entries(document.find("states"), "states"));
+  TRY(mocks.all_.maps, parse_maps(document.find("maps"), "maps"));
   TRY(mocks.resources_, parse_entries(document.find("resources"), "resources"));
   if (const json::Value* fallback = document.find("default")) {
     TRY(MockEntry entry, parse_entry(*fallback, "default"));
@@ -154,57 +216,15 @@ Result<Mocks> Mocks::parse(std::string_view text) {
   return mocks;
 }
 
-Result<Mocks> Mocks::of_history(const std::vector<HistoryEvent>& history) {
-  struct Attempt {
-    std::string state;
-    TimePoint begun;
-  };
-  Mocks mocks;
-  std::map<uint64_t, std::string> state_of;  // event -> the state under which it stands
-  std::map<uint64_t, Attempt> attempt_of;    // event -> the attempt to which it belongs
-  for (const HistoryEvent& event : history) {
-    std::string state = workflow::event_type_name(event.type).ends_with("StateEntered")
-                            ? event.name
-                            : state_of[event.previous_id];
-    state_of[event.id] = state;
-    auto before = attempt_of.find(event.previous_id);
-    if (begins_attempt(event.type)) {
-      attempt_of[event.id] = {state, event.time};
-      continue;
-    }
-    if (before == attempt_of.end()) continue;
-    MockEntry entry;
-    entry.seconds = std::chrono::duration<double>(event.time - before->second.begun).count();
-    if (succeeds(event.type)) {
-      TRY(json::Value output, json::parse(event.output ? **event.output : "null"));
-      entry.result = workflow::Template::constant(std::move(output));
-    } else if (fails(event.type)) {
-      entry.error = event.error.value_or(times_out(event.type) ? "States.Timeout" : "");
-      entry.cause = event.cause.value_or("");
-    } else {
-      attempt_of[event.id] = before->second;
-      continue;
-    }
-    mocks.states_[before->second.state].push_back(std::move(entry));
-  }
-  return mocks;
-}
-
 std::string Mocks::text() const {
-  auto documents = [](const Entries& entries) {
-    json::Object out;
-    for (const auto& [name, list] : entries) {
-      json::Array all;
-      for (const MockEntry& entry : list) all.push_back(document_of(entry));
-      out.set(name, all.size() == 1 ? all.front() : json::Value(std::move(all)));
-    }
-    return out;
-  };
-  json::Object out;
-  out.set("states", documents(states_));
-  if (!resources_.empty()) out.set("resources", documents(resources_));
+  json::Object out = document_of(all_);
+  if (!resources_.empty()) out.set("resources", document_of(resources_));
   if (!fallback_.empty()) out.set("default", document_of(fallback_.front()));
   return json::write_pretty(std::move(out)) + "\n";
+}
+
+std::string Mocks::text_of(const MockScope& recorded) {
+  return json::write_pretty(document_of(recorded)) + "\n";
 }
 
 std::vector<std::string> Mocks::names_of(const TaskEffect& effect) {
@@ -221,18 +241,32 @@ std::vector<std::string> Mocks::names_of(const TaskEffect& effect) {
   return names;
 }
 
-const MockEntry* Mocks::next_of(const Entries& entries, std::string_view kind,
+const MockEntry* Mocks::next_of(const Entries& entries, const std::string& what,
                                 const std::string& name) {
   auto found = entries.find(name);
   if (found == entries.end()) return nullptr;
-  size_t at = asked_[fmt::format("{} {}", kind, name)]++;
+  size_t at = asked_[fmt::format("{} {}", what, name)]++;
   return &found->second[std::min(at, found->second.size() - 1)];
 }
 
-const MockEntry* Mocks::find(const TaskEffect& effect) {
-  if (const MockEntry* entry = next_of(states_, "state", effect.state)) return entry;
+const MockEntry* Mocks::next_of_state(Layer layer, const std::string& state, const Place& place) {
+  const bool recorded = layer == Layer::kRecorded;
+  auto scopes = scopes_at(recorded ? recorded_ : all_, place);
+  for (size_t depth = scopes.size(); depth > 0; --depth) {
+    std::string where;
+    for (size_t at = 0; at + 1 < depth; ++at) append_iteration(where, place[at]);
+    const MockEntry* entry =
+        next_of(scopes[depth - 1]->states, (recorded ? "recorded " : "document ") + where, state);
+    if (entry != nullptr) return entry;
+  }
+  return nullptr;
+}
+
+const MockEntry* Mocks::find(const TaskEffect& effect, const Place& place) {
+  if (const auto* entry = next_of_state(Layer::kDocument, effect.state, place)) return entry;
   std::string name = resource_name(effect.resource);
   if (const MockEntry* entry = next_of(resources_, "resource", name)) return entry;
+  if (const auto* entry = next_of_state(Layer::kRecorded, effect.state, place)) return entry;
   return fallback_.empty() ? nullptr : &fallback_.front();
 }
 
@@ -245,9 +279,9 @@ Millis Mocks::duration_of(const MockEntry& entry, const TaskEffect& effect) cons
   return Millis(0);
 }
 
-Result<workflow::MockAnswer> Mocks::answer(const TaskEffect& effect, TimePoint now,
-                                           Random& random) {
-  const MockEntry* entry = find(effect);
+Result<workflow::MockAnswer> Mocks::answer(const TaskEffect& effect, const Place& place,
+                                           TimePoint now, Random& random) {
+  const MockEntry* entry = find(effect, place);
   if (entry == nullptr || entry->items) {
     return fail(codes::kNotFound,
                 fmt::format("nothing says what the state '{}' answers: add it to the mocks under "
@@ -257,6 +291,7 @@ Result<workflow::MockAnswer> Mocks::answer(const TaskEffect& effect, TimePoint n
   workflow::MockAnswer answer;
   answer.answered_after = duration_of(*entry, effect);
   if (effect.resource.pattern != workflow::Pattern::kRequestResponse) answer.submitted = "{}";
+  if (entry->never) return answer;
   if (entry->error) {
     answer.failure = {.effect = effect.id, .error = *entry->error, .cause = entry->cause};
     return answer;
@@ -274,14 +309,28 @@ Result<workflow::MockAnswer> Mocks::answer(const TaskEffect& effect, TimePoint n
   return answer;
 }
 
-Result<json::Array> Mocks::items(const std::string& state) {
-  const MockEntry* entry = next_of(states_, "state", state);
-  if (entry == nullptr || !entry->items) {
-    return fail(codes::kNotFound, fmt::format("nothing says which items the reader of '{}' reads: "
-                                              "add {{\"items\": [...]}} to the mocks under states",
-                                              state));
+std::optional<Mocks::Read> Mocks::read(Layer layer, const std::string& state, const Place& place) {
+  const MockEntry* entry = next_of_state(layer, state, place);
+  if (entry != nullptr && entry->items) return Read{.items = *entry->items};
+  auto scopes = scopes_at(layer == Layer::kRecorded ? recorded_ : all_, place);
+  auto map = scopes.back()->maps.find(state);
+  if (scopes.size() <= place.size() || map == scopes.back()->maps.end()) return std::nullopt;
+  Read inputs{.are_inputs = true};
+  for (const MockScope& child : map->second) {
+    if (!child.input) return std::nullopt;
+    inputs.items.push_back(*child.input);
   }
-  return *entry->items;
+  return inputs;
+}
+
+Result<Mocks::Read> Mocks::read(const std::string& state, const Place& place) {
+  for (Layer layer : {Layer::kDocument, Layer::kRecorded}) {
+    if (auto found = read(layer, state, place)) return std::move(*found);
+  }
+  return fail(codes::kNotFound,
+              fmt::format("nothing says which items the reader of '{}' reads: add {{\"items\": "
+                          "[...]}} to the mocks under states",
+                          state));
 }
 
 }  // namespace suiro::rehearsal

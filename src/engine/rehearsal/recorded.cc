@@ -32,6 +32,12 @@ void read_details(HistoryEvent& event, const json::Value& details) {
   event.resource_type = text_of(details, "resourceType").value_or("");
   event.error = text_of(details, "error");
   event.cause = text_of(details, "cause");
+  event.map_run_arn = text_of(details, "mapRunArn").value_or("");
+  const json::Value* index = details.find("index");
+  if (index != nullptr && index->is_integer()) event.index = index->as_integer();
+  if (auto input = text_of(details, "input")) {
+    event.input = std::make_shared<const std::string>(std::move(*input));
+  }
   if (auto output = text_of(details, "output")) {
     event.output = std::make_shared<const std::string>(std::move(*output));
   }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <queue>
 
 #include "engine/workflow/item_batch.h"
@@ -80,13 +81,14 @@ struct Rehearsal::Course {
   uint64_t transitions = 0;
   uint64_t children = 0;
   Millis task_time{0};
+  std::string unanswered;      // the last state that was
   std::optional<Error> error;  // of the rehearsal, not of the workflow
 };
 
 Result<Rehearsed> Rehearsal::run(const Options& options) {
   Course course{.random = SeededRandom(options.seed)};
   Rehearsed out;
-  TRY_VOID(run_machine(course, plan_, options, out));
+  TRY_VOID(run_machine(course, {.plan = plan_, .place = {}}, options, out));
   statechart::add_child(out.looks, course.looks);
   out.transitions += course.transitions;
   out.children = course.children;
@@ -94,8 +96,8 @@ Result<Rehearsed> Rehearsal::run(const Options& options) {
   return out;
 }
 
-Result<void> Rehearsal::run_machine(Course& course, std::shared_ptr<const workflow::Plan> plan,
-                                    const Options& options, Rehearsed& out) {
+Result<void> Rehearsal::run_machine(Course& course, const Machine& machine, const Options& options,
+                                    Rehearsed& out) {
   workflow::ExecutionInfo info;
   info.execution_name = options.name;
   info.execution_arn =
@@ -108,9 +110,12 @@ Result<void> Rehearsal::run_machine(Course& course, std::shared_ptr<const workfl
   info.input = std::make_shared<const std::string>(options.input);
   workflow::Drive* running = nullptr;
   workflow::Drive drive(
-      workflow::Execution(plan, std::move(info), workflow::ExecutionLimits{}),
+      workflow::Execution(machine.plan, std::move(info), workflow::ExecutionLimits{}),
       {.start = options.start, .seed = course.random.next(), .mock = [&](const Effect& effect) {
-         return answer(course, *plan, effect, running->now());
+         Place place = machine.place;
+         std::ranges::copy(running->execution().iterations_of(effect_id(effect)),
+                           std::back_inserter(place));
+         return answer(course, effect, {machine, std::move(place), running->now()});
        }});
   running = &drive;
   auto ran = drive.run();
@@ -122,7 +127,11 @@ Result<void> Rehearsal::run_machine(Course& course, std::shared_ptr<const workfl
   out.begun = options.start;
   out.ended = out.looks.ended.value_or(drive.now());
   out.status = drive.execution().status();
-  if (!drive.ending()) return ok();
+  if (!drive.ending()) {
+    return fail(codes::kNotFound, fmt::format("the state '{}' never gets an answer, and nothing "
+                                              "ends that it waits",
+                                              course.unanswered));
+  }
   const workflow::Ending& ending = *drive.ending();
   if (ending.output) out.output = **ending.output;
   out.error = ending.error.value_or("");
@@ -130,14 +139,14 @@ Result<void> Rehearsal::run_machine(Course& course, std::shared_ptr<const workfl
   return ok();
 }
 
-MockAnswer Rehearsal::answer(Course& course, const workflow::Plan& plan, const Effect& effect,
-                             TimePoint now) {
+MockAnswer Rehearsal::answer(Course& course, const Effect& effect, const Asked& asked) {
   Result<MockAnswer> answer = MockAnswer{};
   if (const auto* task = std::get_if<TaskEffect>(&effect)) {
-    answer = mocks_.answer(*task, now, course.random);
+    answer = mocks_.answer(*task, asked.place, asked.now, course.random);
     if (answer) course.task_time += answer->answered_after;
+    if (answer && !answer->output && !answer->failure) course.unanswered = task->state;
   } else {
-    answer = run_map(course, plan, std::get<MapRunEffect>(effect), now);
+    answer = run_map(course, std::get<MapRunEffect>(effect), asked);
   }
   if (answer) return std::move(*answer);
   // The first thing that goes wrong ends the rehearsal: nothing more is answered.
@@ -191,17 +200,32 @@ static std::string map_output(const workflow::State& state, const MapRunEffect& 
   return text.take();
 }
 
-Result<MockAnswer> Rehearsal::run_map(Course& course, const workflow::Plan& plan,
-                                      const MapRunEffect& effect, TimePoint now) {
-  const workflow::State& state = *plan.by_name.at(effect.state);
-  std::vector<workflow::Item> items;
-  if (effect.items) {
-    items = as_items(*effect.items);
-  } else {
-    TRY(json::Array read, mocks_.items(effect.state));
-    items = as_items(json::Value(std::move(read)));
+// What children were given once: their items are counted in it.
+static Result<std::vector<workflow::ChildInput>> told_inputs(
+    const workflow::State& state, const std::vector<workflow::Item>& told) {
+  const bool batched = std::get<workflow::MapFields>(state.fields).item_batcher.has_value();
+  std::vector<workflow::ChildInput> inputs;
+  for (const workflow::Item& input : told) {
+    const json::Value* items = batched ? input.value.find("Items") : nullptr;
+    bool counted = items != nullptr && items->is_array();
+    inputs.push_back({.text = json::write(input.value),
+                      .items = counted ? static_cast<uint32_t>(items->as_array().size()) : 1});
   }
-  auto inputs = child_inputs(state, effect, std::move(items), now, course.random);
+  return inputs;
+}
+
+Result<MockAnswer> Rehearsal::run_map(Course& course, const MapRunEffect& effect,
+                                      const Asked& asked) {
+  const workflow::Plan& plan = *asked.machine.plan;
+  const workflow::State& state = *plan.by_name.at(effect.state);
+  const TimePoint now = asked.now;
+  Mocks::Read read;
+  if (!effect.items) {
+    TRY(read, mocks_.read(effect.state, asked.place));
+  }
+  auto items = as_items(effect.items ? *effect.items : json::Value(std::move(read.items)));
+  auto inputs = read.are_inputs ? told_inputs(state, items)
+                                : child_inputs(state, effect, std::move(items), now, course.random);
   if (!inputs) return failed(effect, inputs.error().code, inputs.error().message);
   course.children += inputs->size();
   if (course.children > kChildrenMax) {
@@ -224,7 +248,9 @@ Result<MockAnswer> Rehearsal::run_map(Course& course, const workflow::Plan& plan
   while (run.phase() != workflow::MapRun::Phase::kWriting) {
     for (uint64_t index : run.take_starts(kChildrenAtOnceMax)) {
       Rehearsed part;
-      TRY_VOID(run_machine(course, child,
+      Place place = asked.place;
+      place.push_back({effect.state, index});
+      TRY_VOID(run_machine(course, {.plan = child, .place = std::move(place)},
                            {.name = fmt::format("{}-{}", effect.state, index),
                             .input = (*inputs)[index].text,
                             .start = time},

@@ -48,12 +48,22 @@ class Rehearsal {
 
  private:
   struct Course;
-  Result<void> run_machine(Course& course, std::shared_ptr<const workflow::Plan> plan,
-                           const Options& options, Rehearsed& out);
-  workflow::MockAnswer answer(Course& course, const workflow::Plan& plan,
-                              const workflow::Effect& effect, TimePoint now);
-  Result<workflow::MockAnswer> run_map(Course& course, const workflow::Plan& plan,
-                                       const workflow::MapRunEffect& effect, TimePoint now);
+  // An execution, or a child of one.
+  struct Machine {
+    std::shared_ptr<const workflow::Plan> plan;
+    Place place;
+  };
+  // An effect, where it was asked for.
+  struct Asked {
+    const Machine& machine;
+    Place place;
+    TimePoint now;
+  };
+  Result<void> run_machine(Course& course, const Machine& machine, const Options& options,
+                           Rehearsed& out);
+  workflow::MockAnswer answer(Course& course, const workflow::Effect& effect, const Asked& asked);
+  Result<workflow::MockAnswer> run_map(Course& course, const workflow::MapRunEffect& effect,
+                                       const Asked& asked);
 
   std::shared_ptr<const workflow::Plan> plan_;
   Mocks& mocks_;

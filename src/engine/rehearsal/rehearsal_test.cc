@@ -109,29 +109,138 @@ TEST(Mocks, RefuseWhatTheyDoNotUnderstand) {
         R"({"states": {"A": {}}})", R"({"states": {"A": {"echo": true, "result": 1}}})",
         R"({"states": {"A": {"result": 1, "seconds": -1}}})",
         R"({"states": {"A": {"result": 1, "after": 1}}})",
-        R"({"states": {"A": {"result": "{% 1 + %}"}}})", R"({"default": 3})"}) {
+        R"({"states": {"A": {"result": "{% 1 + %}"}}})", R"({"default": 3})", R"({"maps": []})",
+        R"({"maps": {"A": {}}})", R"({"maps": {"A": [1]}})", R"({"maps": {"A": [{"state": {}}]}})",
+        R"({"maps": {"A": [{"states": {"B": {}}}]}})"}) {
     EXPECT_FALSE(Mocks::parse(text)) << text;
   }
 }
 
-TEST(Mocks, OfAHistoryRepeatIt) {
+// What the API tells of it, read back.
+std::vector<workflow::HistoryEvent> told(const Rehearsed& run) {
+  json::Array events;
+  for (const auto& event : run.history) events.push_back(workflow::history_json(event));
+  auto read = read_history(json::Value(std::move(events)));
+  EXPECT_TRUE(read) << read.error().message;
+  return std::move(*read);
+}
+
+// As `suiro rehearse --recorded --save-mocks`, and then `--mocks`.
+Mocks mocks_of_history(const Rehearsed& run) {
+  MockScope scope;
+  auto runs = add_history(scope, told(run));
+  EXPECT_TRUE(runs) << runs.error().message;
+  EXPECT_TRUE(runs->empty());
+  return mocks_of(Mocks::text_of(scope));
+}
+
+TEST(Recorded, AnswersOfAHistoryRepeatIt) {
   Mocks first = mocks_of(R"({"states": {"Book": [{"error": "Busy", "cause": "c", "seconds": 2},
                                                  {"result": {"ok": 1}, "seconds": 3}]}})");
   auto once = rehearse(kRetrying, first, R"({"n": 1})");
   ASSERT_TRUE(once);
-  // As the API tells it, and read back.
-  json::Array events;
-  for (const auto& event : once->history) events.push_back(workflow::history_json(event));
-  auto read = read_history(json::Value(std::move(events)));
-  ASSERT_TRUE(read) << read.error().message;
-  auto mocks = Mocks::of_history(*read);
-  ASSERT_TRUE(mocks) << mocks.error().message;
-  Mocks again = mocks_of(mocks->text());
+  EXPECT_EQ(input_of(told(*once)), R"({"n": 1})");
+  Mocks again = mocks_of_history(*once);
   auto twice = rehearse(kRetrying, again, R"({"n": 1})");
   ASSERT_TRUE(twice) << twice.error().message;
   EXPECT_EQ(twice->output, once->output);
   EXPECT_EQ(twice->ended, once->ended);
   EXPECT_EQ(twice->history.size(), once->history.size());
+}
+
+// Two shops at once, each with lines of its own; the branch beside them fails and is caught, and
+// what comes behind stands in no iteration.
+constexpr std::string_view kNested = R"({"StartAt": "Both", "States": {
+  "Both": {"Type": "Parallel", "Next": "After",
+    "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "Recover"}],
+    "Branches": [
+    {"StartAt": "Shops", "States": {"Shops": {"Type": "Map", "ItemsPath": "$.shops", "End": true,
+      "ItemProcessor": {"StartAt": "Open", "States": {
+        "Open": {"Type": "Task", "Resource": "arn:aws:states:us-east-1:000000000000:activity:o",
+          "ResultPath": "$.open", "Next": "Lines",
+          "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1}]},
+        "Lines": {"Type": "Map", "ItemsPath": "$.lines", "End": true,
+          "ItemProcessor": {"StartAt": "Post", "States": {"Post": {"Type": "Task", "End": true,
+            "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {
+              "QueueUrl": "q", "MessageBody.$": "$"}}}}}}}}}},
+    {"StartAt": "Beside", "States": {"Beside": {"Type": "Task", "End": true,
+      "Resource": "arn:aws:states:us-east-1:000000000000:activity:b"}}}]},
+  "Recover": {"Type": "Task", "End": true,
+    "Resource": "arn:aws:states:us-east-1:000000000000:activity:r"},
+  "After": {"Type": "Task", "End": true,
+    "Resource": "arn:aws:states:us-east-1:000000000000:activity:a"}}})";
+constexpr const char* kNestedInput = R"({"shops": [{"lines": [1, 2]}, {"lines": [3, 4]}]})";
+
+// The second shop's answers come first.
+constexpr std::string_view kNestedMocks = R"({
+  "states": {"Beside": {"result": "b", "seconds": 100}, "After": {"echo": true},
+             "Recover": {"echo": true}},
+  "maps": {"Shops": [
+    {"states": {"Open": [{"error": "Busy", "seconds": 20}, {"result": "first", "seconds": 1}]},
+     "maps": {"Lines": [{"states": {"Post": {"result": "1a", "seconds": 9}}},
+                        {"states": {"Post": {"result": "1b", "seconds": 3}}}]}},
+    {"states": {"Open": {"result": "second", "seconds": 2}, "Post": {"result": "2?"}},
+     "maps": {"Lines": [{}, {"states": {"Post": {"result": "2b", "seconds": 1}}}]}}]}})";
+
+TEST(Mocks, AnswerIterationsByTheirIndex) {
+  Mocks mocks = mocks_of(kNestedMocks);
+  EXPECT_EQ(Mocks::parse(mocks.text())->text(), mocks.text());
+  auto done = rehearse(kNested, mocks, kNestedInput);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->output, R"([[["1a","1b"],["2?","2b"]],"b"])") << done->cause;
+  EXPECT_EQ(done->ended - done->begun, Millis(100'000));
+}
+
+TEST(Recorded, AnswersOfIterationsGoToTheirIndex) {
+  for (bool caught : {false, true}) {
+    Mocks first = mocks_of(kNestedMocks);
+    if (caught) {
+      // While the first shop's lines are posted: its second one was, the first one never is.
+      std::string text(kNestedMocks);
+      const std::string good = R"("Beside": {"result": "b", "seconds": 100})";
+      text.replace(text.find(good), good.size(), R"("Beside": {"error": "E", "seconds": 28})");
+      first = mocks_of(text);
+    }
+    auto once = rehearse(kNested, first, kNestedInput);
+    ASSERT_TRUE(once) << once.error().message;
+    ASSERT_EQ(once->status, ExecutionStatus::kSucceeded) << once->cause;
+    ASSERT_EQ(once->looks.path.back(), caught ? "Recover" : "After");
+    Mocks again = mocks_of_history(*once);
+    EXPECT_EQ(again.text().find("1a") == std::string::npos, caught);  // it came too late
+    auto twice = rehearse(kNested, again, kNestedInput);
+    ASSERT_TRUE(twice) << twice.error().message;
+    EXPECT_EQ(twice->output, once->output);
+    EXPECT_EQ(twice->ended, once->ended);
+  }
+}
+
+TEST(Mocks, DocumentsGoBeforeWhatWasRecorded) {
+  MockScope recorded;
+  for (uint64_t index : {0, 1}) {
+    (*recorded.at({"Shops", index}))->input = json::Value(static_cast<int64_t>(index));
+    MockEntry entry;
+    entry.result = workflow::Template::constant("recorded");
+    (*recorded.at({"Shops", index}))->states["Post"].push_back(std::move(entry));
+  }
+  Mocks mocks = mocks_of(R"({"maps": {"Shops": [{}, {"states": {"Post": {"echo": true}}}]},
+                             "default": {"error": "NotAsked"}})");
+  mocks.set_recorded(std::move(recorded));
+  auto done = rehearse(kShops, mocks);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->output, R"(["recorded",1])") << done->cause;
+}
+
+TEST(Rehearsal, SaysWhatIsNeverAnswered) {
+  Mocks mocks = mocks_of(R"({"default": {"never": true}})");
+  auto done = rehearse(kRetrying, mocks, R"({"n": 1})");
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().message.find("'Book' never gets an answer"), std::string::npos);
+}
+
+TEST(Mocks, KeepALimitOfIterations) {
+  MockScope scope;
+  EXPECT_TRUE(scope.at({"Shops", kMockScopesMax - 1}));
+  EXPECT_EQ(scope.at({"Shops", kMockScopesMax}).error().code, codes::kTooLarge);
 }
 
 TEST(Recorded, RefusesWhatIsNoHistory) {

@@ -218,6 +218,22 @@ void Machine::cancel_work(Strand& strand) {
   strand.changed = true;
 }
 
+std::vector<Iteration> Machine::iterations_of(uint64_t effect) const {
+  std::vector<Iteration> around;
+  auto owner = effect_owners_.find(effect);
+  if (owner == effect_owners_.end()) return around;
+  const Strand* strand = strands_.at(owner->second).get();
+  while (strand->parent != 0) {
+    const Strand* parent = strands_.at(strand->parent).get();
+    if (type_of(*parent->state) == StateType::kMap) {
+      around.push_back({.map = parent->state->name, .index = strand->index});
+    }
+    strand = parent;
+  }
+  std::ranges::reverse(around);
+  return around;
+}
+
 std::vector<uint64_t> Machine::children_of(uint64_t parent) const {
   std::vector<uint64_t> children;
   // Children are younger than their parents.
@@ -344,6 +360,9 @@ uint64_t Execution::events() const {
 }
 bool Execution::awaits(uint64_t effect) const {
   return impl_->machine.awaits(effect);
+}
+std::vector<Iteration> Execution::iterations_of(uint64_t effect) const {
+  return impl_->machine.iterations_of(effect);
 }
 size_t Execution::memory_bytes() const {
   return impl_->machine.memory_bytes();

@@ -253,6 +253,12 @@ struct Cell {
   Bytes value;
 };
 
+// An item of an inline Map that something stands in.
+struct Iteration {
+  std::string map;  // the state
+  uint64_t index = 0;
+};
+
 class Execution {
  public:
   Execution(std::shared_ptr<const Plan> plan, ExecutionInfo info, ExecutionLimits limits);
@@ -273,6 +279,8 @@ class Execution {
   uint64_t events() const;  // so far
   // Whether a result for this effect would be taken now.
   bool awaits(uint64_t effect) const;
+  // Around an effect that is awaited, from the outside to the inside; else none.
+  std::vector<Iteration> iterations_of(uint64_t effect) const;
   // Roughly, for caches.
   size_t memory_bytes() const;
 

@@ -61,6 +61,7 @@ class Machine {
   ExecutionStatus status() const { return header_.status; }
   uint64_t events() const { return header_.events; }
   bool awaits(uint64_t effect) const { return effect_owners_.contains(effect); }
+  std::vector<Iteration> iterations_of(uint64_t effect) const;
   size_t memory_bytes() const;
 
   // Of the execution as a whole: its own cell.

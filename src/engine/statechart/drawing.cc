@@ -3,20 +3,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace suiro::statechart {
 namespace {
 
 constexpr double kMargin = 24;
 constexpr double kTitleHeight = 34;
 constexpr double kLegendHeight = 30;
-constexpr double kWidthMin = 600;
-constexpr double kTitleLetterWidth = 8.6;
+constexpr double kWidthMin = 640;
+constexpr double kTitleSize = 15;
+constexpr double kLegendGap = 102;
+
+constexpr std::array kStatuses = {Status::kSucceeded, Status::kCaught,  Status::kFailed,
+                                  Status::kRunning,   Status::kAborted, Status::kNotRun};
 
 constexpr std::string_view kStyle =
     "text{font-family:system-ui,sans-serif;font-size:12px;fill:#16202b}"
     ".title{font-size:15px;font-weight:600}.name{font-weight:600}.small{font-size:10.5px;fill:#"
     "5b6875}"
-    ".state{stroke-width:1.4;rx:6px}.not-run{fill:#fff;stroke:#aab4be}"
+    ".state{stroke-width:1.4}.not-run{fill:#fff;stroke:#aab4be}"
     ".running{fill:#dcebfb;stroke:#1f6fbf}.succeeded{fill:#dff3e3;stroke:#2b8a3e}"
     ".caught-error{fill:#fdecd2;stroke:#d9780b}.failed{fill:#fbdfdf;stroke:#c92a2a}"
     ".aborted{fill:#ececec;stroke:#757f89}.around{fill-opacity:.35}"
@@ -53,12 +60,19 @@ std::string class_of(Status status) {
   return name;
 }
 
+std::string arrow_tip(std::string_view id, std::string_view colour) {
+  return fmt::format(
+      "<marker id=\"{}\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" "
+      "markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"{}\"/></marker>",
+      id, colour);
+}
+
 void append_arrow(std::string& out, const Arrow& arrow) {
   std::string_view kind = arrow.kind == Arrow::Kind::kCatch     ? " catch"
                           : arrow.kind == Arrow::Kind::kDefault ? " default"
                                                                 : "";
-  fmt::format_to(std::back_inserter(out), "<path class=\"arrow{}\" marker-end=\"url(#tip)\" d=\"",
-                 kind);
+  fmt::format_to(std::back_inserter(out), "<path class=\"arrow{}\" marker-end=\"url(#{})\" d=\"",
+                 kind, arrow.kind == Arrow::Kind::kCatch ? "tip-catch" : "tip");
   const auto& points = arrow.points;
   fmt::format_to(std::back_inserter(out), "M{:.1f} {:.1f}", points[0].x, points[0].y);
   for (size_t at = 1; at < points.size(); ++at) {
@@ -76,8 +90,8 @@ void append_arrow(std::string& out, const Arrow& arrow) {
 }
 
 // "Task · 3 × · 1 retry · 2.1 s"
-std::string detail_of(const Node& node, const Look* look) {
-  std::string text(node.state->type());
+std::string detail_of(const workflow::State& state, const Look* look) {
+  std::string text(state.type());
   if (look == nullptr || look->visits == 0) return text;
   if (look->visits > 1) text += fmt::format(" · {} ×", look->visits);
   if (look->retries > 0) {
@@ -103,12 +117,14 @@ void append_circle(std::string& out, const Node& node) {
       node.box.y + radius + 3.5, node.kind == Node::Kind::kStart ? "Start" : "End");
 }
 
+const Look* look_of(const workflow::State& state, const Looks* looks) {
+  if (looks == nullptr) return nullptr;
+  auto found = looks->states.find(state.name);
+  return found == looks->states.end() ? nullptr : &found->second;
+}
+
 void append_state(std::string& out, const Node& node, const Looks* looks) {
-  const Look* look = nullptr;
-  if (looks != nullptr) {
-    auto found = looks->states.find(node.state->name);
-    if (found != looks->states.end()) look = &found->second;
-  }
+  const Look* look = look_of(*node.state, looks);
   bool around = std::holds_alternative<workflow::ParallelFields>(node.state->fields) ||
                 std::holds_alternative<workflow::MapFields>(node.state->fields);
   const Box& box = node.box;
@@ -124,19 +140,37 @@ void append_state(std::string& out, const Node& node, const Looks* looks) {
                  "<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>"
                  "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
                  middle, box.y + 19, escaped(node.state->name), middle, box.y + 34,
-                 escaped(detail_of(node, look)));
+                 escaped(detail_of(*node.state, look)));
   out += "</g>\n";
 }
 
-void append_legend(std::string& out, double y) {
+bool has(const Layout& layout, Arrow::Kind kind) {
+  return std::ranges::any_of(layout.arrows, [=](const Arrow& arrow) { return arrow.kind == kind; });
+}
+
+// What the picture has: colours of states where it shows a course, forms of arrows.
+void append_legend(std::string& out, const Layout& layout, bool coloured, double y) {
   double x = 0;
-  for (Status status : {Status::kSucceeded, Status::kCaught, Status::kFailed, Status::kRunning,
-                        Status::kAborted, Status::kNotRun}) {
+  auto text = [&](std::string_view words) {
     fmt::format_to(std::back_inserter(out),
-                   "<rect class=\"state {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"12\"/>"
-                   "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-                   class_of(status), x, y, x + 17, y + 10, status_text(status));
-    x += 102;
+                   "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 19, y + 10,
+                   words);
+    x += kLegendGap;
+  };
+  for (Status status : kStatuses) {
+    if (!coloured) break;
+    fmt::format_to(std::back_inserter(out),
+                   "<rect class=\"state {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" "
+                   "height=\"12\" rx=\"3\"/>",
+                   class_of(status), x, y);
+    text(status_text(status));
+  }
+  for (auto [kind, words] : {std::pair(Arrow::Kind::kCatch, "on an error"),
+                             std::pair(Arrow::Kind::kDefault, "default")}) {
+    if (!has(layout, kind)) continue;
+    fmt::format_to(std::back_inserter(out), "<path class=\"arrow {}\" d=\"M{:.1f} {:.1f}h14\"/>",
+                   kind == Arrow::Kind::kCatch ? "catch" : "default", x, y + 6);
+    text(words);
   }
 }
 
@@ -161,20 +195,25 @@ std::string duration_text(Millis duration) {
 }
 
 Result<std::string> draw_svg(const workflow::Plan& plan, const DrawingOptions& options) {
-  TRY(Layout layout, lay_out(plan));
+  TRY(Layout layout, lay_out(plan, [&](const workflow::State& state) {
+        return detail_of(state, look_of(state, options.looks));
+      }));
   double head = options.title.empty() ? 0 : kTitleHeight;
-  double foot = options.looks == nullptr ? 0 : kLegendHeight;
+  bool coloured = options.looks != nullptr;
+  size_t legend = (coloured ? kStatuses.size() : 0) + (has(layout, Arrow::Kind::kCatch) ? 1 : 0) +
+                  (has(layout, Arrow::Kind::kDefault) ? 1 : 0);
+  double foot = legend > 0 ? kLegendHeight : 0;
   const std::string title = title_of(options);
-  double title_width = kTitleLetterWidth * static_cast<double>(title.size());
-  double width = std::max({layout.width, kWidthMin, title_width}) + 2 * kMargin;
+  double title_width = text_width(title, kTitleSize);
+  double width =
+      std::max({layout.width, kWidthMin, title_width, kLegendGap * static_cast<double>(legend)}) +
+      2 * kMargin;
   double height = layout.height + head + foot + 2 * kMargin;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
       "viewBox=\"0 0 {0:.0f} {1:.0f}\">\n<style>{2}</style>\n"
-      "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" "
-      "markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#6b7681\"/></marker>"
-      "</defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
-      width, height, kStyle);
+      "<defs>{3}{4}</defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+      width, height, kStyle, arrow_tip("tip", "#6b7681"), arrow_tip("tip-catch", "#d9780b"));
   fmt::format_to(std::back_inserter(out), "<g transform=\"translate({:.1f} {:.1f})\">\n", kMargin,
                  kMargin);
   if (head > 0) {
@@ -193,7 +232,7 @@ Result<std::string> draw_svg(const workflow::Plan& plan, const DrawingOptions& o
   }
   for (const Arrow& arrow : layout.arrows) append_arrow(out, arrow);
   out += "</g>\n";
-  if (foot > 0) append_legend(out, head + layout.height + kMargin / 2);
+  if (legend > 0) append_legend(out, layout, coloured, head + layout.height + kMargin);
   out += "</g>\n</svg>\n";
   return out;
 }

@@ -11,6 +11,9 @@ constexpr double kColumnGap = 28;
 constexpr double kRowGap = 38;
 constexpr double kBendWidth = 10;
 constexpr double kLaneWidth = 14;
+constexpr double kBackStep = 6;      // between edges that go back side by side
+constexpr size_t kBackStepsMax = 4;  // then they share
+constexpr double kBackGap = kBackStep * (kBackStepsMax + 1);  // above or below all rows
 constexpr int kOrderSweeps = 8;
 constexpr int kColumnSweeps = 8;
 
@@ -223,7 +226,16 @@ void Layers::spread(std::vector<size_t>& row, const std::vector<double>& wanted)
 }
 
 void Layers::set_rows_down() {
-  double y = 0;
+  size_t backs = 0;
+  double above = 0;
+  double below = 0;
+  for (Edge& edge : edges_) {
+    if (!edge.back) continue;
+    edge.number = backs++;
+    if (items_[edge.to].row == 0 && !is_last_in_row(edge.to)) above = kBackGap;
+    if (items_[edge.from].row + 1 == rows_.size() && !is_last_in_row(edge.from)) below = kBackGap;
+  }
+  double y = above;
   for (const auto& row : rows_) {
     double height = 0;
     for (size_t item : row) height = std::max(height, items_[item].height);
@@ -232,9 +244,10 @@ void Layers::set_rows_down() {
       if (item >= vertices_) items_[item].height = height;
       items_[item].y = y + (height - items_[item].height) / 2;
     }
+    spans_.push_back({y, y + height});
     y += height + kRowGap;
   }
-  height_ = rows_.empty() ? 0 : y - kRowGap;
+  height_ = rows_.empty() ? 0 : y - kRowGap + below;
   width_ = graph_width_;
   for (const Edge& edge : edges_) {
     if (edge.back) width_ = std::max(width_, side_lane(edge) + kLaneWidth);
@@ -243,12 +256,11 @@ void Layers::set_rows_down() {
 
 // Each arrow back has a lane of its own, right of the graph.
 double Layers::side_lane(const Edge& edge) const {
-  double lane = graph_width_ + kLaneWidth;
-  for (const Edge& other : edges_) {
-    if (&other == &edge) break;
-    if (other.back) lane += kLaneWidth;
-  }
-  return lane;
+  return graph_width_ + kLaneWidth * static_cast<double>(edge.number + 1);
+}
+
+bool Layers::is_last_in_row(size_t vertex) const {
+  return rows_[items_[vertex].row].back() == vertex;
 }
 
 Point Layers::corner(size_t vertex) const {
@@ -256,27 +268,50 @@ Point Layers::corner(size_t vertex) const {
   return {item.x - item.width / 2, item.y};
 }
 
-LayeredEdge Layers::edge(size_t index) const {
-  const Edge& edge = edges_[index];
+LayeredEdge Layers::back_edge(const Edge& edge) const {
   const Item& from = items_[edge.from];
   const Item& to = items_[edge.to];
-  LayeredEdge out{.back = edge.back};
-  if (edge.back) {
-    double lane = side_lane(edge);
-    double from_y = from.y + from.height * 0.7;
-    double to_y = to.y + to.height * 0.3;
-    out.points = {{from.x + from.width / 2, from_y},
-                  {lane, from_y},
-                  {lane, to_y},
-                  {to.x + to.width / 2, to_y}};
-    return out;
+  const double lane = side_lane(edge);
+  // Those of one state must not lie upon each other.
+  const double step = kBackStep * static_cast<double>(edge.number % kBackStepsMax);
+  LayeredEdge out{.back = true};
+  if (is_last_in_row(edge.from)) {
+    double y = from.y + from.height / 2 + step;
+    out.points = {{from.x + from.width / 2, y}, {lane, y}};
+  } else {
+    double x = from.x + from.width * 0.25 + step;
+    double y = spans_[from.row].bottom + kBackStep + step;
+    out.points = {{x, from.y + from.height}, {x, y}, {lane, y}};
   }
+  if (is_last_in_row(edge.to)) {
+    double y = to.y + to.height / 2 - kBackStep - step / 2;
+    out.points.insert(out.points.end(), {{lane, y}, {to.x + to.width / 2, y}});
+  } else {
+    double x = to.x + to.width * 0.25 + step;
+    double y = spans_[to.row].top - kBackStep - step;
+    out.points.insert(out.points.end(), {{lane, y}, {x, y}, {x, to.y}});
+  }
+  return out;
+}
+
+LayeredEdge Layers::edge(size_t index) const {
+  const Edge& edge = edges_[index];
+  if (edge.back) return back_edge(edge);
+  const Item& from = items_[edge.from];
+  const Item& to = items_[edge.to];
+  // Straight down to the end of its row, and from the begin of the other: beside a low state may
+  // stand a tall one.
+  LayeredEdge out;
   out.points.push_back({from.x, from.y + from.height});
+  if (spans_[from.row].bottom > from.y + from.height) {
+    out.points.push_back({from.x, spans_[from.row].bottom});
+  }
   for (size_t at : edge.bends) {
     const Item& bend = items_[at];
     out.points.push_back({bend.x, bend.y});
     out.points.push_back({bend.x, bend.y + bend.height});
   }
+  if (spans_[to.row].top < to.y) out.points.push_back({to.x, spans_[to.row].top});
   out.points.push_back({to.x, to.y});
   return out;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers: a directed graph laid out in rows, after Sugiyama: cycles are broken, vertices get the
 // row behind their last predecessor, long edges get a bend in every row that they cross, rows are
-// ordered by the means of their neighbours, and columns straightened.
+// ordered by the means of their neighbours, and columns straightened. Edges that go back run in
+// lanes right of the graph; they reach them between the rows, or from the last one of a row.
 //
 // Thread: one. Failure: none; time grows with the number of bends, vertices times edges at worst.
 #pragma once
@@ -46,6 +47,7 @@ class Layers {
     size_t from;
     size_t to;
     bool back = false;
+    size_t number = 0;  // among those that go back
     std::vector<size_t> bends;
   };
 
@@ -59,10 +61,18 @@ class Layers {
   void spread(std::vector<size_t>& row, const std::vector<double>& wanted);
   void set_rows_down();
   double side_lane(const Edge& edge) const;
+  bool is_last_in_row(size_t vertex) const;
+  LayeredEdge back_edge(const Edge& edge) const;
 
   std::vector<Item> items_;
   std::vector<Edge> edges_;
+  struct Span {
+    double top = 0;
+    double bottom = 0;
+  };
+
   std::vector<std::vector<size_t>> rows_;
+  std::vector<Span> spans_;  // of the rows
   size_t vertices_ = 0;
   double width_ = 0;
   double height_ = 0;

@@ -15,10 +15,16 @@ namespace {
 using workflow::State;
 using workflow::StateGroup;
 
-constexpr double kLetterWidth = 7.2;
+// Of the font's size; a bold one at its widest.
+constexpr double kLetterWidth = 0.62;
+constexpr double kWideLetterWidth = 1.0;  // Chinese, Japanese, Korean; pictures
+constexpr uint32_t kWideFrom = 0x1100;
+constexpr double kNameSize = 12;
+constexpr double kDetailSize = 10.5;
+constexpr double kPadding = 14;  // of texts, left and right
 constexpr double kStateWidthMin = 120;
 constexpr double kStateHeight = 46;
-constexpr double kTerminalSize = 26;  // the circles of start and end
+constexpr double kTerminalSize = 34;  // the circles of start and end
 constexpr double kInset = 18;         // of what is inside a Parallel or Map
 constexpr double kHeader = 40;        // its title
 constexpr double kBranchGap = 24;
@@ -74,28 +80,34 @@ std::vector<Transition> transitions_of(const State& state) {
 }
 
 // The state with what is inside of it, its box first.
-Picture picture_of(const State& state, const std::function<Picture(const StateGroup&)>& group) {
+Picture picture_of(const State& state, const Detail& detail,
+                   const std::function<Picture(const StateGroup&)>& group) {
   Picture whole;
-  double title = 28 + kLetterWidth * static_cast<double>(state.name.size());
-  whole.width = std::max(kStateWidthMin, title);
+  double text = std::max(text_width(state.name, kNameSize), text_width(detail(state), kDetailSize));
+  whole.width = std::max(kStateWidthMin, text + 2 * kPadding);
   whole.height = kStateHeight;
-  whole.nodes.push_back({.state = &state, .box = {}});
-  double x = kInset;
+  std::vector<Picture> parts;
+  double inner = 0;
   for (const StateGroup* part : groups_of(state)) {
-    Picture inside = group(*part);
-    double width = inside.width;
-    whole.height = std::max(whole.height, kHeader + inside.height + kInset);
-    move_into(whole, std::move(inside), {x, kHeader});
+    parts.push_back(group(*part));
+    inner += parts.back().width + (parts.size() > 1 ? kBranchGap : 0);
+    whole.height = std::max(whole.height, kHeader + parts.back().height + kInset);
+  }
+  if (!parts.empty()) whole.width = std::max(whole.width, inner + 2 * kInset);
+  whole.nodes.push_back({.state = &state, .box = {0, 0, whole.width, whole.height}});
+  double x = (whole.width - inner) / 2;
+  for (Picture& part : parts) {
+    double width = part.width;
+    move_into(whole, std::move(part), {x, kHeader});
     x += width + kBranchGap;
   }
-  if (whole.nodes.size() > 1) whole.width = std::max(whole.width, x - kBranchGap + kInset);
-  whole.nodes.front().box = {0, 0, whole.width, whole.height};
   return whole;
 }
 
 class GroupLayout {
  public:
-  GroupLayout(const StateGroup& group, bool is_root) : group_(group), is_root_(is_root) {}
+  GroupLayout(const StateGroup& group, const Detail& detail, bool is_root)
+      : group_(group), detail_(detail), is_root_(is_root) {}
 
   Picture run() {
     add_vertices();
@@ -115,8 +127,6 @@ class GroupLayout {
   }
 
  private:
-  static Picture nested(const StateGroup& group) { return GroupLayout(group, false).run(); }
-
   void add(Picture picture) {
     layers_.add_vertex(picture.width, picture.height);
     pictures_.push_back(std::move(picture));
@@ -132,7 +142,9 @@ class GroupLayout {
     if (is_root_) add_circle(Node::Kind::kStart);
     for (const auto& state : group_.states) {
       place_[state->name] = pictures_.size();
-      add(picture_of(*state, nested));
+      add(picture_of(*state, detail_, [this](const StateGroup& inside) {
+        return GroupLayout(inside, detail_, false).run();
+      }));
     }
     if (is_root_) add_circle(Node::Kind::kEnd);
   }
@@ -162,6 +174,7 @@ class GroupLayout {
   }
 
   const StateGroup& group_;
+  const Detail& detail_;
   bool is_root_;
   Layers layers_;
   std::vector<Picture> pictures_;
@@ -171,12 +184,27 @@ class GroupLayout {
 
 }  // namespace
 
-Result<Layout> lay_out(const workflow::Plan& plan) {
+double text_width(std::string_view text, double size) {
+  double width = 0;
+  for (size_t at = 0; at < text.size();) {
+    auto lead = static_cast<unsigned char>(text[at]);
+    size_t bytes = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    uint32_t code = lead < 0x80 ? lead : lead & (0xFFu >> (bytes + 1));
+    for (size_t more = 1; more < bytes && at + more < text.size(); ++more) {
+      code = code << 6 | (static_cast<unsigned char>(text[at + more]) & 0x3Fu);
+    }
+    width += size * (code >= kWideFrom ? kWideLetterWidth : kLetterWidth);
+    at += bytes;
+  }
+  return width;
+}
+
+Result<Layout> lay_out(const workflow::Plan& plan, const Detail& detail) {
   if (plan.by_name.size() > kStatesMax) {
     return fail(codes::kTooLarge, fmt::format("{} states cannot be drawn; at most {} can",
                                               plan.by_name.size(), kStatesMax));
   }
-  Picture picture = GroupLayout(plan.root, true).run();
+  Picture picture = GroupLayout(plan.root, detail, true).run();
   return Layout{picture.width, picture.height, std::move(picture.nodes), std::move(picture.arrows)};
 }
 

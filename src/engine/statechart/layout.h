@@ -5,10 +5,12 @@
 // the order within a row keeps crossings few. Branches and item processors are laid out first and
 // stand inside their Parallel or Map.
 //
-// Invariants: no two states of a group overlap; what is inside a state lies within its box.
+// Invariants: no two states of a group overlap; what is inside a state lies within its box, and so
+// do its name and its detail; no arrow crosses a state of its group.
 // Threads: pure functions. Failure: a plan of more than kStatesMax states is kTooLarge.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -50,7 +52,13 @@ struct Layout {
   std::vector<Arrow> arrows;
 };
 
+// The text below a state's name.
+using Detail = std::function<std::string(const workflow::State& state)>;
+
 // Errors: kTooLarge.
-Result<Layout> lay_out(const workflow::Plan& plan);
+Result<Layout> lay_out(const workflow::Plan& plan, const Detail& detail);
+
+// About, in a font that is `size` high.
+double text_width(std::string_view text, double size);
 
 }  // namespace suiro::statechart

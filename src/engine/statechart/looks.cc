@@ -49,6 +49,13 @@ bool fails(EventType type) {
   }
 }
 
+// Of a state with others inside, whose events these are.
+std::optional<EventType> entry_of_failure(EventType type) {
+  if (type == EventType::kMapStateFailed) return EventType::kMapStateEntered;
+  if (type == EventType::kParallelStateFailed) return EventType::kParallelStateEntered;
+  return std::nullopt;
+}
+
 bool ends_execution(EventType type) {
   return type == EventType::kExecutionSucceeded || type == EventType::kExecutionFailed ||
          type == EventType::kExecutionAborted || type == EventType::kExecutionTimedOut;
@@ -57,6 +64,7 @@ bool ends_execution(EventType type) {
 // One visit of a state.
 struct Visit {
   std::string name;
+  EventType entry = EventType::kPassStateEntered;
   TimePoint entered;
   uint64_t attempts = 0;
   bool last_failed = false;
@@ -81,11 +89,15 @@ class Reader {
     if (ends_execution(event.type)) {
       looks_.ended = event.time;
       looks_.failed = event.type != EventType::kExecutionSucceeded;
+      // A state whose data cannot be read fails without an event of its own.
+      Visit* last = visit_of(event.id, "");
+      if (event.type == EventType::kExecutionFailed && last != nullptr) last->last_failed = true;
       return;
     }
     if (enters(event.type)) enter(event);
     Visit* visit = exits(event.type) || aborts(event.type) ? visit_of(event.id, event.name)
                                                            : visit_of(event.id, "");
+    if (auto entry = entry_of_failure(event.type)) visit = visit_around(event.id, *entry);
     if (visit == nullptr) return;
     Look& look = looks_.states[visit->name];
     if (schedules(event.type) && visit->attempts++ > 0) ++look.retries;
@@ -98,7 +110,7 @@ class Reader {
   }
 
   void enter(const HistoryEvent& event) {
-    visits_[event.id] = Visit{.name = event.name, .entered = event.time};
+    visits_[event.id] = Visit{.name = event.name, .entry = event.type, .entered = event.time};
     Look& look = looks_.states[event.name];
     ++look.visits;
     look.status = std::max(look.status, Status::kRunning);
@@ -107,12 +119,22 @@ class Reader {
 
   // The visit under which an event stands; of the state `name`, if one is told.
   Visit* visit_of(uint64_t id, std::string_view name) {
+    return nearest(id, [=](const Visit& visit) { return name.empty() || visit.name == name; });
+  }
+
+  // Of a state that was so entered and has not failed yet.
+  Visit* visit_around(uint64_t id, EventType entry) {
+    return nearest(id, [=](const Visit& visit) {
+      return visit.entry == entry && visit.open && !visit.last_failed;
+    });
+  }
+
+  template <class Fits>
+  Visit* nearest(uint64_t id, Fits fits) {
     // Each step goes to a smaller id.
     while (id != 0) {
       auto found = visits_.find(id);
-      if (found != visits_.end() && (name.empty() || found->second.name == name)) {
-        return &found->second;
-      }
+      if (found != visits_.end() && fits(found->second)) return &found->second;
       auto before = previous_.find(id);
       if (before == previous_.end() || before->second >= id) return nullptr;
       id = before->second;

@@ -33,6 +33,10 @@ std::shared_ptr<const workflow::Plan> plan_of(std::string_view text) {
   return compiled.plan;
 }
 
+std::string type_of(const workflow::State& state) {
+  return std::string(state.type());
+}
+
 bool overlap(const Box& a, const Box& b) {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
@@ -53,7 +57,7 @@ const Box& box_of(const Layout& layout, std::string_view name) {
 
 TEST(Layout, StatesOfAGroupDoNotOverlapAndStandInTheirParents) {
   auto plan = plan_of(kOrders);
-  auto layout = lay_out(*plan);
+  auto layout = lay_out(*plan, type_of);
   ASSERT_TRUE(layout);
   EXPECT_EQ(layout->nodes.size(), 9u + 2);  // with start and end
   for (const Node& a : layout->nodes) {
@@ -75,13 +79,118 @@ TEST(Layout, StatesOfAGroupDoNotOverlapAndStandInTheirParents) {
 
 TEST(Layout, ArrowsThatGoBackRunAtTheSide) {
   auto plan = plan_of(kOrders);
-  auto layout = lay_out(*plan);
+  auto layout = lay_out(*plan, type_of);
   ASSERT_TRUE(layout);
   size_t back = 0;
   for (const Arrow& arrow : layout->arrows) {
     if (arrow.back) ++back;
   }
   EXPECT_EQ(back, 1u);  // Wait to Check
+}
+
+// Two loops from states that have neighbours at their right, and a tall state beside low ones.
+constexpr std::string_view kLoops = R"({
+  "StartAt": "Poll",
+  "States": {
+    "Poll": {"Type": "Task", "Resource": "arn:aws:states:us-east-1:000000000000:activity:p",
+      "Next": "Ready?", "Catch": [{"ErrorEquals": ["Gone"], "Next": "Refuse"},
+                                  {"ErrorEquals": ["States.ALL"], "Next": "Repair"}]},
+    "Ready?": {"Type": "Choice", "Choices": [
+        {"Variable": "$.ready", "IsPresent": true, "Next": "Split"},
+        {"Variable": "$.again", "IsPresent": true, "Next": "Ready?"}], "Default": "Poll"},
+    "Repair": {"Type": "Pass", "Next": "Poll"},
+    "Split": {"Type": "Parallel", "Next": "Each", "Catch": [
+        {"ErrorEquals": ["States.ALL"], "Next": "Refuse"}], "Branches": [
+        {"StartAt": "Left", "States": {
+          "Left": {"Type": "Choice", "Choices": [
+             {"Variable": "$.a", "IsPresent": true, "Next": "A"},
+             {"Variable": "$.b", "IsPresent": true, "Next": "B"}], "Default": "A"},
+          "A": {"Type": "Pass", "Next": "Left"}, "B": {"Type": "Pass", "Next": "Left"}}},
+        {"StartAt": "Right", "States": {"Right": {"Type": "Pass", "End": true}}}]},
+    "Each": {"Type": "Map", "Next": "After", "ItemProcessor": {"StartAt": "One", "States": {
+        "One": {"Type": "Pass", "Next": "Two"}, "Two": {"Type": "Pass", "End": true}}}},
+    "After": {"Type": "Pass", "End": true},
+    "Refuse": {"Type": "Fail", "Error": "Refused"}
+  }})";
+
+// Points of the line as it is drawn.
+std::vector<Point> samples(const Arrow& arrow) {
+  std::vector<Point> out;
+  for (size_t at = 1; at < arrow.points.size(); ++at) {
+    const Point& from = arrow.points[at - 1];
+    const Point& to = arrow.points[at];
+    for (double t = 0; t <= 1; t += 1.0 / 64) {
+      // A cubic curve whose middle points lie halfway down.
+      double x = arrow.back ? t : t * t * (3 - 2 * t);
+      double y = arrow.back ? t : 1.5 * t - 1.5 * t * t + t * t * t;
+      out.push_back({from.x + (to.x - from.x) * x, from.y + (to.y - from.y) * y});
+    }
+  }
+  return out;
+}
+
+bool holds(const Box& box, const Point& point, double margin) {
+  return point.x > box.x + margin && point.x < box.x + box.width - margin &&
+         point.y > box.y + margin && point.y < box.y + box.height - margin;
+}
+
+TEST(Layout, ArrowsCrossNoStates) {
+  for (std::string_view text : {kOrders, kLoops}) {
+    auto layout = lay_out(*plan_of(text), type_of);
+    ASSERT_TRUE(layout);
+    for (const Arrow& arrow : layout->arrows) {
+      for (const Node& node : layout->nodes) {
+        // What is inside of a state has arrows there.
+        if (holds(node.box, arrow.points.front(), 1) && holds(node.box, arrow.points.back(), 1)) {
+          continue;
+        }
+        for (const Point& point : samples(arrow)) {
+          ASSERT_FALSE(holds(node.box, point, 1)) << (node.state ? node.state->name : "a circle")
+                                                  << " at " << point.x << ", " << point.y;
+        }
+      }
+      for (const Point& point : arrow.points) {
+        EXPECT_TRUE(holds({0, 0, layout->width, layout->height}, point, -0.1));
+      }
+    }
+  }
+}
+
+TEST(Layout, ArrowsThatGoBackDoNotLieUponEachOther) {
+  auto layout = lay_out(*plan_of(kLoops), type_of);
+  ASSERT_TRUE(layout);
+  std::vector<std::pair<Point, Point>> lines;
+  for (const Arrow& arrow : layout->arrows) {
+    if (!arrow.back) continue;
+    for (size_t at = 1; at < arrow.points.size(); ++at) {
+      lines.emplace_back(arrow.points[at - 1], arrow.points[at]);
+    }
+  }
+  EXPECT_GE(lines.size(), 5u * 3);
+  auto overlap_on = [](double a, double b, double c, double d) {
+    return std::max(std::min(a, b), std::min(c, d)) < std::min(std::max(a, b), std::max(c, d));
+  };
+  for (size_t i = 0; i < lines.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      const auto& [a, b] = lines[i];
+      const auto& [c, d] = lines[j];
+      bool level = a.y == b.y && c.y == d.y && a.y == c.y && overlap_on(a.x, b.x, c.x, d.x);
+      bool upright = a.x == b.x && c.x == d.x && a.x == c.x && overlap_on(a.y, b.y, c.y, d.y);
+      EXPECT_FALSE(level || upright) << a.x << ", " << a.y;
+    }
+  }
+}
+
+TEST(Layout, TextsFitIntoTheirStates) {
+  auto plan = plan_of(kOrders);
+  const std::string detail = "Pass · 700 × · 1,260 retries · 5 min 12 s";
+  auto layout = lay_out(*plan, [&](const workflow::State&) { return detail; });
+  ASSERT_TRUE(layout);
+  for (const Node& node : layout->nodes) {
+    if (node.state != nullptr) EXPECT_GT(node.box.width, text_width(detail, 10.5));
+  }
+  EXPECT_EQ(text_width("請求書", 12), 36);
+  EXPECT_LT(text_width("ü", 12), text_width("ab", 12));
 }
 
 TEST(Layout, RefusesMoreThanItCanDraw) {
@@ -93,7 +202,7 @@ TEST(Layout, RefusesMoreThanItCanDraw) {
   }
   auto plan = plan_of(R"({"StartAt":"S0","States":{)" + states + "}}");
   ASSERT_TRUE(plan);
-  EXPECT_EQ(lay_out(*plan).error().code, codes::kTooLarge);
+  EXPECT_EQ(lay_out(*plan, type_of).error().code, codes::kTooLarge);
 }
 
 HistoryEvent event(uint64_t id, uint64_t previous, int64_t ms, EventType type,
@@ -149,6 +258,38 @@ TEST(Looks, TellIterationsApart) {
   EXPECT_EQ(looks.states.at("One").total, Millis(30 + 35));
   EXPECT_EQ(looks.states.at("Each").status, Status::kSucceeded);
   EXPECT_EQ(looks.states.at("Each").longest, Millis(40));
+}
+
+TEST(Looks, TellWhichStatesFailed) {
+  // A task in a Map in a branch fails; beside it another branch waits.
+  Looks looks = looks_of({
+      event(1, 0, 0, EventType::kExecutionStarted),
+      event(2, 0, 0, EventType::kParallelStateEntered, "Both"),
+      event(3, 2, 0, EventType::kParallelStateStarted),
+      event(4, 3, 0, EventType::kMapStateEntered, "Each"),
+      event(5, 4, 0, EventType::kMapStateStarted),
+      event(6, 5, 0, EventType::kMapIterationStarted, "Each"),
+      event(7, 6, 0, EventType::kTaskStateEntered, "Call"),
+      event(8, 3, 0, EventType::kWaitStateEntered, "Beside"),
+      event(9, 7, 0, EventType::kTaskScheduled),
+      event(10, 9, 5, EventType::kTaskFailed),
+      event(11, 10, 5, EventType::kMapIterationFailed, "Each"),
+      event(12, 11, 5, EventType::kMapStateFailed),
+      event(13, 12, 5, EventType::kParallelStateFailed),
+      event(14, 13, 5, EventType::kExecutionFailed),
+  });
+  for (const char* name : {"Both", "Each", "Call"}) {
+    EXPECT_EQ(looks.states.at(name).status, Status::kFailed) << name;
+    EXPECT_EQ(looks.states.at(name).failures, 1u) << name;
+  }
+  EXPECT_EQ(looks.states.at("Beside").status, Status::kAborted);
+  // Data that a Choice cannot read.
+  looks = looks_of({
+      event(1, 0, 0, EventType::kExecutionStarted),
+      event(2, 0, 0, EventType::kChoiceStateEntered, "Check"),
+      event(3, 2, 0, EventType::kExecutionFailed),
+  });
+  EXPECT_EQ(looks.states.at("Check").status, Status::kFailed);
 }
 
 TEST(Looks, ChildrenAreCountedInTheirExecution) {

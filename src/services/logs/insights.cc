@@ -24,6 +24,10 @@ std::unexpected<Error> no_such_query() {
   return fail("ResourceNotFoundException", "The specified query does not exist.");
 }
 
+std::unexpected<Error> stopped() {
+  return fail(kCancelled, "the query was stopped");
+}
+
 log_query::Event::Source source_of(std::string_view group) {
   using Source = log_query::Event::Source;
   return group.starts_with("/aws/lambda/") ? Source::kLambda : Source::kOther;
@@ -82,7 +86,12 @@ Insights::~Insights() {
 }
 
 Task<void> Insights::close() {
-  co_await run_on(executor_, [this]() -> Task<void> { co_await scope_.close(); });
+  co_await run_on(executor_, [this] { return close_here(); });
+}
+
+Task<void> Insights::close_here() {
+  for (const QueryPtr& query : queries_) query->is_stopped = true;
+  co_await scope_.close();
 }
 
 std::string Insights::log_of(std::string_view group) const {
@@ -103,14 +112,15 @@ Task<Result<std::string>> Insights::start(QueryRequest request) {
     CO_TRY(auto group, co_await storage_.group(name));
     if (!group) co_return no_such_group();
   }
-  auto query = std::make_shared<Query>(Query{.state = {.id = kernel_.random.uuid(),
-                                                       .text = std::move(request.text),
-                                                       .groups = std::move(request.groups),
-                                                       .created = kernel_.clock.now(),
-                                                       .results = nullptr},
-                                             .window = request.window,
-                                             .rows_max = request.rows_max,
-                                             .program = std::move(program)});
+  auto query = std::make_shared<Query>();
+  query->state = {.id = kernel_.random.uuid(),
+                  .text = std::move(request.text),
+                  .groups = std::move(request.groups),
+                  .created = kernel_.clock.now(),
+                  .results = nullptr};
+  query->window = request.window;
+  query->rows_max = request.rows_max;
+  query->program = std::move(program);
   co_return co_await run_on(executor_, [&] { return admit(std::move(query)); });
 }
 
@@ -174,7 +184,8 @@ Task<Result<void>> Insights::stop(std::string id) {
       if (!is_open(query->state.status)) {
         co_return invalid("The specified query is not in a running state.");
       }
-      // What runs finds this at its next page.
+      // What runs finds this behind its event.
+      query->is_stopped = true;
       query->state.status = QueryStatus::kCancelled;
       query->state.ended = kernel_.clock.now();
       co_return ok();
@@ -234,7 +245,7 @@ void Insights::end(Query& query, Result<std::shared_ptr<const QueryResults>> res
 
 Result<void> Insights::may_go_on(const Query& query) const {
   if (scope_.closing() || query.state.status != QueryStatus::kRunning) {
-    return fail(kCancelled, "the query was stopped");
+    return stopped();
   }
   if (kernel_.clock.now() - query.state.created > kQueryTime) {
     return fail(codes::kTimeout, "the query ran for more than an hour");
@@ -304,6 +315,7 @@ Task<Result<void>> Insights::evaluate(Scan& scan, std::vector<BlockEvents> block
   auto work = [&]() -> Result<void> {
     for (const BlockEvents& block : blocks) {
       for (const LogEvent& event : block.events) {
+        if (scan.query->is_stopped) return stopped();
         TRY_VOID(scan.run.add({.time = event.at.time,
                                .ingested = event.ingested,
                                .message = event.message,

@@ -10,12 +10,14 @@
 // Invariants:
 //  1. Queries and results are in memory alone: after a restart their ids are unknown.
 //  2. Events are read block page by block page; each page is evaluated on a thread of its own pool,
-//     so that no shard is held up by a query.
+//     so that no shard is held up by a query. A query that is stopped leaves the thread behind the
+//     event that it works on.
 //  3. At most kQueriesKeptMax queries and kQueriesBytesMax bytes of results are kept; the oldest
 //     that ended go first.
 // Threads: any; the state belongs to one shard.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <deque>
 
@@ -98,6 +100,7 @@ class Insights {
     Window window;
     size_t rows_max = 0;
     std::shared_ptr<const log_query::Program> program;
+    std::atomic<bool> is_stopped = false;  // for the thread that evaluates
   };
   using QueryPtr = std::shared_ptr<Query>;
   struct Scan;
@@ -105,6 +108,7 @@ class Insights {
   Task<Result<std::string>> admit(QueryPtr query);
   void forget_old();
   void begin_next();
+  Task<void> close_here();
   Task<void> execute(QueryPtr query);
   Task<Result<void>> scan(Scan& scan);
   Task<Result<void>> scan_group(Scan& scan, std::string name);

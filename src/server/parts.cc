@@ -268,6 +268,7 @@ void App::Parts::wire() {
   kernel.targets.add_stream("kinesis", kinesis.source());
   kernel.targets.add_sink("kinesis", kinesis.sink());
   kernel.targets.add_target("events", events.target());
+  workflows.executions().use(events.listeners());
   kernel.targets.add_target("logs", &logs_target);
   kernel.targets.add_target("kinesis", &kinesis_target);
   kernel.targets.add_target("firehose", &firehose_target);

@@ -49,6 +49,15 @@ BusMemory& Logic::memory(const std::string& bus) {
   return shards_[kernel_.shards.current()].buses[bus];
 }
 
+void Logic::tell_sources(const std::string& bus) {
+  if (bus == kDefaultBus) sources_.store(std::make_shared<const Sources>(memory(bus).sources()));
+}
+
+bool Logic::listens(std::string_view source) const {
+  const std::shared_ptr<const Sources> sources = sources_.load();
+  return !sources || !*sources || (*sources)->contains(source);
+}
+
 Task<Result<void>> Logic::start() {
   std::vector<std::string> names = {std::string(kDefaultBus)};
   Storage::Listing listing;
@@ -82,7 +91,9 @@ Task<Result<void>> Logic::load(std::string bus) {
       }
       memory(bus).put(*std::move(compiled));
     }
-    if (!page.more || page.rows.empty()) co_return ok();
+    if (page.more && !page.rows.empty()) continue;
+    tell_sources(bus);
+    co_return ok();
   }
 }
 

@@ -15,7 +15,10 @@
 // Threads: any shard. Bytes: docs/formats/events.md.
 #pragma once
 
+#include <atomic>
+
 #include "kernel/event/kernel.h"
+#include "kernel/event/listeners.h"
 #include "kernel/event/role_permissions.h"
 #include "services/events/errors.h"
 #include "services/events/memory.h"
@@ -60,7 +63,7 @@ struct NewTarget {
   std::string document;  // JSON of the API's Target
 };
 
-class Logic {
+class Logic final : public event::Listeners {
  public:
   // `permissions`: of the roles of targets; asked once events pass.
   Logic(event::Kernel& kernel, const event::RolePermissions& permissions);
@@ -118,6 +121,9 @@ class Logic {
   Task<Result<void>> deliver(event::Event event, store::Batch consume);
   Task<Result<void>> accepts(std::string bus_arn);
 
+  // Of the default bus. Whether it listens: true until start() has read its rules.
+  bool listens(std::string_view source) const override;
+
   std::string bus_arn(std::string_view name) const;
   std::string rule_arn(const RuleName& name) const;
   // Errors: kNotFound where the ARN is not that of a bus of this account and region.
@@ -172,6 +178,8 @@ class Logic {
   Result<Prepared> prepare(PutEntry& entry, PutResult& result, const Requester& requester) const;
 
   BusMemory& memory(const std::string& bus);
+  // After each change of a bus's memory, on its shard.
+  void tell_sources(const std::string& bus);
 
   event::Kernel& kernel_;
   const event::RolePermissions& permissions_;
@@ -182,6 +190,9 @@ class Logic {
     std::map<std::string, TimePoint> accepted;
   };
   std::vector<Shard> shards_;
+  using Sources = std::optional<std::set<std::string, std::less<>>>;
+  // Of the default bus; written on its shard. Null: not known yet.
+  std::atomic<std::shared_ptr<const Sources>> sources_;
 };
 
 // Runs attempt() until it does something else than lose a race.

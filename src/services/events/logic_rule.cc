@@ -87,6 +87,7 @@ Task<Result<void>> Logic::commit_rule(RuleName name, store::Batch batch, Found<R
   CO_TRY(RulePtr compiled, compile_rule(name.rule, rule_arn(name), std::move(rule.record)));
   CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
   memory(name.bus).put(std::move(compiled));
+  tell_sources(name.bus);
   co_return ok();
 }
 
@@ -158,6 +159,7 @@ Task<Result<void>> Logic::try_delete_rule(RuleName name) {
   Storage::erase(batch, name.bus, *found);
   CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
   memory(name.bus).erase(name.rule);
+  tell_sources(name.bus);
   co_return ok();
 }
 

@@ -336,6 +336,47 @@ TEST_F(EventsTest, RulesSurviveARestartAndFollowTheirState) {
   EXPECT_EQ(got(queue("a")).size(), 2U);
 }
 
+TEST_F(EventsTest, WhoListensIsKnownByTheSource) {
+  EXPECT_FALSE(logic().listens("aws.states"));
+  ASSERT_TRUE(put_rule("uploads", "{'source':['aws.s3']}"));
+  EXPECT_TRUE(logic().listens("aws.s3"));
+  EXPECT_FALSE(logic().listens("aws.states"));
+  // Runs by time, and hears of nothing.
+  ASSERT_TRUE(put_schedule("timed", "rate(1 minute)"));
+  EXPECT_FALSE(logic().listens("aws.states"));
+  ASSERT_TRUE(put_rule("ends", "{'source':['aws.states']}"));
+  EXPECT_TRUE(logic().listens("aws.states"));
+  ASSERT_TRUE(sim.run(logic().set_state({"default", "ends"}, RuleState::kDisabled)));
+  EXPECT_FALSE(logic().listens("aws.states"));
+  ASSERT_TRUE(sim.run(logic().set_state({"default", "ends"}, RuleState::kEnabled)));
+  restart();
+  EXPECT_TRUE(logic().listens("aws.states"));
+  ASSERT_TRUE(sim.run(logic().delete_rule({"default", "ends"})));
+  EXPECT_FALSE(logic().listens("aws.states"));
+  EXPECT_TRUE(logic().listens("aws.s3"));
+}
+
+TEST_F(EventsTest, RulesWithoutASourceListenToAll) {
+  for (const char* pattern :
+       {"{'detail-type':['t']}", "{'account':['000000000000']}", "{'source':[{'prefix':'aws.'}]}",
+        "{'$or':[{'source':['a']},{'detail':{'n':[1]}}]}"}) {
+    ASSERT_TRUE(put_rule("r", pattern)) << pattern;
+    EXPECT_TRUE(logic().listens("aws.states")) << pattern;
+    ASSERT_TRUE(sim.run(logic().delete_rule({"default", "r"})));
+    EXPECT_FALSE(logic().listens("aws.states"));
+  }
+  // Another bus's rules are given what is sent to that bus alone.
+  ASSERT_TRUE(sim.run(logic().create_bus({.name = "orders"})));
+  ASSERT_TRUE(put_rule("r", "{'detail-type':['t']}", "orders"));
+  EXPECT_FALSE(logic().listens("aws.states"));
+}
+
+TEST_F(EventsTest, BeforeItsRulesAreReadTheBusListens) {
+  event::SimKernel other;
+  Logic unread(other.kernel(), permissions);
+  EXPECT_TRUE(unread.listens("aws.states"));
+}
+
 TEST_F(EventsTest, PermissionsMakeThePolicy) {
   ASSERT_TRUE(
       sim.run(logic().put_permission("default", {"s1", "events:PutEvents", "111122223333"})));

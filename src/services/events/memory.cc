@@ -53,6 +53,13 @@ void BusMemory::erase(const std::string& name) {
   rules_.erase(found);
 }
 
+std::optional<std::set<std::string, std::less<>>> BusMemory::sources() const {
+  if (!all_.empty() || !by_detail_type_.empty()) return std::nullopt;
+  std::set<std::string, std::less<>> names;
+  for (const auto& [source, rules] : by_source_) names.insert(source);
+  return names;
+}
+
 RulePtr BusMemory::find(const std::string& name) const {
   auto found = rules_.find(name);
   return found == rules_.end() ? nullptr : found->second;

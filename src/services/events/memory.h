@@ -33,6 +33,8 @@ class BusMemory {
   void erase(const std::string& name);
   // Enabled rules that match, by name, behind `after`.
   std::vector<RulePtr> matching(const event_pattern::Event& event, const std::string& after) const;
+  // The sources of events that an enabled rule may match; nullopt: any.
+  std::optional<std::set<std::string, std::less<>>> sources() const;
   RulePtr find(const std::string& name) const;
   size_t size() const { return rules_.size(); }
 

@@ -22,6 +22,7 @@ class Service {
   Task<void> stop() { co_return; }
   void add_operations(shapes::Registry& registry) { api_.add_operations(registry); }
   event::Target* target() { return &target_; }
+  const event::Listeners& listeners() const { return logic_; }
   Logic& logic() { return logic_; }
 
  private:

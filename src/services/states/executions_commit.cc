@@ -18,6 +18,7 @@ void ExecutionShard::write_status_event(store::Batch& batch, const Live& live,
   std::string bus =
       fmt::format("arn:aws:events:{}:{}:event-bus/default", kernel_.region, kernel_.account);
   if (!kernel_.targets.target(bus)) return;  // no buses are wired
+  if (parts_.listeners != nullptr && !parts_.listeners->listens(kStatusEventSource)) return;
   const ExecutionRow& row = *live.row;
   auto emit = [&](const ExecutionRow& told) {
     ExecutionTexts texts{.input = live.input.get(), .output = told.output ? &output : nullptr};

@@ -24,6 +24,8 @@ class DurableExecutions final : public Executions, public ChildRunner {
                     MapRunDriver* map_runs);
   ~DurableExecutions() override;
 
+  // Before open(): who is told of executions. Outlives this.
+  void use(const event::Listeners& listeners) { parts_.listeners = &listeners; }
   // Before the kernel's timers start. Errors: those of the store.
   Task<Result<void>> open();
   // When all services that effects call are there: what was in flight goes on.

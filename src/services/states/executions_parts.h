@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "kernel/event/listeners.h"
 #include "services/states/executions_config.h"
 #include "services/states/map_runs.h"
 #include "services/states/performer.h"
@@ -17,8 +18,9 @@ struct RuntimeParts {
   event::Kernel& kernel;
   RuntimeConfig config;
   Performer& performer;
-  MapRunDriver* map_runs = nullptr;  // null: distributed Maps fail with States.Runtime
-  std::optional<Tokens> tokens;      // from open() on
+  MapRunDriver* map_runs = nullptr;             // null: distributed Maps fail with States.Runtime
+  const event::Listeners* listeners = nullptr;  // of the default bus; null: somebody may listen
+  std::optional<Tokens> tokens;                 // from open() on
   std::atomic<uint64_t> open_executions = 0;
 };
 

@@ -334,6 +334,21 @@ TEST_F(ExecutionsTest, StatusChangesGoToTheBus) {
   for (const std::string& document : bus.told) EXPECT_TRUE(json::parse(document));
 }
 
+TEST_F(ExecutionsTest, WhereNobodyListensTheBusIsNotTold) {
+  tear_down();
+  with_bus = true;
+  listeners.emplace();
+  sim.reopen();
+  build();
+  let_end(start(machine_of(kChain), "unheard"));
+  sim.advance(std::chrono::seconds(1));
+  EXPECT_TRUE(bus.told.empty());
+  listeners->sources.insert("aws.states");
+  let_end(start(machine_of(kChain), "heard"));
+  sim.advance(std::chrono::seconds(1));
+  EXPECT_EQ(bus.told.size(), 2U);
+}
+
 TEST_F(ExecutionsTest, HistoryIsLoggedByLevel) {
   MachineAtStart machine = machine_of(kChain);
   machine.logging = R"({"level":"ALL","includeExecutionData":true,"destinations":[

@@ -79,6 +79,12 @@ class FakeLogs final : public event::LogSink {
   event::SimKernel& sim_;
 };
 
+class FakeListeners final : public event::Listeners {
+ public:
+  bool listens(std::string_view source) const override { return sources.contains(source); }
+  std::set<std::string, std::less<>> sources;
+};
+
 // Keeps what a bus is told.
 class FakeBus final : public event::Target {
  public:
@@ -106,6 +112,7 @@ class ExecutionsTest : public ::testing::Test {
     runs = std::make_unique<MapRuns>(sim.kernel(), nullptr);
     executions = std::make_unique<DurableExecutions>(sim.kernel(), config, performer, runs.get());
     runs->connect(*executions);
+    if (listeners) executions->use(*listeners);
     check(sim.run(executions->open()));
     sim.start();
     check(sim.run(executions->resume()));
@@ -208,6 +215,7 @@ class ExecutionsTest : public ::testing::Test {
   }
 
   bool with_bus = false;
+  std::optional<FakeListeners> listeners;  // before build()
   RuntimeConfig config;
   event::SimKernel sim;
   FakeLogs logs;

@@ -113,7 +113,7 @@ std::string status_event(const event::Kernel& kernel, const RuntimeConfig& confi
   shapes::append_json_member(document, "version", "0");
   shapes::append_json_member(document, "id", kernel.random.uuid());
   shapes::append_json_member(document, "detail-type", "Step Functions Execution Status Change");
-  shapes::append_json_member(document, "source", "aws.states");
+  shapes::append_json_member(document, "source", kStatusEventSource);
   shapes::append_json_member(document, "account", kernel.account);
   shapes::append_json_member(document, "time", format_iso8601(now));
   shapes::append_json_member(document, "region", kernel.region);

@@ -9,6 +9,8 @@
 
 namespace suiro::states {
 
+inline constexpr std::string_view kStatusEventSource = "aws.states";
+
 // "RUNNING", "SUCCEEDED", ...
 std::string_view status_name(workflow::ExecutionStatus status);
 

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kinesis Data Analytics for SQL with boto3 and `aws`, both APIs, authentication on."""
 import json
-import time
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from waiting import read_until, until
 
-WAIT_SECONDS_MAX = 60
 ROLE = "arn:aws:iam::000000000000:role/any"
 PASS = """
 CREATE OR REPLACE STREAM DEST ("user" VARCHAR(16), n INTEGER);
@@ -55,13 +54,11 @@ def refused(call, **arguments):
 
 
 def await_status(client, name, status):
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
-        detail = client.describe_application(ApplicationName=name)["ApplicationDetail"]
-        if detail["ApplicationStatus"] == status:
-            return detail
-        time.sleep(0.1)
-    raise AssertionError(f"{name} is {detail['ApplicationStatus']}, not {status}")
+    detail = read_until(
+        lambda told: told["ApplicationStatus"] == status,
+        lambda: client.describe_application(ApplicationName=name)["ApplicationDetail"])
+    assert detail["ApplicationStatus"] == status, name
+    return detail
 
 
 def create(v2, name, code=PASS, stream="absent", outputs=(), references=()):
@@ -120,14 +117,14 @@ def test_version_1_end_to_end_of_data(v1, name):
 
 
 def await_gone(client, name):
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
+    def is_gone():
         try:
             client.describe_application(ApplicationName=name)
         except client.exceptions.ResourceNotFoundException:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{name} is still there")
+            return True
+        return False
+
+    until(is_gone, f"the end of {name}")
 
 
 def test_version_2_data(v1, v2, name):
@@ -222,14 +219,16 @@ def read(kinesis, name, count):
         StreamName=name, ShardId=shard["ShardId"],
         ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
         for shard in kinesis.list_shards(StreamName=name)["Shards"]]
-    rows, deadline = [], time.monotonic() + WAIT_SECONDS_MAX
-    while len(rows) < count and time.monotonic() < deadline:
+    rows = []
+
+    def more():
         for i, iterator in enumerate(iterators):
             page = kinesis.get_records(ShardIterator=iterator)
             iterators[i] = page["NextShardIterator"]
-            rows += [json.loads(record["Data"]) for record in page["Records"]]
-        time.sleep(0.05)
-    return rows
+            rows.extend(json.loads(record["Data"]) for record in page["Records"])
+        return rows
+
+    return read_until(lambda _: len(rows) >= count, more)
 
 
 def to_stream(name):
@@ -290,8 +289,8 @@ def test_reference_join_windows_firehose_and_the_lake(suiro, v2, name):
                                                   ("segment", "VARCHAR(16)"))}])
     start(v2, name)
     put(kinesis, name, [{"user": "ab"[i % 2], "n": i} for i in range(100)])
-    deadline, counts = time.monotonic() + WAIT_SECONDS_MAX, {}
-    while sum(counts.values()) < 100 and time.monotonic() < deadline:
+
+    def read_counts():
         counts = {}
         for row in s3.list_objects_v2(Bucket=name, Prefix="counts/").get("Contents", []):
             text = s3.get_object(Bucket=name, Key=row["Key"])["Body"].read().decode()
@@ -300,7 +299,9 @@ def test_reference_join_windows_firehose_and_the_lake(suiro, v2, name):
                 value, end = decoder.raw_decode(text.lstrip())
                 text = text.lstrip()[end:]
                 counts[value["segment"]] = counts.get(value["segment"], 0) + value["C"]
-        time.sleep(0.2)
+        return counts
+
+    counts = read_until(lambda told: sum(told.values()) >= 100, read_counts)
     assert counts == {"young": 50, "old": 50}
 
 

@@ -6,12 +6,11 @@ import pathlib
 import re
 import stat
 import subprocess
-import time
 
 import pytest
 from suiro_server import Server, binary
+from waiting import until
 
-DELIVERY_SECONDS_MAX = 60
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -129,10 +128,8 @@ def test_access_log_is_delivered(own_suiro):
     # What an earlier process wrote is delivered at start.
     own_suiro.restart("--access-log-bucket", "logs", "--access-log-prefix", "alb")
     client = own_suiro.client("s3")
-    end = time.monotonic() + DELIVERY_SECONDS_MAX
-    found = []
-    while not found and time.monotonic() < end:
-        found = client.list_objects_v2(Bucket="logs", Prefix="alb/AWSLogs/").get("Contents", [])
+    found = until(lambda: client.list_objects_v2(
+        Bucket="logs", Prefix="alb/AWSLogs/").get("Contents"), "a file")
     lines = gzip.decompress(
         client.get_object(Bucket="logs", Key=found[0]["Key"])["Body"].read()).decode()
     assert re.match(r"http \S+Z app/suiro/\S+ 127\.0\.0\.1:\d+ 127\.0\.0\.1:\d+ [\d.]+ [\d.]+ "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Container tasks: real containers of busybox, run by the real server."""
 import json
+import pathlib
 import time
 import urllib.error
 import urllib.request
@@ -9,10 +10,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from queues import messages
 from task_images import push_boto3, push_busybox, skip_without_tasks
+from waiting import until
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}
-WAIT_SECONDS_MAX = 60
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +54,6 @@ def lines(server, arn, group="/suiro/tasks", prefix=""):
     except client.exceptions.ResourceNotFoundException:
         return []
     return [event["message"] for event in events]
-
-
-def wait_until(condition):
-    end = time.monotonic() + WAIT_SECONDS_MAX
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.1)
 
 
 def test_a_task_runs_and_tells_its_end(suiro, ecs, image, name):
@@ -156,7 +151,7 @@ def test_a_task_may_what_its_role_may(suiro, ecs, image, name):
                                      {"name": "main", "image": image[0], "memory": 32,
                                       "command": ["/bin/sh", "-c", script]}])
     arn = start(ecs, name)
-    wait_until(lambda: len(lines(suiro, arn)) == 2)
+    until(lambda: len(lines(suiro, arn)) == 2, "two lines")
     keys = json.loads(lines(suiro, arn)[0])
     assert keys["RoleArn"] == role
     key, secret, token = keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"]
@@ -182,7 +177,7 @@ def test_a_task_may_what_its_role_may(suiro, ecs, image, name):
         except ClientError as error:
             return "Token" in error.response["Error"]["Code"]
         return False
-    wait_until(is_revoked)
+    until(is_revoked, "the end of the keys")
     assert ask_for_keys(url, proof) == 404
 
 
@@ -240,10 +235,7 @@ def test_the_end_of_a_task_reaches_a_rule(suiro, ecs, image, name):
         "detail": {"lastStatus": ["STOPPED"], "group": ["family:" + name]}}))
     events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": queue}])
     arn = start(ecs, name)
-    found = []
-    wait_until(lambda: found.extend(
-        sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", [])) or found)
-    event = json.loads(found[0]["Body"])
+    event = json.loads(messages(sqs, url, 1)[0]["Body"])
     detail = event["detail"]
     assert event["resources"] == [arn] and detail["taskArn"] == arn
     assert (detail["desiredStatus"], detail["containers"][0]["exitCode"]) == ("STOPPED", 7)
@@ -302,7 +294,8 @@ def test_a_service_keeps_its_tasks(ecs, image, name):
     assert len(tasks) == 2
     ecs.stop_task(task=tasks[0])
     finish(ecs, tasks[0])
-    wait_until(lambda: len(set(ecs.list_tasks(serviceName=name)["taskArns"]) - {tasks[0]}) == 2)
+    until(lambda: len(set(ecs.list_tasks(serviceName=name)["taskArns"]) - {tasks[0]}) == 2,
+          "two tasks again")
     register(ecs, name, image, "while :; do sleep 2; done")
     ecs.update_service(service=name, taskDefinition=name)
     ecs.get_waiter("services_stable").wait(cluster="default", services=[name], WaiterConfig=WAIT)
@@ -313,17 +306,28 @@ def test_a_service_keeps_its_tasks(ecs, image, name):
                                              WaiterConfig=WAIT)
 
 
+def command_lines():
+    """Of all processes of this machine."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield path.read_text(errors="replace")
+        except OSError:  # it ended meanwhile
+            pass
+
+
 def test_a_task_survives_kill_9_of_suiro(own_suiro, name):
     own_suiro.start()
     skip_without_tasks(own_suiro)
     image = push_busybox(own_suiro, "busybox")
     ecs = own_suiro.client("ecs")
-    register(ecs, name, image, "for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done; exit 3")
+    script = f"for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done; exit 3  # {name}"
+    register(ecs, name, image, script)
     arn = start(ecs, name)
     ecs.get_waiter("tasks_running").wait(tasks=[arn], WaiterConfig=WAIT)
     own_suiro.kill9()
     own_suiro.stop()
-    time.sleep(4)  # the task ends meanwhile
+    assert any(script in line for line in command_lines())
+    until(lambda: not any(script in line for line in command_lines()), "the end of the container")
     own_suiro.start()
     task = finish(own_suiro.client("ecs"), arn)
     assert task["containers"][0]["exitCode"] == 3
@@ -341,7 +345,7 @@ def test_a_schedule_starts_one_task(suiro, ecs, image, name):
                 "EcsParameters": {"TaskDefinitionArn": arn},
                 "Input": '{"containerOverrides": [{"name": "main", "environment": '
                          '[{"name": "PLACE", "value": "here"}]}]}'})
-    wait_until(lambda: ecs.list_tasks(family=name, desiredStatus="STOPPED")["taskArns"])
-    (task,) = ecs.list_tasks(family=name, desiredStatus="STOPPED")["taskArns"]
+    (task,) = until(lambda: ecs.list_tasks(family=name, desiredStatus="STOPPED")["taskArns"],
+                    "the task's end")
     assert finish(ecs, task)["startedBy"].startswith("chronos-schedule/")
     assert lines(suiro, task) == ["here"]

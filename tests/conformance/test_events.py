@@ -3,15 +3,16 @@
 import datetime
 import io
 import json
-import time
 import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+from queues import messages, queue_of
+from task_images import skip_without_tasks, tasks_started_by
+from waiting import read_until, until
 
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
-SECONDS_MAX = 30
 
 
 @pytest.fixture()
@@ -30,32 +31,6 @@ def region(suiro):
 
 def fault(info):
     return info.value.response["Error"]["Code"], info.value.response["Error"]["Message"]
-
-
-def queue_of(sqs, name, service="events.amazonaws.com", **attributes):
-    """A queue that the service may send to: its URL and ARN."""
-    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    arn = sqs.get_queue_attributes(
-        QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": service}, "Action": "sqs:SendMessage",
-        "Resource": arn}]}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    return url, arn
-
-
-def messages(sqs, url, count):
-    """The queue's messages when there are `count` of them."""
-    found = []
-    deadline = time.monotonic() + SECONDS_MAX
-    while len(found) < count and time.monotonic() < deadline:
-        answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=10,
-                                     AttributeNames=["All"], MessageAttributeNames=["All"])
-        for message in answer.get("Messages", []):
-            found.append(message)
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    assert len(found) == count, found
-    return found
 
 
 def put(events, *entries):
@@ -297,11 +272,7 @@ def test_events_reach_streams(suiro, events, name):
     put(events, {"Source": name, "Detail": '{"key": "k1"}'})
     iterator = kinesis.get_shard_iterator(StreamName=name, ShardId="shardId-000000000000",
                                           ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    deadline = time.monotonic() + SECONDS_MAX
-    records = []
-    while not records and time.monotonic() < deadline:
-        answer = kinesis.get_records(ShardIterator=iterator)
-        records, iterator = answer["Records"], answer["NextShardIterator"]
+    records = until(lambda: kinesis.get_records(ShardIterator=iterator)["Records"], "a record")
     assert [(r["PartitionKey"], json.loads(r["Data"])) for r in records] == [("k1", {"key": "k1"})]
 
 
@@ -313,34 +284,24 @@ def test_events_reach_log_groups(suiro, events, name):
     events.put_targets(Rule=name, Targets=[{
         "Id": "1", "Arn": f"arn:aws:logs:{region(suiro)}:{ACCOUNT}:log-group:{group}"}])
     ids = put(events, {"Source": name, "Detail": "{}"})
-    deadline = time.monotonic() + SECONDS_MAX
-    found = []
-    while not found and time.monotonic() < deadline:
-        found = logs.filter_log_events(logGroupName=group)["events"]
+    found = until(lambda: logs.filter_log_events(logGroupName=group)["events"], "a line")
     assert [json.loads(line["message"])["id"] for line in found] == ids
 
 
 def test_events_start_tasks(suiro, events, name):
+    skip_without_tasks(suiro)
     ecs = suiro.client("ecs")
     cluster = ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"]
     ecs.register_task_definition(
         family=name, containerDefinitions=[{"name": "a", "image": "no/such:image", "memory": 16}])
-    failures = ecs.run_task(cluster=cluster, taskDefinition=name)["failures"]
-    if any(failure["reason"] == "AGENT" for failure in failures):
-        pytest.skip("this machine runs no tasks")
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{
         "Id": "1", "Arn": cluster, "RoleArn": ROLE, "InputPath": "$.detail",
         "EcsParameters": {"TaskDefinitionArn": name, "TaskCount": 2}}])
     put(events, {"Source": name, "Detail": json.dumps(
         {"containerOverrides": [{"name": "a", "command": ["from", "the", "event"]}]})})
-    deadline = time.monotonic() + SECONDS_MAX
-    tasks = []
-    while len(tasks) < 2 and time.monotonic() < deadline:
-        # A task that stops between the two calls is in both lists.
-        arns = list({arn for status in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(
-            cluster=cluster, desiredStatus=status, startedBy="events-rule/" + name)["taskArns"]})
-        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    arns = tasks_started_by(ecs, cluster, "events-rule/" + name, 2)
+    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
     assert [task["overrides"]["containerOverrides"][0]["command"] for task in tasks] == [
         ["from", "the", "event"]] * 2
 
@@ -379,13 +340,11 @@ def test_upload_event_rule_function(suiro, events, sqs, name):
 
 def trace_kinds(suiro, request_id, awaited):
     """The kinds of a trace's spans when `awaited` is among them."""
-    deadline = time.monotonic() + SECONDS_MAX
-    kinds = set()
-    while awaited not in kinds and time.monotonic() < deadline:
+    def kinds():
         out = suiro.run("trace", request_id, check=False).stdout
-        kinds = {word for word in out.split() if ":" in word or word == "event"}
-        time.sleep(0.2)
-    return kinds
+        return {word for word in out.split() if ":" in word or word == "event"}
+
+    return read_until(lambda told: awaited in told, kinds)
 
 
 def test_bus_to_bus(suiro, events, sqs, name):

@@ -4,14 +4,13 @@ import gzip
 import io
 import json
 import re
-import time
 import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import read_until
 
 ROLE = "arn:aws:iam::000000000000:role/firehose"
-SECONDS_MAX = 30
 
 
 def s3_configuration(bucket, **more):
@@ -27,13 +26,9 @@ def make_bucket(suiro, bucket):
 def objects(suiro, bucket, count, prefix=""):
     """The bucket's objects when there are `count` of them."""
     s3 = suiro.client("s3")
-    deadline = time.monotonic() + SECONDS_MAX
-    while True:
-        keys = [item["Key"] for item in
-                s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
-        if len(keys) >= count or time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
+    keys = read_until(lambda told: len(told) >= count, lambda: [
+        item["Key"] for item in
+        s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])])
     assert len(keys) == count, keys
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 

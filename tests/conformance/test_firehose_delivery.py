@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from sigv4 import Signer
 from strict_endpoints import FirehoseEndpoint, SearchEndpoint
 from test_firehose import ROLE, make_bucket, objects, s3_configuration
+from waiting import read_until
 
 AT_ONCE = {"SizeInMBs": 1, "IntervalInSeconds": 0}
 
@@ -137,10 +138,8 @@ def test_kinesis_as_source(suiro, firehose, lake):
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket=lake).get("Contents", [])]
         return b"".join(s3.get_object(Bucket=lake, Key=key)["Body"].read() for key in keys)
 
-    deadline = time.monotonic() + 30
-    while len(delivered()) < sum(map(len, records)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert sorted(re.findall(rb"<\d+>|before", delivered())) == sorted(records)
+    came = read_until(lambda told: len(told) >= sum(map(len, records)), delivered)
+    assert sorted(re.findall(rb"<\d+>|before", came)) == sorted(records)
     with pytest.raises(ClientError) as info:
         firehose.put_record(DeliveryStreamName=lake, Record={"Data": b"x"})
     assert info.value.response["Error"]["Code"] == "InvalidArgumentException"

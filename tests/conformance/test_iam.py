@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """IAM and STS with boto3 and the aws command: entities, their errors, and what a key may do."""
 import json
-import time
 
 import boto3
 import botocore
 import pytest
 from botocore.config import Config
+from waiting import until
 
 ACCOUNT = "000000000000"
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -232,10 +232,7 @@ def test_a_key_without_policy_is_denied_with_the_reason(suiro, iam, user, name):
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 403
     request = response["ResponseMetadata"]["RequestId"]
     assert request in suiro.log()
-    deadline = time.monotonic() + 20
-    while "iam:Deny" not in (out := suiro.run("trace", request, check=False).stdout):
-        assert time.monotonic() < deadline, out
-        time.sleep(0.1)
+    until(lambda: "iam:Deny" in suiro.run("trace", request, check=False).stdout, "the span")
     response = refused(client(suiro, "kinesis", user["key"]).list_streams, "AccessDeniedException",
                        "kinesis:ListStreams")
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 400

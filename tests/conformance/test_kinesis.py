@@ -5,6 +5,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import read_until
 
 
 @pytest.fixture()
@@ -143,10 +144,10 @@ def test_iterator_types(kinesis, stream):
 def test_limit_and_behind(kinesis, stream):
     for i in range(5):
         kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="k", ExplicitHashKey="0")
-    time.sleep(0.05)
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard_id(0),
                                           ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    page = kinesis.get_records(ShardIterator=iterator, Limit=2)
+    page = read_until(lambda told: told["MillisBehindLatest"] > 0,
+                      lambda: kinesis.get_records(ShardIterator=iterator, Limit=2))
     assert len(page["Records"]) == 2 and page["MillisBehindLatest"] > 0
     page = kinesis.get_records(ShardIterator=page["NextShardIterator"])
     assert len(page["Records"]) == 3 and page["MillisBehindLatest"] == 0

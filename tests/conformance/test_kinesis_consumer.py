@@ -5,8 +5,8 @@ import threading
 import time
 
 import pytest
+from waiting import read_until
 
-WAIT_SECONDS_MAX = 60
 LEASE_SECONDS = 1.0
 END = "SHARD_END"
 
@@ -124,9 +124,7 @@ def test_consumers_with_leases(suiro, kinesis, name):
     put(200)
     kinesis.update_shard_count(StreamName=name, TargetShardCount=3, ScalingType="UNIFORM_SCALING")
     put(200)
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while len(done) < sent and time.monotonic() < deadline:
-        time.sleep(0.05)
+    read_until(lambda told: told >= sent, lambda: len(done))
     for worker in workers:
         worker.dies.set()
     for worker in workers:

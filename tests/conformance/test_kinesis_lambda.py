@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from test_lambda import make, until
+from test_lambda import make
+from waiting import until
 
 
 @pytest.fixture()

@@ -100,7 +100,7 @@ def test_update_shard_count(kinesis, stream):
 
 
 def test_list_shards_filters_and_pages(kinesis, stream):
-    time.sleep(0.05)
+    time.sleep(0.05)  # the first shard is older than `before`, and its children are younger
     before = time.time()
     time.sleep(0.05)
     kinesis.split_shard(StreamName=stream, ShardToSplit=shard_id(0), NewStartingHashKey=str(HALF))

@@ -4,16 +4,15 @@ import base64
 import io
 import json
 import stat
-import time
 import urllib.error
 import urllib.request
 import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import until
 
 ROLE = "arn:aws:iam::000000000000:role/any"
-WAIT_SECONDS_MAX = 60
 
 ECHO = """
 import json, os
@@ -42,16 +41,6 @@ def call(client, name, event=None, **options):
     reply = client.invoke(FunctionName=name, Payload=json.dumps(event or {}), **options)
     body = reply["Payload"].read()
     return reply, json.loads(body) if body else None
-
-
-def until(check, what):
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"in {WAIT_SECONDS_MAX} seconds: {what}")
 
 
 @pytest.fixture()

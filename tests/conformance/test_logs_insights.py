@@ -5,8 +5,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-
-WAIT_SECONDS_MAX = 30
+from waiting import read_until
 
 
 @pytest.fixture()
@@ -35,13 +34,9 @@ def times():
 
 
 def ended(results):
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
-        found = results()
-        if found["status"] not in ("Scheduled", "Running"):
-            return found
-        time.sleep(0.05)
-    raise AssertionError("the query did not end in time")
+    told = read_until(lambda told: told["status"] not in ("Scheduled", "Running"), results)
+    assert told["status"] not in ("Scheduled", "Running"), "the query did not end in time"
+    return told
 
 
 def answer(logs, query, **arguments):

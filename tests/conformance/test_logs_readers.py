@@ -9,19 +9,9 @@ import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import until
 
-WAIT_SECONDS_MAX = 30
 ROLE = "arn:aws:iam::000000000000:role/logs"
-
-
-def until(found):
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
-        result = found()
-        if result:
-            return result
-        time.sleep(0.05)
-    raise AssertionError("nothing came in time")
 
 
 @pytest.fixture()
@@ -54,7 +44,7 @@ def test_subscription_to_a_stream(suiro, group):
     put(suiro, group, "ERROR one", "fine", "ERROR two")
     iterator = kinesis.get_shard_iterator(StreamName=group, ShardId="shardId-000000000000",
                                           ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    records = until(lambda: kinesis.get_records(ShardIterator=iterator)["Records"])
+    records = until(lambda: kinesis.get_records(ShardIterator=iterator)["Records"], "a record")
     document = json.loads(gzip.decompress(records[0]["Data"]))
     assert document["messageType"] == "DATA_MESSAGE" and document["logGroup"] == group
     assert document["subscriptionFilters"] == ["errors"] and document["logStream"] == "s"
@@ -91,7 +81,7 @@ def test_subscription_to_a_function(suiro, group):
             return s3.get_object(Bucket=group, Key="seen")["Body"].read()
         except s3.exceptions.NoSuchKey:
             return None
-    document = json.loads(gzip.decompress(base64.b64decode(until(seen))))
+    document = json.loads(gzip.decompress(base64.b64decode(until(seen, "an object"))))
     assert [e["message"] for e in document["logEvents"]] == ["hello"]
     functions.delete_function(FunctionName=group)
 
@@ -108,7 +98,7 @@ def test_export_to_the_lake(suiro, group):
     def done():
         found = logs.describe_export_tasks(taskId=task)["exportTasks"][0]
         return found if found["status"]["code"] == "COMPLETED" else None
-    assert until(done)["taskName"] == "nightly"
+    assert until(done, "the end of the task")["taskName"] == "nightly"
     keys = [o["Key"] for o in s3.list_objects_v2(Bucket=group)["Contents"]]
     assert keys == [f"exportedlogs/{task}/s/000000.gz"]
     lines = gzip.decompress(s3.get_object(Bucket=group, Key=keys[0])["Body"].read()).decode()

@@ -4,12 +4,10 @@ import collections
 import json
 import pathlib
 import subprocess
-import time
 
 import pytest
 from suiro_server import Server, binary
-
-SECONDS_MAX = 40
+from waiting import until
 
 
 @pytest.fixture()
@@ -67,13 +65,6 @@ def put(server, name, numbers):
         assert reply["FailedRecordCount"] == 0
 
 
-def wait_for(condition, what):
-    deadline = time.monotonic() + SECONDS_MAX
-    while not condition():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.1)
-
-
 def firsts(records):
     """The order in which records arrived first: a window may be sent again after a kill."""
     return {key: list(dict.fromkeys(int(data) for data in all_)) for key, all_ in records.items()}
@@ -101,7 +92,7 @@ def test_order_of_each_key(pair, puts):
     here, there = pair
     start_pair(here, there, puts=puts)
     put(here, "source", range(3000))
-    wait_for(lambda: sum(map(len, read_all(there, "target").values())) >= 3000, here.log)
+    until(lambda: sum(map(len, read_all(there, "target").values())) >= 3000, here.log)
     found = read_all(there, "target")
     assert {key: [int(data) for data in all_] for key, all_ in found.items()} == expected(3000)
     row = here.run("relays").stdout.splitlines()[1].split()
@@ -113,7 +104,7 @@ def test_the_target_goes_and_comes(pair):
     here, there = pair
     start_pair(here, there, puts="atomic")
     put(here, "source", range(100))
-    wait_for(lambda: sum(map(len, read_all(there, "target").values())) >= 100, here.log)
+    until(lambda: sum(map(len, read_all(there, "target").values())) >= 100, here.log)
     there.listen = there.endpoint.split("//")[1]
     there.kill9()
     there.stop()
@@ -122,15 +113,15 @@ def test_the_target_goes_and_comes(pair):
     def lag():
         return int(here.run("relays").stdout.splitlines()[1].split()[4])
 
-    wait_for(lambda: lag() > 300, here.log)
+    until(lambda: lag() > 300, here.log)
     assert "last error: " in here.run("relays").stdout
     here.kill9()
     here.stop()
     here.start()
     there.start()
-    wait_for(lambda: sum(map(len, firsts(read_all(there, "target")).values())) >= 600, here.log)
+    until(lambda: sum(map(len, firsts(read_all(there, "target")).values())) >= 600, here.log)
     assert firsts(read_all(there, "target")) == expected(600)
-    wait_for(lambda: lag() == 0, here.log)
+    until(lambda: lag() == 0, here.log)
     assert "last error" not in here.run("relays").stdout
 
 
@@ -138,10 +129,10 @@ def test_a_checkpoint_is_kept(pair):
     here, there = pair
     start_pair(here, there)
     put(here, "source", range(50))
-    wait_for(lambda: sum(map(len, read_all(there, "target").values())) >= 50, here.log)
+    until(lambda: sum(map(len, read_all(there, "target").values())) >= 50, here.log)
     here.restart()
     put(here, "source", range(50, 60))
-    wait_for(lambda: sum(map(len, read_all(there, "target").values())) >= 60, here.log)
+    until(lambda: sum(map(len, read_all(there, "target").values())) >= 60, here.log)
     assert firsts(read_all(there, "target")) == expected(60)
     assert sum(map(len, read_all(there, "target").values())) == 60
 

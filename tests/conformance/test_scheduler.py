@@ -3,14 +3,15 @@
 import datetime
 import json
 import subprocess
-import time
 
 import pytest
 from botocore.exceptions import ClientError
+from queues import messages
+from task_images import skip_without_tasks, tasks_started_by
+from waiting import until
 
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
-SECONDS_MAX = 40
 OFF = {"Mode": "OFF"}
 
 
@@ -44,19 +45,6 @@ def soon(seconds=2):
     """at() of a time that is to come, in UTC."""
     when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
     return f"at({when:%Y-%m-%dT%H:%M:%S})", f"{when:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def messages(sqs, url, count):
-    found = []
-    deadline = time.monotonic() + SECONDS_MAX
-    while len(found) < count and time.monotonic() < deadline:
-        answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=10,
-                                     MessageAttributeNames=["All"])
-        for message in answer.get("Messages", []):
-            found.append(message)
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    assert len(found) == count, found
-    return found
 
 
 def test_life_of_a_schedule(scheduler, queue, name):
@@ -214,12 +202,7 @@ def test_kinesis(suiro, scheduler, name):
     shard = kinesis.list_shards(StreamName=name)["Shards"][0]["ShardId"]
     iterator = kinesis.get_shard_iterator(StreamName=name, ShardId=shard,
                                           ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    deadline = time.monotonic() + SECONDS_MAX
-    records = []
-    while not records and time.monotonic() < deadline:
-        answer = kinesis.get_records(ShardIterator=iterator)
-        records, iterator = answer["Records"], answer["NextShardIterator"]
-        time.sleep(0.2)
+    records = until(lambda: kinesis.get_records(ShardIterator=iterator)["Records"], "a record")
     assert [(record["Data"], record["PartitionKey"]) for record in records] == [(b"tick", "k")]
 
 
@@ -243,29 +226,19 @@ def test_event_bus(suiro, scheduler, sqs, queue, name):
 
 
 def test_a_task_is_started(suiro, scheduler, name):
+    skip_without_tasks(suiro)
     ecs = suiro.client("ecs")
     cluster = ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"]
     definition = ecs.register_task_definition(
         family=name, containerDefinitions=[{"name": "a", "image": "no/such:image", "memory": 16}])
     arn = definition["taskDefinition"]["taskDefinitionArn"]
-    failures = ecs.run_task(cluster=cluster, taskDefinition=name)["failures"]
-    if any(failure["reason"] == "AGENT" for failure in failures):
-        pytest.skip("this machine runs no tasks")
     expression, _ = soon()
     scheduler.create_schedule(
         Name=name, ScheduleExpression=expression, FlexibleTimeWindow=OFF,
         Target=target(cluster, EcsParameters={"TaskDefinitionArn": arn.rpartition(":")[0],
                                               "TaskCount": 2},
                       Input='{"containerOverrides": [{"name": "a", "command": ["x"]}]}'))
-    deadline = time.monotonic() + SECONDS_MAX
-    found = []
-    while len(found) < 2 and time.monotonic() < deadline:
-        # A task that stops between the two calls is in both lists.
-        found = list({arn for status in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(
-            cluster=cluster, startedBy=f"chronos-schedule/{name}",
-            desiredStatus=status)["taskArns"]})
-        time.sleep(0.2)
-    assert len(found) == 2, found
+    found = tasks_started_by(ecs, cluster, f"chronos-schedule/{name}", 2)
     for task in ecs.describe_tasks(cluster=cluster, tasks=found)["tasks"]:
         assert task["taskDefinitionArn"] == arn
         assert task["overrides"]["containerOverrides"][0]["command"] == ["x"]
@@ -299,16 +272,16 @@ def test_groups_and_tags(scheduler, queue, name):
                     scheduler.get_paginator("list_schedule_groups").paginate(NamePrefix="t-")
                     for row in page["ScheduleGroups"]]
     scheduler.delete_schedule_group(Name=name)
-    deadline = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < deadline:
+
+    def is_gone():
         try:
             assert scheduler.get_schedule_group(Name=name)["State"] == "DELETING"
-            time.sleep(0.1)
         except ClientError as error:
             assert error.response["Error"]["Code"] == "ResourceNotFoundException"
-            break
-    else:
-        pytest.fail("the group is still there")
+            return True
+        return False
+
+    until(is_gone, "the end of the group")
     with pytest.raises(ClientError):
         scheduler.get_schedule(Name=names[0], GroupName=name)
 
@@ -337,12 +310,13 @@ def test_schedules_survive_a_restart(own_suiro):
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     arn = sqs.get_queue_attributes(
         QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    expression, due = soon(3)
     own_suiro.client("scheduler").create_schedule(
-        Name="s", ScheduleExpression=soon(3)[0], FlexibleTimeWindow=OFF,
+        Name="s", ScheduleExpression=expression, FlexibleTimeWindow=OFF,
         Target=target(arn, Input="due while down"))
     own_suiro.kill9()
     own_suiro.stop()
-    time.sleep(4)  # its time passes while nothing runs
+    until(lambda: soon(0)[1] > due, "the schedule's time, while nothing runs")
     own_suiro.start()
     sqs = own_suiro.client("sqs")
     url = sqs.get_queue_url(QueueName="q")["QueueUrl"]

@@ -3,7 +3,6 @@
 know (versions, aliases, validation) is tested with the JavaScript SDK, in js/states.test.mjs."""
 import http.client
 import json
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from workflows import ended
 
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
@@ -36,17 +36,6 @@ def machine(states, name):
 
 def fault(info):
     return info.value.response["Error"]["Code"], info.value.response["Error"]["Message"]
-
-
-def wait_for_end(states, execution):
-    """What DescribeExecution tells when the execution has ended."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        told = states.describe_execution(executionArn=execution)
-        if told["status"] != "RUNNING":
-            return told
-        time.sleep(0.05)
-    raise TimeoutError(execution)
 
 
 def test_a_machine_from_creation_to_deletion(states, name):
@@ -199,7 +188,7 @@ def test_an_execution_whose_time_is_over(states, name):
                           "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}})
     machine = states.create_state_machine(name=name, definition=waiting, roleArn=ROLE)
     execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
-    told = wait_for_end(states, execution)
+    told = ended(states, execution)
     assert told["status"] == "TIMED_OUT"
     assert "error" not in told and "cause" not in told
 

@@ -4,8 +4,8 @@ import json
 import time
 
 import pytest
+from workflows import ended
 
-SETTLE_SECONDS_MAX = 30
 SERVICE_TRUST = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"},
      "Action": "sts:AssumeRole"}]}
@@ -48,13 +48,7 @@ def _run(system, credentials):
         name=f"{system['name']}-{time.monotonic_ns()}", definition=json.dumps(definition),
         roleArn=system["machine"])["stateMachineArn"]
     arn = states.start_execution(stateMachineArn=machine)["executionArn"]
-    deadline = time.monotonic() + SETTLE_SECONDS_MAX
-    while time.monotonic() < deadline:
-        found = states.describe_execution(executionArn=arn)
-        if found["status"] != "RUNNING":
-            return found
-        time.sleep(0.02)
-    raise AssertionError("the execution did not end")
+    return ended(states, arn)
 
 
 def test_the_assumed_role_acts(system):

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from task_images import push_busybox, skip_without_tasks
 from test_lambda import make as make_function, zipped
-from workflows import ACCOUNT, Workflows, bucket, kept_role, message, one, queue, task, until
+from waiting import until
+from workflows import ACCOUNT, Workflows, bucket, kept_role, message, one, queue, task
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "blueprints" / "lib"))
 

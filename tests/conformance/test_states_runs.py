@@ -7,7 +7,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from workflows import ACCOUNT, ROLE, bucket, message, one, queue, task, until
+from waiting import until
+from workflows import ACCOUNT, ROLE, bucket, message, one, queue, task
 
 
 # --- distributed Maps

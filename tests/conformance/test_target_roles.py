@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from workflows import ACCOUNT, kept_role, one, queue, until
+from waiting import until
+from workflows import ACCOUNT, kept_role, one, queue
 
 
 @pytest.fixture()

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from waiting import until
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -50,10 +51,7 @@ class Endpoint:
             self.breaches.append(what)
 
     def wait(self, condition, seconds=30):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, (self.breaches, len(self.requests))
-            time.sleep(0.02)
+        until(condition, lambda: (self.breaches, len(self.requests)), seconds)
 
 
 class FirehoseEndpoint(Endpoint):

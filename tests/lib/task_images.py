@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images for container tasks, pushed with the API of the registry, and whether tasks run here."""
+"""Container tasks: whether they run here, images for them, and who started which."""
 import hashlib
 import pathlib
 import sys
@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from oci_image import busybox_image
+from waiting import read_until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "blueprints" / "lib"))
 import oci
@@ -49,3 +50,28 @@ def skip_without_tasks(server):
     failure = ecs.run_task(taskDefinition="probe")["failures"][0]
     if failure["reason"] == "AGENT":
         pytest.skip(f"no tasks on this machine: {failure['detail']}")
+
+
+def register_job(server, word, lines):
+    """The task definition "job", of lines of `word` and their numbers, and an end with $CODE. Skips
+    the test where this machine can run no tasks."""
+    skip_without_tasks(server)
+    image, _ = push_busybox(server, "busybox")
+    script = f"i=0; while [ $i -lt {lines} ]; do echo {word} $i; i=$((i+1)); sleep 0.2; done; " \
+             "exit $CODE"
+    server.client("ecs").register_task_definition(
+        family="job", networkMode="none", containerDefinitions=[
+            {"name": "main", "image": image, "memory": 16, "cpu": 10,
+             "command": ["/bin/sh", "-c", script]}])
+
+
+def tasks_started_by(ecs, cluster, starter, count):
+    """The ARNs of all tasks that `starter` started, when there are `count` of them."""
+    def listed():
+        # A task that stops between the two calls is in both lists.
+        return list({arn for status in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(
+            cluster=cluster, startedBy=starter, desiredStatus=status)["taskArns"]})
+
+    found = read_until(lambda told: len(told) >= count, listed)
+    assert len(found) == count, found
+    return found

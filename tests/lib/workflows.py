@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """State machines for tests: made, run to their end, looked at."""
 import json
-import time
 
 from botocore.config import Config
 
+from queues import queue_of
 from sigv4 import Signer
+from waiting import SECONDS_MAX, read_until, until
 
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
-SECONDS_MAX = 60
 ENDS = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
-def until(condition, what, seconds=SECONDS_MAX):
-    """The first true answer of `condition`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"in {seconds} seconds: {what}")
+def ended(client, execution, seconds=SECONDS_MAX):
+    """What is told of an execution when it has ended."""
+    told = read_until(lambda told: told["status"] in ENDS,
+                      lambda: client.describe_execution(executionArn=execution), seconds)
+    assert told["status"] in ENDS, f"{execution} does not end"
+    return told
 
 
 def one(state, **more):
@@ -64,9 +61,7 @@ class Workflows:
         return self.client.describe_execution(executionArn=execution)["status"]
 
     def finish(self, execution, seconds=SECONDS_MAX):
-        """What is told of an execution that has ended."""
-        until(lambda: self.status(execution) in ENDS, f"the end of {execution}", seconds)
-        return self.client.describe_execution(executionArn=execution)
+        return ended(self.client, execution, seconds)
 
     def run(self, definition, given=None, suffix="", **more):
         return self.finish(self.start(self.make(definition, suffix, **more), given))
@@ -103,15 +98,7 @@ class Workflows:
 
 def queue(server, name, **attributes):
     """URL and ARN of a new queue that EventBridge may send to."""
-    sqs = server.client("sqs")
-    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    arn = sqs.get_queue_attributes(
-        QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({
-        "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage", "Resource": arn}]})})
-    return url, arn
+    return queue_of(server.client("sqs"), name, **attributes)
 
 
 def message(server, url):

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks of state machines: functions, messages, containers, other executions, any operation."""
+"""Tasks of state machines: functions, messages, events, objects, requests, any operation."""
 import http.server
 import json
-import pathlib
-import sys
 import threading
 import time
 
@@ -11,23 +9,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from task_images import push_busybox, skip_without_tasks
 from test_lambda import make as make_function, zipped
 from waiting import until
-from workflows import ACCOUNT, Workflows, bucket, kept_role, message, one, queue, task
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "blueprints" / "lib"))
-
-import oci  # noqa: E402
-
-TOKEN = ".waitForTaskToken"
-CATCH = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
-
-
-@pytest.fixture(scope="session")
-def image(suiro):
-    skip_without_tasks(suiro)
-    return push_busybox(suiro, "workflow-busybox")
+from workflows import (ACCOUNT, TOKEN, TOKEN_SENDER, Workflows, bucket, callback, caught,
+                       child_task, kept_role, message, one, queue, task)
 
 
 @pytest.fixture()
@@ -36,12 +21,6 @@ def function(suiro, name):
     def make(source, **options):
         return make_function(suiro.client("lambda"), name, source, **options)["FunctionArn"]
     return make
-
-
-def caught(state, **more):
-    """A definition whose output is the error of its one state."""
-    return {"StartAt": "S", "States": {
-        "S": {"End": True, **state, **CATCH}, "Caught": {"Type": "Pass", "End": True}}, **more}
 
 
 def lambda_arguments(arn, **payload):
@@ -111,36 +90,17 @@ def test_a_function_that_is_not_there(flows, name):
     assert f"Function not found: {arn}" in error["Cause"]
 
 
-SENDER = """
-import boto3, json
-from botocore.exceptions import ClientError
-def handler(event, context):
-    states = boto3.client("stepfunctions")
-    refused = ""
-    try:
-        states.send_task_failure(taskToken=event["token"], error="E", cause="C")
-    except ClientError as error:
-        refused = error.response["Error"]["Code"]
-    states.send_task_success(taskToken=event["token"], output=json.dumps({"refused": refused}))
-"""
-
-
 def test_a_function_ends_the_task_by_its_token(suiro, flows, name):
     role = kept_role(suiro, name, "lambda.amazonaws.com", "states:SendTaskSuccess")
     suiro.client("lambda").create_function(
         FunctionName=name, Runtime="python3.11", Role=role, Handler="main.handler", Timeout=60,
-        Code={"ZipFile": zipped({"main.py": SENDER})})
+        Code={"ZipFile": zipped({"main.py": TOKEN_SENDER})})
     out = flows.output(one(task("lambda:invoke" + TOKEN, TimeoutSeconds=50, Parameters={
         "FunctionName": name, "Payload": {"token.$": "$$.Task.Token"}})))
     assert out == {"refused": "AccessDeniedException"}
 
 
 # --- messages and callbacks
-
-def callback(url, **more):
-    return task("sqs:sendMessage" + TOKEN, Parameters={
-        "QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token", "in.$": "$"}}, **more)
-
 
 def test_a_message_is_sent(suiro, flows, name):
     url, _ = queue(suiro, name)
@@ -412,259 +372,3 @@ def test_requests_need_the_role_and_a_place_to_go(suiro, flows, web, name):
     refused = run("http://169.254.169.254/a")
     assert refused["Error"] == "States.Http.Socket", refused
     assert "link-local addresses are refused" in refused["Cause"]
-
-
-# --- other executions
-
-FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Mine", "Cause": "why"}}}
-
-
-def test_executions_of_executions(flows):
-    child = flows.make(one({"Type": "Pass", "Result": {"r": [1]}}), "-child")
-    bad = flows.make(FAIL, "-bad")
-
-    def outer(pattern, machine, wrap=one):
-        return flows.output(wrap(task("states:startExecution" + pattern, Parameters={
-            "StateMachineArn": machine, "Input": {"n.$": "$.n",
-                                                  "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$":
-                                                  "$$.Execution.Id"}})), {"n": 1},
-                            f"-{len(flows.made)}")
-    plain = outer("", child)
-    assert plain["ExecutionArn"].startswith(child.replace("stateMachine", "execution") + ":")
-    assert json.loads(outer(".sync", child)["Output"]) == {"r": [1]}
-    second = outer(".sync:2", child)
-    assert (second["Output"], second["Input"]["n"]) == ({"r": [1]}, 1)
-    assert second["Status"] == "SUCCEEDED"
-    error = outer(".sync:2", bad, caught)
-    assert error["Error"] == "States.TaskFailed"
-    cause = json.loads(error["Cause"])
-    assert (cause["Status"], cause["Error"], cause["Cause"]) == ("FAILED", "Mine", "why")
-
-
-def running(flows, machine):
-    """The one running execution of a machine."""
-    found = until(lambda: flows.client.list_executions(
-        stateMachineArn=machine, statusFilter="RUNNING")["executions"], "a child")
-    assert len(found) == 1
-    return found[0]["executionArn"]
-
-
-WAIT = one({"Type": "Wait", "Seconds": 3600})
-
-
-def child_task(child, **more):
-    return task("states:startExecution.sync:2", Parameters={"StateMachineArn": child}, **more)
-
-
-def test_a_timeout_stops_the_child(flows):
-    child = flows.make(WAIT, "-child")
-    outer = flows.start(flows.make(one(child_task(child, TimeoutSeconds=2))))
-    inner = running(flows, child)
-    assert flows.finish(outer)["status"] == "FAILED"
-    assert flows.failure(outer)[0] == "States.Timeout"
-    assert flows.finish(inner)["status"] == "ABORTED"
-
-
-def test_a_stop_stops_the_child(flows):
-    child = flows.make(WAIT, "-child")
-    outer = flows.start(flows.make(one(child_task(child))))
-    inner = running(flows, child)
-    flows.client.stop_execution(executionArn=outer)
-    assert flows.finish(outer)["status"] == "ABORTED"
-    assert flows.finish(inner)["status"] == "ABORTED"
-
-
-def test_the_time_of_an_execution_stops_the_child(flows):
-    child = flows.make(WAIT, "-child")
-    outer = flows.start(flows.make(one(child_task(child), TimeoutSeconds=2)))
-    inner = running(flows, child)
-    assert flows.finish(outer)["status"] == "TIMED_OUT"
-    assert flows.finish(inner)["status"] == "ABORTED"
-
-
-def test_children_are_waited_for_over_a_kill(own_suiro, name):
-    own_suiro.start()
-    flows = Workflows(own_suiro, name)
-    url, _ = queue(own_suiro, name)
-    child = flows.make(one(callback(url)), "-child")
-    good, stopped = (flows.start(flows.make(one(child_task(child)), f"-{n}")) for n in range(2))
-    bodies = [message(own_suiro, url) for _ in range(2)]
-    own_suiro.kill9()
-    own_suiro.start()
-    flows = Workflows(own_suiro, name)
-    rows = flows.client.list_executions(stateMachineArn=child)["executions"]
-    assert [row["status"] for row in rows] == ["RUNNING"] * 2
-    flows.client.stop_execution(executionArn=stopped)
-    aborted = until(lambda: [row["executionArn"] for row in flows.client.list_executions(
-        stateMachineArn=child, statusFilter="ABORTED")["executions"]], "the stop of a child")
-    (going,) = {row["executionArn"] for row in rows} - set(aborted)
-    for body in bodies:
-        try:
-            flows.client.send_task_success(taskToken=body["token"], output='{"n": 1}')
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "TaskTimedOut"
-    told = json.loads(flows.finish(good)["output"])
-    assert (told["ExecutionArn"], told["Output"]) == (going, {"n": 1})
-    assert len(flows.client.list_executions(stateMachineArn=child)["executions"]) == 2
-
-
-def test_a_name_of_a_child_that_is_taken(flows):
-    child = flows.make(one({"Type": "Pass"}), "-child")
-    flows.finish(flows.start(child, {"n": 1}, name="one"))
-    error = flows.output(caught(task("states:startExecution", Parameters={
-        "StateMachineArn": child, "Name": "one", "Input": {"n": 2}})))
-    assert error["Error"] == "StepFunctions.ExecutionAlreadyExistsException"
-
-
-def test_a_synchronous_execution_as_a_task(flows):
-    child = flows.make(one({"Type": "Pass", "Result": {"r": 1}}), "-child", type="EXPRESS")
-    out = flows.output(one(task("aws-sdk:sfn:startSyncExecution", Parameters={
-        "StateMachineArn": child, "Input": {"n": 1}})))
-    assert (out["Status"], json.loads(out["Output"])) == ("SUCCEEDED", {"r": 1})
-
-
-def siblings(state, url):
-    """A state beside one that waits for its token."""
-    waiting = {"StartAt": "Wait", "States": {"Wait": {**callback(url), "End": True}}}
-    running = {"StartAt": "Run", "States": {"Run": {**state, "End": True}}}
-    return one({"Type": "Parallel", "Branches": [running, waiting]})
-
-
-def test_a_sibling_that_fails_stops_the_child(suiro, flows, name):
-    url, _ = queue(suiro, name)
-    child = flows.make(WAIT, "-child")
-    outer = flows.start(flows.make(siblings(child_task(child), url)))
-    inner = running(flows, child)
-    flows.client.send_task_failure(taskToken=message(suiro, url)["token"], error="E", cause="C")
-    assert flows.finish(outer)["status"] == "FAILED"
-    assert flows.finish(inner)["status"] == "ABORTED"
-
-
-# --- containers
-
-def container(suiro, name, image, script, **more):
-    return suiro.client("ecs").register_task_definition(
-        family=name, networkMode="none", containerDefinitions=[{
-            "name": "main", "image": image[0], "memory": 32,
-            "command": ["/bin/sh", "-c", script]}], **more)["taskDefinition"]["taskDefinitionArn"]
-
-
-FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
-
-
-def task_of(suiro, family, status="RUNNING"):
-    ecs = suiro.client("ecs")
-
-    def find():
-        arns = ecs.list_tasks(family=family, desiredStatus=status)["taskArns"]
-        return arns and ecs.describe_tasks(tasks=arns)["tasks"][0]["lastStatus"] == status and arns
-    return until(find, f"a task that is {status}")[0]
-
-
-def test_a_container_is_run(suiro, flows, image, name):
-    definition = container(suiro, name, image, 'echo "$WHO"; exit "$CODE"')
-
-    def state(code):
-        return task("ecs:runTask.sync", Parameters={
-            "Cluster": "default", "TaskDefinition": definition, "LaunchType": "EC2",
-            "Overrides": {"ContainerOverrides": [{"Name": "main", "Environment": [
-                {"Name": "WHO", "Value.$": "$.who"}, {"Name": "CODE", "Value": code}]}]}})
-    machine = flows.make(one(state("0")))
-    told = flows.finish(flows.start(machine, {"who": "me"}))
-    out = json.loads(told["output"])
-    assert out["Containers"][0]["ExitCode"] == 0 and out["LastStatus"] == "STOPPED"
-    assert flows.types(told["executionArn"]) == [
-        "ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSubmitted",
-        "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded"]
-    line = suiro.client("logs").get_log_events(
-        logGroupName="/suiro/tasks", logStreamName="main/" + out["TaskArn"].split("/")[-1])
-    assert [event["message"] for event in line["events"]] == ["me"]
-    error = flows.output(caught(state("3")), {"who": "me"}, "-bad")
-    assert error["Error"] == "States.TaskFailed"
-    assert json.loads(error["Cause"])["Containers"][0]["ExitCode"] == 3
-
-
-def test_a_sibling_that_fails_stops_the_container(suiro, flows, image, name):
-    container(suiro, name, image, FOREVER)
-    url, _ = queue(suiro, name)
-    state = task("ecs:runTask.sync", Parameters={"Cluster": "default", "TaskDefinition": name})
-    outer = flows.start(flows.make(siblings(state, url)))
-    arn = task_of(suiro, name)
-    flows.client.send_task_failure(taskToken=message(suiro, url)["token"], error="E", cause="C")
-    assert flows.finish(outer)["status"] == "FAILED"
-    assert task_of(suiro, name, "STOPPED") == arn
-    told = suiro.client("ecs").describe_tasks(tasks=[arn])["tasks"][0]
-    assert told["stopCode"] == "UserInitiated"
-
-
-def test_stop_and_timeout_stop_the_container(suiro, flows, image, name):
-    container(suiro, name, image, FOREVER)
-    state = task("ecs:runTask.sync", Parameters={"Cluster": "default", "TaskDefinition": name})
-    outer = flows.start(flows.make(one(state)))
-    first = task_of(suiro, name)
-    flows.client.stop_execution(executionArn=outer)
-    assert task_of(suiro, name, "STOPPED") == first
-    outer = flows.start(flows.make(one({**state, "TimeoutSeconds": 3}), "-timeout"))
-    second = task_of(suiro, name)
-    assert flows.finish(outer)["status"] == "FAILED"
-    assert flows.failure(outer)[0] == "States.Timeout"
-    ecs = suiro.client("ecs")
-    until(lambda: ecs.describe_tasks(tasks=[second])["tasks"][0]["lastStatus"] == "STOPPED",
-          "the end of the second container")
-
-
-def test_a_container_is_waited_for_over_a_kill(own_suiro, name):
-    own_suiro.start()
-    skip_without_tasks(own_suiro)
-    container(own_suiro, name, push_busybox(own_suiro, "busybox"), "sleep 3; exit 4")
-    flows = Workflows(own_suiro, name)
-    execution = flows.start(flows.make(caught(task("ecs:runTask.sync", Parameters={
-        "Cluster": "default", "TaskDefinition": name}))))
-    arn = task_of(own_suiro, name)
-    own_suiro.kill9()
-    own_suiro.start()
-    flows = Workflows(own_suiro, name)
-    error = json.loads(flows.finish(execution)["output"])
-    assert error["Error"] == "States.TaskFailed"
-    task_told = json.loads(error["Cause"])
-    assert (task_told["TaskArn"], task_told["Containers"][0]["ExitCode"]) == (arn, 4)
-    ecs = own_suiro.client("ecs")
-    assert ecs.list_tasks(family=name, desiredStatus="STOPPED")["taskArns"] == [arn]
-
-
-IMAGE_SECONDS_MAX = 180  # of Python and botocore, unpacked on a busy machine
-# Of botocore's models only those that the container uses.
-SDK = ("boto3", "botocore", "s3transfer", "dateutil", "urllib3", "jmespath", "six.py", "certifi",
-       "requests", "idna", "chardet", "charset_normalizer")
-MODELS = ("/data/stepfunctions/", "/data/endpoints.json", "/data/partitions.json",
-          "/data/_retry.json", "/data/sdk-default-configuration.json")
-
-
-def is_used(file):
-    if not any(f"/dist-packages/{part}" in file for part in SDK):
-        return False
-    return "/data/" not in file or any(part in file for part in MODELS)
-
-
-def test_a_container_ends_the_task_by_its_token(suiro, flows, image, name):
-    suiro.client("ecr").create_repository(repositoryName=name)
-    packages = oci.folder("/usr/lib/python3/dist-packages", is_used)
-    digest = oci.push(suiro, name, "latest", oci.build([{**oci.python(), **packages}]))
-    uri = image[0].rsplit("/", 1)[0] + f"/{name}@{digest}"
-    role = kept_role(suiro, name, "ecs-tasks.amazonaws.com", "states:SendTaskSuccess")
-    source = SENDER + """
-import os
-states = boto3.client("stepfunctions", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
-boto3.client = lambda service: states
-handler({"token": os.environ["TOKEN"]}, None)
-"""
-    suiro.client("ecs").register_task_definition(
-        family=name, taskRoleArn=role, containerDefinitions=[{
-            "name": "main", "image": uri, "memory": 256, "command": ["python3", "-c", source]}])
-    execution = flows.start(flows.make(one(task("ecs:runTask" + TOKEN, Parameters={
-        "Cluster": "default", "TaskDefinition": name, "Overrides": {"ContainerOverrides": [
-            {"Name": "main", "Environment": [
-                {"Name": "TOKEN", "Value.$": "$$.Task.Token"}]}]}}))))
-    told = flows.finish(execution, IMAGE_SECONDS_MAX)
-    assert json.loads(told["output"]) == {"refused": "AccessDeniedException"}
-    task_of(suiro, name, "STOPPED")

@@ -10,6 +10,7 @@ from waiting import SECONDS_MAX, read_until, until
 
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+TOKEN = ".waitForTaskToken"
 ENDS = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -29,6 +30,45 @@ def one(state, **more):
 def task(resource, **more):
     resource = resource if resource.startswith("arn:") else "arn:aws:states:::" + resource
     return {"Type": "Task", "Resource": resource, **more}
+
+
+def caught(state, **more):
+    """A definition whose output is the error of its one state."""
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+    return {"StartAt": "S", "States": {
+        "S": {"End": True, **state, "Catch": catch},
+        "Caught": {"Type": "Pass", "End": True}}, **more}
+
+
+def callback(url, **more):
+    return task("sqs:sendMessage" + TOKEN, Parameters={
+        "QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token", "in.$": "$"}}, **more)
+
+
+def child_task(child, **more):
+    return task("states:startExecution.sync:2", Parameters={"StateMachineArn": child}, **more)
+
+
+def siblings(state, url):
+    """A state beside one that waits for its token."""
+    waiting = {"StartAt": "Wait", "States": {"Wait": {**callback(url), "End": True}}}
+    running = {"StartAt": "Run", "States": {"Run": {**state, "End": True}}}
+    return one({"Type": "Parallel", "Branches": [running, waiting]})
+
+
+# A function that ends the task of a token, but may not fail it.
+TOKEN_SENDER = """
+import boto3, json
+from botocore.exceptions import ClientError
+def handler(event, context):
+    states = boto3.client("stepfunctions")
+    refused = ""
+    try:
+        states.send_task_failure(taskToken=event["token"], error="E", cause="C")
+    except ClientError as error:
+        refused = error.response["Error"]["Code"]
+    states.send_task_success(taskToken=event["token"], output=json.dumps({"refused": refused}))
+"""
 
 
 class Workflows:

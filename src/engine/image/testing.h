@@ -4,7 +4,6 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <atomic>
@@ -12,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/digest.h"
+#include "base/gzip.h"
 #include "engine/image/image.h"
 #include "engine/image/manifest.h"
 #include "engine/image/reference.h"
@@ -85,20 +85,6 @@ class TarBuilder {
   Bytes bytes_;
 };
 
-inline Bytes gzip_of(ByteView bytes) {
-  z_stream stream{};
-  CHECK(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  Bytes out(deflateBound(&stream, bytes.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 inline Bytes zstd_of(ByteView bytes) {
   Bytes out(ZSTD_compressBound(bytes.size()), '\0');
   size_t size = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3);
@@ -115,7 +101,7 @@ class MemoryRegistry final : public ImageSource {
     boost::json::array diff_ids, layers;
     for (const Bytes& tar : tars) {
       diff_ids.emplace_back(digest_of(tar));
-      layers.push_back(describe(gzip_of(tar), "application/vnd.oci.image.layer.v1.tar+gzip"));
+      layers.push_back(describe(gzip(tar), "application/vnd.oci.image.layer.v1.tar+gzip"));
     }
     boost::json::object config;
     config["architecture"] = machine_architecture();

@@ -98,7 +98,7 @@ TEST_F(UnpackTest, OwnersAndAttributes) {
 
 TEST_F(UnpackTest, Compressions) {
   Bytes tar = TarBuilder().file("a", std::string(100'000, 'a')).finish();
-  for (const Bytes& layer : {tar, gzip_of(tar), zstd_of(tar)}) {
+  for (const Bytes& layer : {tar, gzip(tar), zstd_of(tar)}) {
     auto done = unpack(layer);
     ASSERT_TRUE(done) << done.error().message;
     EXPECT_EQ(done->diff_id, digest_of(tar));
@@ -107,7 +107,7 @@ TEST_F(UnpackTest, Compressions) {
 }
 
 TEST_F(UnpackTest, EmptyArchive) {
-  auto done = unpack(gzip_of(Bytes(1024, '\0')));
+  auto done = unpack(gzip(Bytes(1024, '\0')));
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(done->diff_id, digest_of(Bytes(1024, '\0')));
   EXPECT_TRUE(fs::is_empty(root));
@@ -115,7 +115,7 @@ TEST_F(UnpackTest, EmptyArchive) {
 
 TEST_F(UnpackTest, WhatIsBehindTheEndBelongsToTheDigest) {
   Bytes tar = TarBuilder().file("a", "a").finish() + Bytes(10'240, '\0');
-  auto done = unpack(gzip_of(tar));
+  auto done = unpack(gzip(tar));
   ASSERT_TRUE(done);
   EXPECT_EQ(done->diff_id, digest_of(tar));
 }
@@ -201,7 +201,7 @@ TEST_F(UnpackTest, WhatALayerCannotHave) {
   EXPECT_FALSE(unpack("this is no archive, whatever it says of itself"));
   Bytes tar = TarBuilder().file("a", std::string(100'000, 'a')).finish();
   EXPECT_FALSE(unpack(tar.substr(0, 50'000)));
-  EXPECT_FALSE(unpack(gzip_of(tar).substr(0, 60)));
+  EXPECT_FALSE(unpack(gzip(tar).substr(0, 60)));
 }
 
 TEST_F(UnpackTest, Limits) {
@@ -210,7 +210,7 @@ TEST_F(UnpackTest, Limits) {
   EXPECT_TRUE(error(many, {.entries_max = 10}).starts_with(kImageTooLarge));
   EXPECT_EQ(error(many, {.entries_max = 11}), "");
   // A bomb: a megabyte of zeros in a kilobyte.
-  Bytes bomb = gzip_of(TarBuilder().file("zeros", std::string(1 << 20, '\0')).finish());
+  Bytes bomb = gzip(TarBuilder().file("zeros", std::string(1 << 20, '\0')).finish());
   auto done = unpack(bomb, {.bytes_max = 1 << 19});
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, kImageTooLarge);

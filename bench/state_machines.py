@@ -78,17 +78,28 @@ def _create(client, name, definition):
                                        roleArn=ROLE)["stateMachineArn"]
 
 
-def _running(client, arn):
-    return len(client.list_executions(stateMachineArn=arn, statusFilter="RUNNING",
-                                      maxResults=1)["executions"])
+def _none_running_since(client, arn):
+    """When no execution ran any more; None: some do. A page may be empty though there are more."""
+    seen, more = None, {}
+    while True:
+        page = client.list_executions(stateMachineArn=arn, statusFilter="RUNNING", maxResults=1,
+                                      **more)
+        seen = seen or time.monotonic()
+        if page["executions"]:
+            return None
+        if not page.get("nextToken"):
+            return seen
+        more = {"nextToken": page["nextToken"]}
 
 
 def _wait_none_running(client, arn):
+    """Returns when that was, by the monotonic clock."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
-    while _running(client, arn):
+    while not (since := _none_running_since(client, arn)):
         if time.monotonic() > deadline:
             raise RuntimeError(f"executions of {arn} still run after {SETTLE_SECONDS_MAX} s")
         time.sleep(0.02)
+    return since
 
 
 def _row(bench, comparison, system, per_second, p50=0.0, p99=0.0, disk=0.0, ratio=None):
@@ -161,8 +172,8 @@ def _start_load(bench, system, client, arn, states):
     if result["cycles"] == 0:
         raise RuntimeError("nothing was answered in time")
     began = time.monotonic()
-    _wait_none_running(client, arn)
-    seconds = result["cycles"] / result["per_second"] + time.monotonic() - began
+    ended = _wait_none_running(client, arn)
+    seconds = result["cycles"] / result["per_second"] + ended - began
     # The state's entry, as AWS counts transitions, and the execution's start.
     transitions = result["cycles"] * (states + 1)
     return transitions, Run(transitions / seconds, result["p50_ms"], result["p99_ms"])
@@ -256,8 +267,7 @@ def map_of_many(bench):
         def drive():
             began = time.monotonic()
             execution = client.start_execution(stateMachineArn=arn, input=items)["executionArn"]
-            _wait_none_running(client, arn)
-            seconds = time.monotonic() - began
+            seconds = _wait_none_running(client, arn) - began
             found = client.describe_execution(executionArn=execution)
             if found["status"] != "SUCCEEDED":
                 raise RuntimeError(f"Map: {found['status']}: {found.get('cause')}")

@@ -319,7 +319,7 @@ def waiting(bench):
             system.server.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
             times.append((time.monotonic() - began) * 1000)
         after = system.resident()
-        _row(bench, f"{WAITING} waiting executions: restart after kill -9", "suiro",
+        _row(bench, f"{WAITING} waiting: restart after kill -9, {after >> 20} MiB then", "suiro",
              1000 / statistics.median(times), statistics.median(times), max(times))
         bench.say(f"resident memory: empty {empty >> 20} MiB, with {WAITING} waiting "
                   f"{full >> 20} MiB, after the restart {after >> 20} MiB")

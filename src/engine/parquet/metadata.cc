@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
 #include <unordered_set>
 
 #include "engine/parquet/thrift.h"
@@ -96,72 +98,46 @@ Element read_element(ThriftReader& reader) {
   return element;
 }
 
-// ConvertedType, the older form.
-std::optional<Meaning> meaning_of_converted(int64_t type, Column& column) {
-  switch (type) {
-    case 0:
-    case 4:
-    case 19:
-      return Meaning::kText;
-    case 5:
-      return Meaning::kDecimal;
-    case 6:
-      return Meaning::kDate;
-    case 7:
-    case 8:
-      column.fraction_digits = type == 7 ? 3 : 6;
-      return Meaning::kTime;
-    case 9:
-    case 10:
-      column.fraction_digits = type == 9 ? 3 : 6;
-      return Meaning::kTimestamp;
-    case 11:
-    case 12:
-    case 13:
-    case 14:
-      return Meaning::kUnsigned;
-    case -1:
-    case 15:
-    case 16:
-    case 17:
-    case 18:
-      return Meaning::kNone;
-    case 20:
-      return Meaning::kBinary;
-    default:
-      return std::nullopt;
-  }
-}
+// What a number of an enumeration of the format says of a column.
+struct Kind {
+  int64_t number;
+  Meaning meaning;
+  int fraction_digits = 0;  // 0: said elsewhere
+};
+// ConvertedType, the older form; -1: there is none.
+constexpr Kind kConvertedTypes[] = {
+    {-1, Meaning::kNone},     {0, Meaning::kText},  // UTF8
+    {4, Meaning::kText},                            // ENUM
+    {5, Meaning::kDecimal},   {6, Meaning::kDate},         {7, Meaning::kTime, 3},
+    {8, Meaning::kTime, 6},   {9, Meaning::kTimestamp, 3}, {10, Meaning::kTimestamp, 6},
+    {11, Meaning::kUnsigned},  // 8 to 64 bits
+    {12, Meaning::kUnsigned}, {13, Meaning::kUnsigned},    {14, Meaning::kUnsigned},
+    {15, Meaning::kNone},  // signed, 8 to 64 bits
+    {16, Meaning::kNone},     {17, Meaning::kNone},        {18, Meaning::kNone},
+    {19, Meaning::kText},  // JSON
+    {20, Meaning::kBinary},
+};
+constexpr Kind kLogicalTypes[] = {
+    {1, Meaning::kText},  // STRING
+    {4, Meaning::kText},  // ENUM
+    {5, Meaning::kDecimal},   {6, Meaning::kDate},      {7, Meaning::kTime},
+    {8, Meaning::kTimestamp}, {10, Meaning::kUnsigned},  // INTEGER without a sign
+    {11, Meaning::kNone},                                // UNKNOWN
+    {12, Meaning::kText},                                // JSON
+    {13, Meaning::kBinary},   {14, Meaning::kUuid},     {15, Meaning::kFloat16},
+};
+constexpr int64_t kInteger = 10;
 
 std::optional<Meaning> meaning_of(const Element& element, Column& column) {
-  switch (element.logical) {
-    case -1:
-      return meaning_of_converted(element.converted, column);
-    case 1:
-    case 4:
-    case 12:
-      return Meaning::kText;
-    case 5:
-      return Meaning::kDecimal;
-    case 6:
-      return Meaning::kDate;
-    case 7:
-      return Meaning::kTime;
-    case 8:
-      return Meaning::kTimestamp;
-    case 10:
-      return element.is_signed ? Meaning::kNone : Meaning::kUnsigned;
-    case 11:
-      return Meaning::kNone;
-    case 13:
-      return Meaning::kBinary;
-    case 14:
-      return Meaning::kUuid;
-    case 15:
-      return Meaning::kFloat16;
-    default:
-      return std::nullopt;
-  }
+  if (element.logical == kInteger && element.is_signed) return Meaning::kNone;
+  const bool is_logical = element.logical != -1;
+  const std::span<const Kind> kinds =
+      is_logical ? std::span<const Kind>(kLogicalTypes) : kConvertedTypes;
+  const auto kind =
+      std::ranges::find(kinds, is_logical ? element.logical : element.converted, &Kind::number);
+  if (kind == kinds.end()) return std::nullopt;
+  if (kind->fraction_digits > 0) column.fraction_digits = kind->fraction_digits;
+  return kind->meaning;
 }
 
 // Whether values of the physical type can mean that.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/xml_text.h"
+
 namespace suiro::statechart {
 namespace {
 
@@ -31,26 +33,12 @@ constexpr std::string_view kStyle =
     ".arrow{fill:none;stroke:#6b7681;stroke-width:1.3}.catch{stroke:#d9780b;stroke-dasharray:5 3}"
     ".default{stroke-dasharray:2 3}";
 
+// Control characters are no XML 1.0, not even as references: spaces stand for them.
 std::string escaped(std::string_view text) {
+  std::string plain(text);
+  std::ranges::replace_if(plain, [](unsigned char c) { return c < 0x20; }, ' ');
   std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
+  append_xml_text(out, plain);
   return out;
 }
 

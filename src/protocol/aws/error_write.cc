@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "base/bytes.h"
+#include "base/xml_text.h"
 #include "protocol/aws/cbor.h"
 #include "protocol/aws/codec.h"
 #include "protocol/aws/reply.h"
@@ -18,7 +18,6 @@ namespace suiro::aws {
 namespace {
 
 using shapes::ErrorShape;
-using shapes::Location;
 using shapes::Member;
 using shapes::Protocol;
 using shapes::ServiceModel;

@@ -29,7 +29,4 @@ inline constexpr size_t kXmlNodesMax = 200'000;
 // Errors: MalformedXML.
 Result<XmlNode> parse_xml(std::string_view text);
 
-// Appends text with &, <, >, quotes and control characters escaped.
-void append_xml_text(std::string& out, std::string_view text);
-
 }  // namespace suiro::aws

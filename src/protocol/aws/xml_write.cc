@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/xml_text.h"
 #include "protocol/aws/xml_shape.h"
 #include "shapes/scalar.h"
 

@@ -114,3 +114,23 @@ function(suiro_test name)
   suiro_as_test(${name})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()
+
+# suiro_recorded_cases(name FILE file SCRIPT script TEST program DEFINE macro): what `script` makes of
+# shared/data/`file`, for a test program, which is told its path by `macro`. The file is not part of
+# the repository: where it is not there, the macro is not defined.
+function(suiro_recorded_cases name)
+  cmake_parse_arguments(ARG "" "FILE;SCRIPT;TEST;DEFINE" "" ${ARGN})
+  set(cases ${CMAKE_SOURCE_DIR}/../shared/data/${ARG_FILE})
+  if(NOT SUIRO_TESTS OR NOT EXISTS ${cases})
+    return()
+  endif()
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  set(text ${CMAKE_BINARY_DIR}/generated/${name})
+  set(script ${CMAKE_SOURCE_DIR}/${ARG_SCRIPT})
+  add_custom_command(OUTPUT ${text}
+    COMMAND ${Python3_EXECUTABLE} -B ${script} ${cases} ${text}
+    DEPENDS ${script} ${cases} VERBATIM)
+  add_custom_target(${ARG_TEST}_cases DEPENDS ${text})
+  add_dependencies(${ARG_TEST} ${ARG_TEST}_cases)
+  target_compile_definitions(${ARG_TEST} PRIVATE ${ARG_DEFINE}="${text}")
+endfunction()

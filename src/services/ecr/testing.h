@@ -2,21 +2,18 @@
 // For tests: the registry over a simulated kernel, with container clients and small images.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <boost/json.hpp>
-
 #include "engine/image/reference.h"
 #include "kernel/event/testing.h"
 #include "services/ecr/service.h"
+#include "shapes/testing.h"
 
 namespace suiro::ecr {
 
 namespace json = boost::json;
 
-class RegistryTest : public testing::Test {
+class RegistryTest : public shapes::OperationsTest<event::SimKernel> {
  protected:
-  RegistryTest() { boot(); }
+  RegistryTest() : OperationsTest("ecr", "arn:aws:iam::000000000000:root") { boot(); }
   ~RegistryTest() override { shut_down(); }
 
   void boot() {
@@ -24,39 +21,15 @@ class RegistryTest : public testing::Test {
     sim.kernel().account = "000000000000";
     sim.kernel().region = "eu-west-1";
     service = std::make_unique<Service>(sim.kernel(), Config{authentication});
-    registry = std::make_unique<shapes::Registry>();
-    service->add_operations(*registry);
-    ASSERT_TRUE(sim.run(service->start()));
-    sim.start();
+    serve(*service);
   }
-  void shut_down() {
-    sim.stop();
-    sim.run(service->stop());
-    service.reset();
-  }
+  void shut_down() { end(service); }
   void restart() {
     shut_down();
     sim.reopen();
     boot();
   }
 
-  Result<json::object> call(std::string operation, json::object input) {
-    shapes::Call request;
-    request.principal.arn = "arn:aws:iam::000000000000:root";
-    auto reply =
-        sim.run(registry->call("ecr", std::move(operation), json::serialize(input), request));
-    TRY(std::string text, std::move(reply));
-    return json::parse(text).as_object();
-  }
-  json::object good(std::string operation, json::object input) {
-    auto reply = call(operation, std::move(input));
-    EXPECT_TRUE(reply) << operation << ": " << reply.error().code << " " << reply.error().message;
-    return reply ? *reply : json::object();
-  }
-  std::string error(std::string operation, json::object input) {
-    auto reply = call(std::move(operation), std::move(input));
-    return reply ? "" : reply.error().code;
-  }
   void make(std::string name) { good("CreateRepository", {{"repositoryName", name}}); }
 
   WireRequest request(std::string method, std::string target, Bytes body = "") {
@@ -135,9 +108,7 @@ class RegistryTest : public testing::Test {
   size_t layers() { return sim.run(sim.store().scan({.range = keys::layers()}))->entries.size(); }
 
   Authentication authentication = Authentication::kOff;
-  event::SimKernel sim;
   std::unique_ptr<Service> service;
-  std::unique_ptr<shapes::Registry> registry;
 };
 
 }  // namespace suiro::ecr

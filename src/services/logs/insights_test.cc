@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queries over a simulated kernel: what is read, what is counted, what is refused and kept.
-#include <gtest/gtest.h>
-
-#include <boost/json.hpp>
-
 #include "kernel/event/testing.h"
 #include "services/logs/service.h"
+#include "shapes/testing.h"
 
 namespace suiro::logs {
 namespace {
@@ -16,45 +13,22 @@ using std::chrono::seconds;
 
 using Rows = std::vector<std::vector<std::pair<std::string, std::string>>>;
 
-class InsightsTest : public testing::Test {
+class InsightsTest : public shapes::OperationsTest<event::SimKernel> {
  protected:
-  InsightsTest() { boot(); }
+  InsightsTest() : OperationsTest("logs") { boot(); }
   ~InsightsTest() override { shut_down(); }
 
   void boot() {
     service =
         std::make_unique<Service>(sim.kernel(), Config{.query_threads = Insights::Threads::kNone});
-    registry = std::make_unique<shapes::Registry>();
-    service->add_operations(*registry);
-    ASSERT_TRUE(sim.run(service->start()));
-    sim.start();
+    serve(*service);
   }
-  void shut_down() {
-    sim.stop();
-    sim.run(service->stop());
-    service.reset();
-  }
+  void shut_down() { end(service); }
 
-  Result<json::object> call(std::string operation, json::object input) {
-    shapes::Call request;
-    auto reply =
-        sim.run(registry->call("logs", std::move(operation), json::serialize(input), request));
-    TRY(std::string text, std::move(reply));
-    return json::parse(text).as_object();
-  }
-  json::object ok(std::string operation, json::object input) {
-    auto reply = call(operation, std::move(input));
-    EXPECT_TRUE(reply) << operation << ": " << reply.error().code << " " << reply.error().message;
-    return reply ? *reply : json::object();
-  }
-  std::string error(std::string operation, json::object input) {
-    auto reply = call(std::move(operation), std::move(input));
-    return reply ? "" : reply.error().code;
-  }
   void make(std::string group, std::vector<std::string> streams) {
-    ok("CreateLogGroup", {{"logGroupName", group}});
+    good("CreateLogGroup", {{"logGroupName", group}});
     for (auto& stream : streams) {
-      ok("CreateLogStream", {{"logGroupName", group}, {"logStreamName", stream}});
+      good("CreateLogStream", {{"logGroupName", group}, {"logStreamName", stream}});
     }
   }
   int64_t now() { return sim.clock().now().time_since_epoch().count(); }
@@ -65,7 +39,8 @@ class InsightsTest : public testing::Test {
     for (auto& message : messages) {
       events.push_back(json::object{{"timestamp", at++}, {"message", message}});
     }
-    ok("PutLogEvents", {{"logGroupName", group}, {"logStreamName", stream}, {"logEvents", events}});
+    good("PutLogEvents",
+         {{"logGroupName", group}, {"logStreamName", stream}, {"logEvents", events}});
   }
   json::object request(std::string text, json::object more = {}) {
     json::object input{
@@ -78,10 +53,10 @@ class InsightsTest : public testing::Test {
   }
   // Starts a query and lets it run to its end.
   json::object answer(std::string text, json::object more = {}) {
-    auto started = ok("StartQuery", request(std::move(text), std::move(more)));
+    auto started = good("StartQuery", request(std::move(text), std::move(more)));
     id = json::value_to<std::string>(started["queryId"]);
     sim.advance(seconds(1));
-    return ok("GetQueryResults", {{"queryId", id}});
+    return good("GetQueryResults", {{"queryId", id}});
   }
   static Rows rows(const json::object& reply) {
     Rows out;
@@ -95,9 +70,7 @@ class InsightsTest : public testing::Test {
     return out;
   }
 
-  event::SimKernel sim;
   std::unique_ptr<Service> service;
-  std::unique_ptr<shapes::Registry> registry;
   std::string id;
 };
 
@@ -147,7 +120,7 @@ TEST_F(InsightsTest, BothEndsOfTheTimeAreIncludedAndRetentionHides) {
   EXPECT_EQ(rows(answer("fields @message", times)), (Rows{{{"@message", "at"}}}));
   json::object millis{{"startTime", second * 1000 - 1}, {"endTime", second * 1000}};
   EXPECT_EQ(rows(answer("stats count(*) as n", millis)), (Rows{{{"n", "2"}}}));
-  ok("PutRetentionPolicy", {{"logGroupName", "g"}, {"retentionInDays", 1}});
+  good("PutRetentionPolicy", {{"logGroupName", "g"}, {"retentionInDays", 1}});
   json::object all{{"startTime", 0}, {"endTime", second + 60}};
   EXPECT_EQ(rows(answer("stats count(*) as n", all)), (Rows{{{"n", "3"}}}));
   sim.advance(hours(25));
@@ -165,14 +138,14 @@ TEST_F(InsightsTest, APointerLeadsToTheWholeEvent) {
   auto row = reply["results"].as_array()[0].as_array();
   ASSERT_EQ(row.size(), 2u);
   EXPECT_EQ(row[1].at("field").as_string(), "@ptr");
-  auto found = ok("GetLogRecord", {{"logRecordPointer", row[1].at("value")}});
+  auto found = good("GetLogRecord", {{"logRecordPointer", row[1].at("value")}});
   auto& record = found["logRecord"].as_object();
   EXPECT_EQ(record["@message"].as_string(), R"({"a":{"b":7}})");
   EXPECT_EQ(record["a.b"].as_string(), "7");
   EXPECT_EQ(record["@log"].as_string(), "000000000000:/aws/lambda/f");
   EXPECT_EQ(record["@ptr"].as_string(), row[1].at("value").as_string());
   EXPECT_EQ(error("GetLogRecord", {{"logRecordPointer", "AAAA"}}), "InvalidParameterException");
-  ok("DeleteLogGroup", {{"logGroupName", "/aws/lambda/f"}});
+  good("DeleteLogGroup", {{"logGroupName", "/aws/lambda/f"}});
   EXPECT_EQ(error("GetLogRecord", {{"logRecordPointer", row[1].at("value")}}),
             "ResourceNotFoundException");
 }
@@ -205,19 +178,19 @@ TEST_F(InsightsTest, QueriesAreListedAndEndWithTheProcess) {
   answer("fields @message");
   std::string first = id;
   answer("stats count(*)", {{"logGroupNames", {"h"}}});
-  auto queries = ok("DescribeQueries", {})["queries"].as_array();
+  auto queries = good("DescribeQueries", {})["queries"].as_array();
   ASSERT_EQ(queries.size(), 2u);
   EXPECT_EQ(queries[0].at("queryString").as_string(), "stats count(*)");
   EXPECT_EQ(queries[1].at("status").as_string(), "Complete");
-  EXPECT_EQ(ok("DescribeQueries", {{"logGroupName", "h"}})["queries"].as_array().size(), 1u);
-  EXPECT_EQ(ok("DescribeQueries", {{"status", "Running"}})["queries"].as_array().size(), 0u);
-  auto page = ok("DescribeQueries", {{"maxResults", 1}});
+  EXPECT_EQ(good("DescribeQueries", {{"logGroupName", "h"}})["queries"].as_array().size(), 1u);
+  EXPECT_EQ(good("DescribeQueries", {{"status", "Running"}})["queries"].as_array().size(), 0u);
+  auto page = good("DescribeQueries", {{"maxResults", 1}});
   EXPECT_EQ(page["queries"].as_array().size(), 1u);
-  page = ok("DescribeQueries", {{"nextToken", page["nextToken"]}});
+  page = good("DescribeQueries", {{"nextToken", page["nextToken"]}});
   EXPECT_EQ(page["queries"].as_array()[0].at("queryId").as_string(), first);
-  auto part = ok("GetQueryResults", {{"queryId", first}, {"maxItems", 2}});
+  auto part = good("GetQueryResults", {{"queryId", first}, {"maxItems", 2}});
   EXPECT_EQ(part["results"].as_array().size(), 2u);
-  part = ok("GetQueryResults", {{"queryId", first}, {"nextToken", part["nextToken"]}});
+  part = good("GetQueryResults", {{"queryId", first}, {"nextToken", part["nextToken"]}});
   EXPECT_EQ(rows(part), (Rows{{{"@message", "1"}}}));
   EXPECT_FALSE(part.contains("nextToken"));
   EXPECT_EQ(error("StopQuery", {{"queryId", first}}), "InvalidParameterException");

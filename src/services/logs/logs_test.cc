@@ -1,69 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // The service as its clients see it: operations by name and JSON, over a simulated kernel.
-#include <gtest/gtest.h>
-
-#include <boost/json.hpp>
-
 #include "kernel/event/testing.h"
 #include "services/logs/service.h"
+#include "shapes/testing.h"
 
 namespace suiro::logs {
 namespace {
 
 namespace json = boost::json;
 using std::chrono::hours;
-using std::chrono::minutes;
 using std::chrono::seconds;
 
-class LogsTest : public testing::Test {
+class LogsTest : public shapes::OperationsTest<event::SimKernel> {
  protected:
-  LogsTest() { boot(); }
+  LogsTest() : OperationsTest("logs") { boot(); }
   ~LogsTest() override { shut_down(); }
 
   void boot() {
     service = std::make_unique<Service>(sim.kernel(), Config());
-    registry = std::make_unique<shapes::Registry>();
-    service->add_operations(*registry);
-    ASSERT_TRUE(sim.run(service->start()));
-    sim.start();
+    serve(*service);
   }
-  void shut_down() {
-    sim.stop();
-    sim.run(service->stop());
-    service.reset();
-  }
+  void shut_down() { end(service); }
   void restart() {
     shut_down();
     sim.reopen();
     boot();
   }
 
-  Result<json::object> call(std::string operation, json::object input) {
-    shapes::Call request;
-    auto reply =
-        sim.run(registry->call("logs", std::move(operation), json::serialize(input), request));
-    TRY(std::string text, std::move(reply));
-    return json::parse(text).as_object();
-  }
-  json::object ok(std::string operation, json::object input) {
-    auto reply = call(operation, std::move(input));
-    EXPECT_TRUE(reply) << operation << ": " << reply.error().code << " " << reply.error().message;
-    return reply ? *reply : json::object();
-  }
-  std::string error(std::string operation, json::object input) {
-    auto reply = call(std::move(operation), std::move(input));
-    return reply ? "" : reply.error().code;
-  }
   void make(std::string group = "g", std::string stream = "s") {
     // The group may be there from an earlier stream.
     std::string code = error("CreateLogGroup", {{"logGroupName", group}});
     EXPECT_TRUE(code.empty() || code == "ResourceAlreadyExistsException") << code;
-    ok("CreateLogStream", {{"logGroupName", group}, {"logStreamName", stream}});
+    good("CreateLogStream", {{"logGroupName", group}, {"logStreamName", stream}});
   }
   int64_t now() { return sim.clock().now().time_since_epoch().count(); }
   json::object put(json::array events, std::string group = "g", std::string stream = "s") {
-    return ok("PutLogEvents",
-              {{"logGroupName", group}, {"logStreamName", stream}, {"logEvents", events}});
+    return good("PutLogEvents",
+                {{"logGroupName", group}, {"logStreamName", stream}, {"logEvents", events}});
   }
   static json::object event(int64_t time, std::string message) {
     return {{"timestamp", time}, {"message", message}};
@@ -71,7 +44,7 @@ class LogsTest : public testing::Test {
   json::object get(json::object more = {}) {
     json::object input{{"logGroupName", "g"}, {"logStreamName", "s"}};
     for (auto& [name, value] : more) input[name] = value;
-    return ok("GetLogEvents", input);
+    return good("GetLogEvents", input);
   }
   static std::vector<std::string> messages(const json::object& reply) {
     std::vector<std::string> out;
@@ -85,40 +58,38 @@ class LogsTest : public testing::Test {
     for (auto& [name, value] : more) input[name] = value;
     std::vector<std::string> all;
     for (;;) {
-      json::object reply = ok("FilterLogEvents", input);
+      json::object reply = good("FilterLogEvents", input);
       for (auto& message : messages(reply)) all.push_back(message);
       if (!reply.contains("nextToken")) return all;
       input["nextToken"] = reply.at("nextToken");
     }
   }
 
-  event::SimKernel sim;
   std::unique_ptr<Service> service;
-  std::unique_ptr<shapes::Registry> registry;
 };
 
 using Texts = std::vector<std::string>;
 
 TEST_F(LogsTest, GroupsAreMadeDescribedAndDeleted) {
-  ok("CreateLogGroup", {{"logGroupName", "/aws/lambda/b"}, {"tags", {{"k", "v"}}}});
-  ok("CreateLogGroup", {{"logGroupName", "/aws/lambda/a"}});
-  ok("CreateLogGroup", {{"logGroupName", "other"}});
+  good("CreateLogGroup", {{"logGroupName", "/aws/lambda/b"}, {"tags", {{"k", "v"}}}});
+  good("CreateLogGroup", {{"logGroupName", "/aws/lambda/a"}});
+  good("CreateLogGroup", {{"logGroupName", "other"}});
   EXPECT_EQ(error("CreateLogGroup", {{"logGroupName", "other"}}), "ResourceAlreadyExistsException");
   auto groups =
-      ok("DescribeLogGroups", {{"logGroupNamePrefix", "/aws/"}}).at("logGroups").as_array();
+      good("DescribeLogGroups", {{"logGroupNamePrefix", "/aws/"}}).at("logGroups").as_array();
   ASSERT_EQ(groups.size(), 2u);
   EXPECT_EQ(groups[0].at("logGroupName").as_string(), "/aws/lambda/a");
   EXPECT_EQ(groups[0].at("arn").as_string(),
             "arn:aws:logs:ap-northeast-1:000000000000:log-group:/aws/lambda/a:*");
   EXPECT_EQ(
-      ok("DescribeLogGroups", {{"logGroupNamePattern", "the"}}).at("logGroups").as_array().size(),
+      good("DescribeLogGroups", {{"logGroupNamePattern", "the"}}).at("logGroups").as_array().size(),
       1u);
-  auto page = ok("DescribeLogGroups", {{"limit", 2}});
+  auto page = good("DescribeLogGroups", {{"limit", 2}});
   EXPECT_EQ(page.at("logGroups").as_array().size(), 2u);
-  page = ok("DescribeLogGroups", {{"limit", 2}, {"nextToken", page.at("nextToken")}});
+  page = good("DescribeLogGroups", {{"limit", 2}, {"nextToken", page.at("nextToken")}});
   EXPECT_EQ(page.at("logGroups").as_array().size(), 1u);
   EXPECT_FALSE(page.contains("nextToken"));
-  ok("DeleteLogGroup", {{"logGroupName", "other"}});
+  good("DeleteLogGroup", {{"logGroupName", "other"}});
   EXPECT_EQ(error("DeleteLogGroup", {{"logGroupName", "other"}}), "ResourceNotFoundException");
   EXPECT_EQ(error("CreateLogGroup", {{"logGroupName", "k"}, {"kmsKeyId", "arn:aws:kms:x"}}),
             "NotImplemented");
@@ -127,7 +98,7 @@ TEST_F(LogsTest, GroupsAreMadeDescribedAndDeleted) {
 TEST_F(LogsTest, AGroupThatIsMadeAgainHasNoneOfItsOldEvents) {
   make();
   put({event(now(), "old")});
-  ok("DeleteLogGroup", {{"logGroupName", "g"}});
+  good("DeleteLogGroup", {{"logGroupName", "g"}});
   EXPECT_EQ(error("GetLogEvents", {{"logGroupName", "g"}, {"logStreamName", "s"}}),
             "ResourceNotFoundException");
   make();
@@ -148,7 +119,7 @@ TEST_F(LogsTest, EventsComeBackInOrderOfTime) {
   EXPECT_EQ(filter(), all);
   EXPECT_EQ(messages(get({{"startTime", t - 2000}, {"endTime", t - 1000}})), Texts{"b"});
   EXPECT_EQ(filter({{"startTime", t - 2000}, {"endTime", t - 1000}}), (Texts{"b", "c", "d"}));
-  auto group = ok("DescribeLogGroups", {}).at("logGroups").at(0);
+  auto group = good("DescribeLogGroups", {}).at("logGroups").at(0);
   EXPECT_EQ(group.at("storedBytes").as_int64(), 5 * 26 + 9);
   restart();
   EXPECT_EQ(messages(get()), all);
@@ -220,7 +191,7 @@ TEST_F(LogsTest, RejectsWhatIsTooNewTooOldOrExpired) {
   EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("tooNewLogEventStartIndex"), 1);
   reply = put({event(t - 14 * kDay - 1, "old"), event(t - 14 * kDay + kDay / 2, "kept")});
   EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("tooOldLogEventEndIndex"), 1);
-  ok("PutRetentionPolicy", {{"logGroupName", "g"}, {"retentionInDays", 3}});
+  good("PutRetentionPolicy", {{"logGroupName", "g"}, {"retentionInDays", 3}});
   reply = put({event(t - 4 * kDay, "expired")});
   EXPECT_EQ(reply.at("rejectedLogEventsInfo").at("expiredLogEventEndIndex"), 1);
   EXPECT_EQ(filter(), Texts{"now"});  // "kept" is beyond the retention now
@@ -261,7 +232,7 @@ TEST_F(LogsTest, FilterNamesEachEventOnce) {
   make();
   put({event(now(), "a"), event(now(), "b")});
   put({event(now(), "c")});
-  auto reply = ok("FilterLogEvents", {{"logGroupName", "g"}, {"interleaved", true}});
+  auto reply = good("FilterLogEvents", {{"logGroupName", "g"}, {"interleaved", true}});
   std::set<std::string> ids;
   for (auto& row : reply.at("events").as_array()) {
     ids.emplace(row.at("eventId").as_string());
@@ -285,7 +256,7 @@ TEST_F(LogsTest, StreamsAreListedByNameAndByLastEvent) {
     for (auto& [name, value] : more) input[name] = value;
     Texts all;
     for (;;) {
-      auto page = ok("DescribeLogStreams", input);
+      auto page = good("DescribeLogStreams", input);
       for (auto& row : page.at("logStreams").as_array()) {
         all.emplace_back(row.at("logStreamName").as_string());
       }
@@ -299,7 +270,7 @@ TEST_F(LogsTest, StreamsAreListedByNameAndByLastEvent) {
   EXPECT_EQ(names({{"orderBy", "LastEventTime"}, {"descending", true}}),
             (Texts{"c", "a", "b", "empty"}));
   EXPECT_EQ(names({{"logStreamNamePrefix", "e"}}), Texts{"empty"});
-  ok("DeleteLogStream", {{"logGroupName", "g"}, {"logStreamName", "b"}});
+  good("DeleteLogStream", {{"logGroupName", "g"}, {"logStreamName", "b"}});
   EXPECT_EQ(names({}), (Texts{"a", "c", "empty"}));
   EXPECT_EQ(filter().size(), 2u);
 }
@@ -314,7 +285,7 @@ TEST_F(LogsTest, RetentionHidesAtOnceAndFreesLater) {
             "InvalidParameterException");
   EXPECT_EQ(error("PutRetentionPolicy", {{"logGroupName", "g"}, {"retentionInDays", 0}}),
             "InvalidParameterException");
-  ok("PutRetentionPolicy", {{"logGroupName", "g"}, {"retentionInDays", 3}});
+  good("PutRetentionPolicy", {{"logGroupName", "g"}, {"retentionInDays", 3}});
   EXPECT_EQ(filter(), (Texts{"day 3", "day 4", "day 5"}));
   auto blocks = [&] {
     return sim.run(sim.store().scan({.range = store::KeyRange::prefix({'o', 1, 'b'})}))
@@ -326,25 +297,26 @@ TEST_F(LogsTest, RetentionHidesAtOnceAndFreesLater) {
   restart();
   sim.advance(hours(24));
   EXPECT_EQ(blocks(), 1u);
-  auto row = ok("DescribeLogGroups", {}).at("logGroups").at(0);
+  auto row = good("DescribeLogGroups", {}).at("logGroups").at(0);
   EXPECT_EQ(row.at("storedBytes").as_int64(), 26 + 5);
   EXPECT_EQ(row.at("retentionInDays").as_int64(), 3);
-  ok("DeleteRetentionPolicy", {{"logGroupName", "g"}});
+  good("DeleteRetentionPolicy", {{"logGroupName", "g"}});
   sim.advance(hours(24 * 30));
   EXPECT_EQ(blocks(), 1u);
   EXPECT_FALSE(sim.clock().next_alarm());  // no retention, no timer
 }
 
 TEST_F(LogsTest, Tags) {
-  ok("CreateLogGroup", {{"logGroupName", "g"}, {"tags", {{"a", "1"}}}});
+  good("CreateLogGroup", {{"logGroupName", "g"}, {"tags", {{"a", "1"}}}});
   std::string arn = "arn:aws:logs:ap-northeast-1:000000000000:log-group:g";
-  ok("TagResource", {{"resourceArn", arn}, {"tags", {{"b", "2"}}}});
-  ok("TagLogGroup", {{"logGroupName", "g"}, {"tags", {{"c", "3"}}}});
-  ok("UntagResource", {{"resourceArn", arn}, {"tagKeys", {"a"}}});
+  good("TagResource", {{"resourceArn", arn}, {"tags", {{"b", "2"}}}});
+  good("TagLogGroup", {{"logGroupName", "g"}, {"tags", {{"c", "3"}}}});
+  good("UntagResource", {{"resourceArn", arn}, {"tagKeys", {"a"}}});
   json::object expected{{"b", "2"}, {"c", "3"}};
-  EXPECT_EQ(ok("ListTagsForResource", {{"resourceArn", arn}}).at("tags"), expected);
-  ok("UntagLogGroup", {{"logGroupName", "g"}, {"tags", {"b"}}});
-  EXPECT_EQ(ok("ListTagsLogGroup", {{"logGroupName", "g"}}).at("tags"), (json::object{{"c", "3"}}));
+  EXPECT_EQ(good("ListTagsForResource", {{"resourceArn", arn}}).at("tags"), expected);
+  good("UntagLogGroup", {{"logGroupName", "g"}, {"tags", {"b"}}});
+  EXPECT_EQ(good("ListTagsLogGroup", {{"logGroupName", "g"}}).at("tags"),
+            (json::object{{"c", "3"}}));
   json::object many;
   for (int i = 0; i < 50; ++i) many[fmt::format("t{}", i)] = "x";
   EXPECT_EQ(error("TagResource", {{"resourceArn", arn}, {"tags", many}}), "TooManyTagsException");
@@ -364,11 +336,11 @@ TEST_F(LogsTest, TheSinkMakesGroupsAndStreamsAndWritesInOneCommit) {
   }
   sim.advance(event::kLogFlushInterval);
   EXPECT_EQ(sim.store().snapshot()->sequence(), before + 1);
-  auto rows = ok("FilterLogEvents", {{"logGroupName", "/aws/lambda/f"}});
+  auto rows = good("FilterLogEvents", {{"logGroupName", "/aws/lambda/f"}});
   EXPECT_EQ(messages(rows).size(), 20u);
   sink->append("/aws/lambda/f", "s1", {{at, "last"}});
   restart();  // what waits is written by stop()
-  rows = ok("FilterLogEvents", {{"logGroupName", "/aws/lambda/f"}, {"filterPattern", "last"}});
+  rows = good("FilterLogEvents", {{"logGroupName", "/aws/lambda/f"}, {"filterPattern", "last"}});
   EXPECT_EQ(messages(rows), Texts{"last"});
 }
 

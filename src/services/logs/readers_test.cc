@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Subscription filters, live tails and export tasks over a simulated kernel.
-#include <gtest/gtest.h>
-
-#include <boost/json.hpp>
-
 #include "kernel/event/testing.h"
 #include "services/logs/service.h"
+#include "shapes/testing.h"
 
 namespace suiro::logs {
 namespace {
@@ -48,9 +45,9 @@ class FakeLake final : public event::ObjectWriter {
   bool blocked = false;
 };
 
-class ReadersTest : public testing::Test {
+class ReadersTest : public shapes::OperationsTest<event::SimKernel> {
  protected:
-  ReadersTest() { boot(); }
+  ReadersTest() : OperationsTest("logs") { boot(); }
   ~ReadersTest() override { shut_down(); }
   void boot() {
     target = std::make_unique<FakeTarget>(sim.kernel().store);
@@ -58,28 +55,9 @@ class ReadersTest : public testing::Test {
     sim.kernel().targets.add_target("kinesis", target.get());
     sim.kernel().lake = &lake;
     service = std::make_unique<Service>(sim.kernel(), Config());
-    registry = std::make_unique<shapes::Registry>();
-    service->add_operations(*registry);
-    ASSERT_TRUE(sim.run(service->start()));
-    sim.start();
+    serve(*service);
   }
-  void shut_down() {
-    sim.stop();
-    sim.run(service->stop());
-    service.reset();
-  }
-  Result<json::object> call(std::string operation, json::object input) {
-    shapes::Call request;
-    auto reply =
-        sim.run(registry->call("logs", std::move(operation), json::serialize(input), request));
-    TRY(std::string text, std::move(reply));
-    return json::parse(text).as_object();
-  }
-  json::object ok(std::string operation, json::object input) {
-    auto reply = call(operation, std::move(input));
-    EXPECT_TRUE(reply) << operation << ": " << reply.error().message;
-    return reply ? *reply : json::object();
-  }
+  void shut_down() { end(service); }
   void put(std::vector<std::string> messages, std::string stream = "s") {
     // Both may be there already.
     std::ignore = call("CreateLogGroup", {{"logGroupName", "g"}});
@@ -89,7 +67,7 @@ class ReadersTest : public testing::Test {
       events.push_back({{"timestamp", sim.clock().now().time_since_epoch().count()},
                         {"message", std::move(message)}});
     }
-    ok("PutLogEvents", {{"logGroupName", "g"}, {"logStreamName", stream}, {"logEvents", events}});
+    good("PutLogEvents", {{"logGroupName", "g"}, {"logStreamName", stream}, {"logEvents", events}});
     sim.advance(Millis(10));
   }
   std::string subscribe(std::string pattern, std::string destination = kStream) {
@@ -101,11 +79,9 @@ class ReadersTest : public testing::Test {
   }
 
   static constexpr const char* kStream = "arn:aws:kinesis:ap-northeast-1:000000000000:stream/x";
-  event::SimKernel sim;
   FakeLake lake;
   std::unique_ptr<FakeTarget> target;
   std::unique_ptr<Service> service;
-  std::unique_ptr<shapes::Registry> registry;
 };
 
 TEST_F(ReadersTest, SubscribersAreSentWhatMatches) {
@@ -157,12 +133,12 @@ TEST_F(ReadersTest, SubscriptionsAreChecked) {
   EXPECT_EQ(subscribe("b"), "");
   EXPECT_EQ(subscribe("a"), "");  // put again
   EXPECT_EQ(subscribe("c"), "LimitExceededException");
-  auto described = ok("DescribeSubscriptionFilters", {{"logGroupName", "g"}, {"limit", 1}});
+  auto described = good("DescribeSubscriptionFilters", {{"logGroupName", "g"}, {"limit", 1}});
   EXPECT_EQ(described["subscriptionFilters"].as_array().size(), 1u);
-  auto next = ok("DescribeSubscriptionFilters",
-                 {{"logGroupName", "g"}, {"nextToken", described["nextToken"]}});
+  auto next = good("DescribeSubscriptionFilters",
+                   {{"logGroupName", "g"}, {"nextToken", described["nextToken"]}});
   EXPECT_EQ(next["subscriptionFilters"].at(0).at("filterName"), "b");
-  ok("DeleteSubscriptionFilter", {{"logGroupName", "g"}, {"filterName", "a"}});
+  good("DeleteSubscriptionFilter", {{"logGroupName", "g"}, {"filterName", "a"}});
   EXPECT_EQ(
       call("DeleteSubscriptionFilter", {{"logGroupName", "g"}, {"filterName", "a"}}).error().code,
       "ResourceNotFoundException");
@@ -197,7 +173,7 @@ TEST_F(ReadersTest, ExportsGoOnAfterARestartAndEnd) {
                      {"to", 4'000'000'000'000},
                      {"destination", "lake"},
                      {"destinationPrefix", "p"}};
-  std::string id(ok("CreateExportTask", input)["taskId"].as_string());
+  std::string id(good("CreateExportTask", input)["taskId"].as_string());
   EXPECT_EQ(call("CreateExportTask", input).error().code, "LimitExceededException");
   sim.advance(std::chrono::seconds(1));
   shut_down();
@@ -205,7 +181,7 @@ TEST_F(ReadersTest, ExportsGoOnAfterARestartAndEnd) {
   lake.blocked = false;
   boot();
   sim.advance(std::chrono::minutes(1));
-  auto task = ok("DescribeExportTasks", {{"taskId", id}})["exportTasks"].at(0);
+  auto task = good("DescribeExportTasks", {{"taskId", id}})["exportTasks"].at(0);
   EXPECT_EQ(task.at("status").at("code"), "COMPLETED");
   EXPECT_TRUE(lake.objects.contains("p/" + id + "/a-b/000000.gz"));
   EXPECT_TRUE(lake.objects.contains("p/" + id + "/c/000000.gz"));
@@ -216,20 +192,21 @@ TEST_F(ReadersTest, ExportsFailAndAreCancelled) {
   put({"one"});
   json::object input{
       {"logGroupName", "g"}, {"from", 0}, {"to", 4'000'000'000'000}, {"destination", "absent"}};
-  std::string failed(ok("CreateExportTask", input)["taskId"].as_string());
+  std::string failed(good("CreateExportTask", input)["taskId"].as_string());
   sim.advance(std::chrono::seconds(1));
-  auto status = ok("DescribeExportTasks", {{"taskId", failed}})["exportTasks"].at(0).at("status");
+  auto status = good("DescribeExportTasks", {{"taskId", failed}})["exportTasks"].at(0).at("status");
   EXPECT_EQ(status.at("code"), "FAILED");
   EXPECT_EQ(status.at("message"), "there is no such bucket");
   lake.blocked = true;
   input["destination"] = "lake";
-  std::string cancelled(ok("CreateExportTask", input)["taskId"].as_string());
+  std::string cancelled(good("CreateExportTask", input)["taskId"].as_string());
   sim.advance(Millis(100));
-  ok("CancelExportTask", {{"taskId", cancelled}});
+  good("CancelExportTask", {{"taskId", cancelled}});
   lake.blocked = false;
   sim.advance(std::chrono::minutes(1));
   EXPECT_TRUE(lake.objects.empty());
-  auto listed = ok("DescribeExportTasks", {{"statusCode", "CANCELLED"}})["exportTasks"].as_array();
+  auto listed =
+      good("DescribeExportTasks", {{"statusCode", "CANCELLED"}})["exportTasks"].as_array();
   ASSERT_EQ(listed.size(), 1u);
   EXPECT_EQ(listed[0].at("taskId").as_string(), cancelled);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/ecr/storage.h"
 
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::ecr {
 namespace {
@@ -120,9 +120,6 @@ store::Key sweep() {
   return family('x') + "sweep";
 }
 
-std::string name_of_repository(ByteView key) {
-  return std::string(key.substr(kPrefixBytes));
-}
 std::string name_of_tag(ByteView key) {
   return std::string(key.substr(kPrefixBytes + 8));
 }
@@ -145,11 +142,7 @@ Bytes encode(const Repository& r) {
   out.time(r.created);
   out.u8(static_cast<uint8_t>(r.mutability));
   write_texts(out, r.exclusions);
-  out.u32(static_cast<uint32_t>(r.tags.size()));
-  for (const auto& [key, value] : r.tags) {
-    out.text(key);
-    out.text(value);
-  }
+  event::write_map(out, r.tags);
   out.text(r.policy);
   out.text(r.lifecycle);
   out.time(r.lifecycle_evaluated);
@@ -167,11 +160,7 @@ Result<Repository> decode_repository(ByteView bytes) {
   r.created = in.time();
   uint8_t mutability = in.u8();
   r.exclusions = read_texts(in, bytes.size());
-  uint32_t tags = in.u32();
-  for (uint32_t i = 0; i < tags && i <= bytes.size() / 8; ++i) {
-    std::string key = in.text();
-    r.tags[std::move(key)] = in.text();
-  }
+  r.tags = event::read_map(in);
   r.policy = in.text();
   r.lifecycle = in.text();
   r.lifecycle_evaluated = in.time();

@@ -38,7 +38,6 @@ store::KeyRange owners(std::string_view layer);
 store::Key secret();
 store::Key sweep();
 
-std::string name_of_repository(ByteView key);
 std::string name_of_tag(ByteView key);
 Digest digest_of_layer(ByteView key);
 // The last 32 bytes of the key of an image, use, part or referrer.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/events/storage.h"
 
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::events {
 namespace {
@@ -10,7 +10,6 @@ using event::RecordReader;
 using event::RecordWriter;
 
 constexpr uint8_t kVersion = 1;
-constexpr uint32_t kStoredTagsMax = 1000;
 constexpr uint32_t kStoredTargetsMax = 1000;
 
 store::Key family(char name) {
@@ -29,25 +28,6 @@ store::Key rule_key(std::string_view bus, std::string_view rule) {
   return rules_of(bus).append(rule);
 }
 
-void write_tags(RecordWriter& out, const Tags& tags) {
-  out.u32(static_cast<uint32_t>(tags.size()));
-  for (const auto& [key, value] : tags) {
-    out.text(key);
-    out.text(value);
-  }
-}
-
-Result<Tags> read_tags(RecordReader& in) {
-  Tags tags;
-  uint32_t count = in.u32();
-  if (count > kStoredTagsMax) return fail(codes::kCorrupt, "too many tags");
-  for (uint32_t i = 0; i < count; ++i) {
-    Bytes key = in.text();
-    tags[std::move(key)] = in.text();
-  }
-  return tags;
-}
-
 }  // namespace
 
 Bytes encode(const Bus& bus) {
@@ -56,7 +36,7 @@ Bytes encode(const Bus& bus) {
   out.text(bus.policy);
   out.time(bus.created);
   out.time(bus.modified);
-  write_tags(out, bus.tags);
+  event::write_map(out, bus.tags);
   return out.take();
 }
 
@@ -68,7 +48,7 @@ Result<Bus> decode_bus(ByteView bytes) {
   bus.policy = in.text();
   bus.created = in.time();
   bus.modified = in.time();
-  TRY(bus.tags, read_tags(in));
+  bus.tags = event::read_map(in);
   TRY_VOID(in.end("event bus"));
   return bus;
 }
@@ -84,7 +64,7 @@ Bytes encode(const Rule& rule) {
   out.time(rule.created);
   out.time(rule.schedule_from);
   out.time(rule.next_due);
-  write_tags(out, rule.tags);
+  event::write_map(out, rule.tags);
   out.u32(static_cast<uint32_t>(rule.targets.size()));
   for (const std::string& target : rule.targets) out.text(target);
   return out.take();
@@ -107,7 +87,7 @@ Result<Rule> decode_rule(ByteView bytes) {
   rule.created = in.time();
   rule.schedule_from = in.time();
   rule.next_due = in.time();
-  TRY(rule.tags, read_tags(in));
+  rule.tags = event::read_map(in);
   uint32_t targets = in.u32();
   if (targets > kStoredTargetsMax) return fail(codes::kCorrupt, "rule: too many targets");
   for (uint32_t i = 0; i < targets; ++i) rule.targets.push_back(in.text());

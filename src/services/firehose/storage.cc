@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/firehose/storage.h"
 
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 #include "services/firehose/limits.h"
 
 namespace suiro::firehose {
@@ -13,7 +13,6 @@ using event::RecordWriter;
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kPositionVersion = 2;      // 1: without the generation
 constexpr size_t kNumberOffset = 3 + 8 + 1;  // 'f', 1, 'b', stream, lane
-constexpr uint32_t kTagsOnDiskMax = 1000;
 
 store::Key family(char name) {
   return {'f', 1, name};
@@ -153,11 +152,7 @@ Bytes encode(const StreamRecord& record) {
   out.text(record.source_role);
   out.u8(static_cast<uint8_t>(record.kind));
   out.text(record.document);
-  out.u32(static_cast<uint32_t>(record.tags.size()));
-  for (const auto& [name, value] : record.tags) {
-    out.text(name);
-    out.text(value);
-  }
+  event::write_map(out, record.tags);
   return out.take();
 }
 
@@ -175,16 +170,12 @@ Result<StreamRecord> decode_stream(ByteView bytes) {
   record.source_role = in.text();
   uint8_t kind = in.u8();
   record.document = in.text();
-  uint32_t tags = in.u32();
-  if (source < 1 || source > 2 || kind < 1 || kind > 3 || tags > kTagsOnDiskMax) {
+  if (source < 1 || source > 2 || kind < 1 || kind > 3) {
     return fail(codes::kCorrupt, "delivery stream: a field has no such value");
   }
   record.source = static_cast<SourceType>(source);
   record.kind = static_cast<Kind>(kind);
-  for (uint32_t i = 0; i < tags; ++i) {
-    Bytes name = in.text();
-    record.tags[std::move(name)] = in.text();
-  }
+  record.tags = event::read_map(in);
   TRY_VOID(in.end("delivery stream"));
   return record;
 }

@@ -2,19 +2,18 @@
 #include "services/kinesis/storage.h"
 
 #include "base/check.h"
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::kinesis::storage {
 namespace {
 
 using event::RecordReader;
 using event::RecordWriter;
-using Tags = std::map<std::string, std::string>;
 
 constexpr uint8_t kVersion = 1;
 constexpr size_t kFamilyBytes = 3;
 constexpr size_t kShardPrefixBytes = kFamilyBytes + 8 + 4;
-constexpr uint32_t kListMax = 1000;  // tags, metrics, parents
+constexpr uint32_t kListMax = 1000;  // metrics, parents
 constexpr char kStreams = 's', kShards = 'h', kConsumers = 'c', kBlocks = 'r', kTimes = 't';
 
 store::Key family(char name) {
@@ -41,25 +40,6 @@ void write_hash_key(RecordWriter& out, HashKey key) {
 HashKey read_hash_key(RecordReader& in) {
   HashKey high = in.u64();
   return high << 64 | in.u64();
-}
-
-void write_tags(RecordWriter& out, const Tags& tags) {
-  out.u32(static_cast<uint32_t>(tags.size()));
-  for (const auto& [key, value] : tags) {
-    out.text(key);
-    out.text(value);
-  }
-}
-
-Result<Tags> read_tags(RecordReader& in) {
-  Tags tags;
-  uint32_t count = in.u32();
-  if (count > kListMax) return fail(codes::kCorrupt, "stream record: too many tags");
-  for (uint32_t i = 0; i < count; ++i) {
-    Bytes key = in.text();
-    tags[std::move(key)] = in.text();
-  }
-  return tags;
 }
 
 Result<uint64_t> last_number(ByteView key) {
@@ -145,7 +125,7 @@ Bytes encode(const StreamRecord& record) {
   out.u32(record.retention_hours);
   out.u32(record.max_record_kib);
   out.u32(record.shards_made);
-  write_tags(out, record.tags);
+  event::write_map(out, record.tags);
   out.u32(static_cast<uint32_t>(record.metrics.size()));
   for (const std::string& metric : record.metrics) out.text(metric);
   out.text(record.key_id);
@@ -166,7 +146,7 @@ Result<StreamRecord> decode_stream(ByteView value) {
   record.retention_hours = in.u32();
   record.max_record_kib = in.u32();
   record.shards_made = in.u32();
-  TRY(record.tags, read_tags(in));
+  record.tags = event::read_map(in);
   uint32_t metrics = in.u32();
   if (metrics > kListMax) return fail(codes::kCorrupt, "stream record: too many metrics");
   for (uint32_t i = 0; i < metrics; ++i) record.metrics.push_back(in.text());
@@ -211,7 +191,7 @@ Result<ShardRecord> decode_shard(ByteView value) {
 Bytes encode(const ConsumerRecord& record) {
   RecordWriter out(kVersion);
   out.time(record.created);
-  write_tags(out, record.tags);
+  event::write_map(out, record.tags);
   return out.take();
 }
 
@@ -220,7 +200,7 @@ Result<ConsumerRecord> decode_consumer(ByteView value) {
   in.version(kVersion);
   ConsumerRecord record;
   record.created = in.time();
-  TRY(record.tags, read_tags(in));
+  record.tags = event::read_map(in);
   TRY_VOID(in.end("consumer record"));
   return record;
 }

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::logs {
 namespace {
@@ -53,11 +53,7 @@ Bytes encode_group(const Group& group) {
   out.time(group.created);
   out.u32(static_cast<uint32_t>(group.retention_days));
   out.time(group.next_expiry);
-  out.u32(static_cast<uint32_t>(group.tags.size()));
-  for (const auto& [name, value] : group.tags) {
-    out.text(name);
-    out.text(value);
-  }
+  event::write_map(out, group.tags);
   out.u32(static_cast<uint32_t>(group.subscriptions.size()));
   for (const SubscriptionFilter& filter : group.subscriptions) {
     out.text(filter.name);
@@ -79,12 +75,7 @@ Result<Group> decode_group(ByteView bytes) {
   group.created = in.time();
   group.retention_days = static_cast<int32_t>(in.u32());
   group.next_expiry = in.time();
-  uint32_t tags = in.u32();
-  if (tags > kTagsMax) return fail(codes::kCorrupt, "log group: too many tags");
-  for (uint32_t i = 0; i < tags; ++i) {
-    Bytes name = in.text();
-    group.tags[std::move(name)] = in.text();
-  }
+  group.tags = event::read_map(in);
   uint32_t subscriptions = has_subscriptions ? in.u32() : 0;
   if (subscriptions > kSubscriptionsMax)
     return fail(codes::kCorrupt, "log group: too many filters");

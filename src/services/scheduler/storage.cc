@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/scheduler/storage.h"
 
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::scheduler {
 namespace {
@@ -10,7 +10,6 @@ using event::RecordReader;
 using event::RecordWriter;
 
 constexpr uint8_t kVersion = 1;
-constexpr uint32_t kTagsOnDiskMax = 1000;
 
 store::Key family(char name) {
   return {'d', 1, name};
@@ -46,11 +45,7 @@ Bytes encode(const Group& group) {
   out.time(group.modified);
   out.u8(group.deleting ? 1 : 0);
   out.text(group.client_token);
-  out.u32(static_cast<uint32_t>(group.tags.size()));
-  for (const auto& [name, value] : group.tags) {
-    out.text(name);
-    out.text(value);
-  }
+  event::write_map(out, group.tags);
   return out.take();
 }
 
@@ -63,12 +58,7 @@ Result<Group> decode_group(ByteView bytes) {
   group.modified = in.time();
   group.deleting = in.u8() != 0;
   group.client_token = in.text();
-  const uint32_t tags = in.u32();
-  if (tags > kTagsOnDiskMax) return fail(codes::kCorrupt, "schedule group: its number of tags");
-  for (uint32_t i = 0; i < tags; ++i) {
-    Bytes name = in.text();
-    group.tags[std::move(name)] = in.text();
-  }
+  group.tags = event::read_map(in);
   TRY_VOID(in.end("schedule group"));
   return group;
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/sqs/storage.h"
 
-#include <limits>
-
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::sqs::storage {
 namespace {
@@ -32,14 +30,6 @@ void put_map(Bytes& out, const std::map<std::string, std::string>& map) {
 class Reader : public event::RecordReader {
  public:
   explicit Reader(ByteView bytes) : RecordReader(bytes) { version(kVersion); }
-  std::map<std::string, std::string> map() {
-    std::map<std::string, std::string> out;
-    for (uint32_t left = count(8); left > 0; --left) {
-      std::string name = text();
-      out[std::move(name)] = text();
-    }
-    return out;
-  }
 };
 
 std::unexpected<Error> corrupt(std::string_view what) {
@@ -128,8 +118,8 @@ Result<QueueRecord> decode_queue(ByteView value) {
   record.id = QueueId(in.u64());
   record.created_at = in.time();
   record.modified_at = in.time();
-  record.attributes = in.map();
-  record.tags = in.map();
+  record.attributes = event::read_map(in);
+  record.tags = event::read_map(in);
   if (!in.complete()) return corrupt("record");
   return record;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/states/storage.h"
 
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::states {
 namespace {
@@ -23,24 +23,6 @@ store::Key numbered(char kind, std::string_view machine, uint64_t number) {
   store::Key key = of_machine(kind, machine);
   append_be64(key, number);
   return key;
-}
-
-void write_tags(RecordWriter& out, const Tags& tags) {
-  out.u32(static_cast<uint32_t>(tags.size()));
-  for (const auto& [name, value] : tags) {
-    out.text(name);
-    out.text(value);
-  }
-}
-
-Tags read_tags(RecordReader& in) {
-  constexpr size_t kTagBytesMin = 8;
-  Tags tags;
-  for (uint32_t left = in.count(kTagBytesMin); left > 0; --left) {
-    Bytes name = in.text();
-    tags[std::move(name)] = in.text();
-  }
-  return tags;
 }
 
 void write_configuration(RecordWriter& out, const Configuration& configuration) {
@@ -120,7 +102,7 @@ Bytes encode(const Machine& machine) {
   out.u64(machine.published);
   out.u8(machine.created_with_version ? 1 : 0);
   out.text(machine.created_description);
-  write_tags(out, machine.tags);
+  event::write_map(out, machine.tags);
   return out.take();
 }
 
@@ -139,7 +121,7 @@ Result<Machine> decode_state_machine(ByteView bytes) {
   out.published = in.u64();
   out.created_with_version = in.u8() != 0;
   out.created_description = in.text();
-  out.tags = read_tags(in);
+  out.tags = event::read_map(in);
   TRY_VOID(in.end("state machine"));
   return out;
 }
@@ -201,7 +183,7 @@ Bytes encode(const Activity& activity) {
   RecordWriter out(kVersion);
   out.text(activity.name);
   out.time(activity.created);
-  write_tags(out, activity.tags);
+  event::write_map(out, activity.tags);
   return out.take();
 }
 
@@ -211,7 +193,7 @@ Result<Activity> decode_activity(ByteView bytes) {
   Activity out;
   out.name = in.text();
   out.created = in.time();
-  out.tags = read_tags(in);
+  out.tags = event::read_map(in);
   TRY_VOID(in.end("activity"));
   return out;
 }

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/digest.h"
+#include "kernel/event/record_parts.h"
 
 namespace suiro::states {
 namespace {
@@ -36,26 +37,6 @@ store::Key with_effect(std::string_view letters, const EffectKey& effect) {
   store::Key key = key_of(letters, effect.execution.view());
   append_be64(key, effect.effect);
   return key;
-}
-
-void write_time(RecordWriter& out, const std::optional<TimePoint>& time) {
-  out.u8(time ? 1 : 0);
-  if (time) out.time(*time);
-}
-
-std::optional<TimePoint> read_time(RecordReader& in) {
-  if (in.u8() == 0) return std::nullopt;
-  return in.time();
-}
-
-void write_text(RecordWriter& out, const std::optional<std::string>& text) {
-  out.u8(text ? 1 : 0);
-  if (text) out.text(*text);
-}
-
-std::optional<std::string> read_text(RecordReader& in) {
-  if (in.u8() == 0) return std::nullopt;
-  return in.text();
 }
 
 void write_hash(RecordWriter& out, const ArnHash& hash) {
@@ -175,10 +156,6 @@ ArnHash execution_of_list_key(ByteView key) {
   constexpr size_t kHead = kHeadTwo + kHashBytes + 8;
   return key.size() == kHead + kHashBytes ? arn_hash_of_bytes(key.substr(kHead)) : ArnHash{};
 }
-TimePoint start_of_list_key(ByteView key) {
-  return key.size() >= kHeadTwo + kHashBytes + 8 ? time_at(key, kHeadTwo + kHashBytes)
-                                                 : TimePoint();
-}
 store::Key running_space() {
   return key_of("lr");
 }
@@ -236,12 +213,12 @@ static void write_row(RecordWriter& out, const ExecutionRow& row) {
   write_hash(out, row.machine);
   out.u8(static_cast<uint8_t>(row.status));
   out.time(row.start);
-  write_time(out, row.stop);
+  write_optional(out, row.stop);
   write_payload(out, row.input);
   out.u8(row.output ? 1 : 0);
   if (row.output) write_payload(out, *row.output);
-  write_text(out, row.error);
-  write_text(out, row.cause);
+  write_optional(out, row.error);
+  write_optional(out, row.cause);
   for (const std::string* text :
        {&row.trace_header, &row.parent_arn, &row.map_run_arn, &row.trace_id, &row.span_id,
         &row.parent_span_id, &row.log_stream, &row.redrive_token}) {
@@ -249,7 +226,7 @@ static void write_row(RecordWriter& out, const ExecutionRow& row) {
   }
   out.u64(row.events);
   out.u64(row.redrive_count);
-  write_time(out, row.redrive_time);
+  write_optional(out, row.redrive_time);
 }
 
 static ExecutionRow read_row(RecordReader& in) {
@@ -259,11 +236,11 @@ static ExecutionRow read_row(RecordReader& in) {
   row.machine = read_hash(in);
   row.status = read_status(in);
   row.start = in.time();
-  row.stop = read_time(in);
+  row.stop = read_optional_time(in);
   row.input = read_payload(in);
   if (in.u8() != 0) row.output = read_payload(in);
-  row.error = read_text(in);
-  row.cause = read_text(in);
+  row.error = read_optional_text(in);
+  row.cause = read_optional_text(in);
   for (std::string* text :
        {&row.trace_header, &row.parent_arn, &row.map_run_arn, &row.trace_id, &row.span_id,
         &row.parent_span_id, &row.log_stream, &row.redrive_token}) {
@@ -271,7 +248,7 @@ static ExecutionRow read_row(RecordReader& in) {
   }
   row.events = in.u64();
   row.redrive_count = in.u64();
-  row.redrive_time = read_time(in);
+  row.redrive_time = read_optional_time(in);
   return row;
 }
 

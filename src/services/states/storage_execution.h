@@ -72,7 +72,6 @@ EffectKey effect_of_activity_key(ByteView key);
 store::Key list_prefix(const ArnHash& owner);
 store::Key list_key(const ArnHash& owner, TimePoint start, const ArnHash& execution);
 ArnHash execution_of_list_key(ByteView key);
-TimePoint start_of_list_key(ByteView key);
 // Executions of a machine that run.
 store::Key running_space();
 store::Key running_prefix(const ArnHash& machine);

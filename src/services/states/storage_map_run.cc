@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "base/digest.h"
-#include "kernel/event/record.h"
+#include "kernel/event/record_parts.h"
 #include "services/states/map_run_names.h"
 
 namespace suiro::states {
@@ -24,23 +24,6 @@ store::Key with_index(char kind, ByteView run, uint64_t index) {
   store::Key key = family(kind) + Bytes(run);
   append_be64(key, index);
   return key;
-}
-
-void write(RecordWriter& out, const std::optional<std::string>& text) {
-  out.u8(text ? 1 : 0);
-  if (text) out.text(*text);
-}
-std::optional<std::string> read_text(RecordReader& in) {
-  if (in.u8() == 0) return std::nullopt;
-  return in.text();
-}
-void write(RecordWriter& out, const std::optional<TimePoint>& time) {
-  out.u8(time ? 1 : 0);
-  if (time) out.time(*time);
-}
-std::optional<TimePoint> read_time(RecordReader& in) {
-  if (in.u8() == 0) return std::nullopt;
-  return in.time();
 }
 
 constexpr int64_t workflow::MapRunCounts::* kCounts[] = {
@@ -136,14 +119,14 @@ Bytes encode(const RunRecord& record) {
   out.text(told.machine_arn);
   out.u8(static_cast<uint8_t>(told.status));
   out.time(told.start);
-  write(out, told.stop);
+  write_optional(out, told.stop);
   out.u64(static_cast<uint64_t>(told.concurrency_max));
   out.u64(std::bit_cast<uint64_t>(told.tolerated_failure_percentage));
   out.u64(static_cast<uint64_t>(told.tolerated_failure_count));
   write(out, told.items);
   write(out, told.executions);
   out.u64(told.redrive_count);
-  write(out, told.redrive_time);
+  write_optional(out, told.redrive_time);
   out.text(record.key);
   out.u64(record.children);
   return out.take();
@@ -159,14 +142,14 @@ Result<RunRecord> decode_run(ByteView bytes) {
   told.machine_arn = in.text();
   told.status = read_enum(in, workflow::MapRunStatus::kAborted);
   told.start = in.time();
-  told.stop = read_time(in);
+  told.stop = read_optional_time(in);
   told.concurrency_max = static_cast<int64_t>(in.u64());
   told.tolerated_failure_percentage = std::bit_cast<double>(in.u64());
   told.tolerated_failure_count = static_cast<int64_t>(in.u64());
   read(in, told.items);
   read(in, told.executions);
   told.redrive_count = in.u64();
-  told.redrive_time = read_time(in);
+  told.redrive_time = read_optional_time(in);
   record.key = in.text();
   record.children = in.u64();
   TRY_VOID(in.end("map run"));
@@ -223,9 +206,9 @@ Bytes encode(const RunEnd& end) {
   out.time(end.start);
   out.time(end.stop);
   out.u64(end.redrive_count);
-  write(out, end.output);
-  write(out, end.error);
-  write(out, end.cause);
+  write_optional(out, end.output);
+  write_optional(out, end.error);
+  write_optional(out, end.cause);
   return out.take();
 }
 
@@ -237,16 +220,16 @@ Result<RunEnd> decode_run_end(ByteView bytes) {
   end.start = in.time();
   end.stop = in.time();
   end.redrive_count = in.u64();
-  end.output = read_text(in);
-  end.error = read_text(in);
-  end.cause = read_text(in);
+  end.output = read_optional_text(in);
+  end.error = read_optional_text(in);
+  end.cause = read_optional_text(in);
   TRY_VOID(in.end("end of a map run's child"));
   return end;
 }
 
 Bytes encode(const RunOutcome& outcome) {
   RecordWriter out(kVersion);
-  write(out, outcome.output);
+  write_optional(out, outcome.output);
   out.text(outcome.error);
   out.text(outcome.cause);
   return out.take();
@@ -256,7 +239,7 @@ Result<RunOutcome> decode_run_outcome(ByteView bytes) {
   RecordReader in(bytes);
   in.version(kVersion);
   RunOutcome outcome;
-  outcome.output = read_text(in);
+  outcome.output = read_optional_text(in);
   outcome.error = in.text();
   outcome.cause = in.text();
   TRY_VOID(in.end("outcome of a map run"));

@@ -1,101 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/iam/records.h"
 
-#include <boost/json.hpp>
-#include <type_traits>
+#include "base/json_record.h"
 
 namespace suiro::iam {
-namespace {
-
-namespace json = boost::json;
-
-constexpr char kFormat = 1;
-
-// Writes the members of a record into a JSON object.
-class Writer {
- public:
-  void operator()(std::string_view name, const std::string& value) {
-    if (!value.empty()) object_[name] = value;
-  }
-  void operator()(std::string_view name, uint32_t value) { object_[name] = value; }
-  void operator()(std::string_view name, bool value) { object_[name] = value; }
-  void operator()(std::string_view name, TimePoint value) {
-    object_[name] = value.time_since_epoch().count();
-  }
-  void operator()(std::string_view name, const std::map<std::string, std::string>& value) {
-    json::object map;
-    for (const auto& [key, item] : value) map[key] = item;
-    object_[name] = std::move(map);
-  }
-  template <class T>
-  void operator()(std::string_view name, const std::vector<T>& value) {
-    json::array list;
-    for (const T& item : value) {
-      if constexpr (std::is_same_v<T, std::string>) {
-        list.emplace_back(item);
-      } else {
-        list.push_back(to_object(item));
-      }
-    }
-    object_[name] = std::move(list);
-  }
-  template <class T>
-  static json::object to_object(const T& value) {
-    Writer writer;
-    members(const_cast<T&>(value), writer);  // members() serves both ways; a Writer only reads
-    return std::move(writer.object_);
-  }
-
- private:
-  json::object object_;
-};
-
-// Reads the members of a record from a JSON object. Throws boost::system::system_error through the
-// checked accessors of Boost.JSON; decode() turns that into kCorrupt.
-class Reader {
- public:
-  explicit Reader(const json::object& object) : object_(object) {}
-
-  void operator()(std::string_view name, std::string& value) {
-    if (const auto* found = object_.if_contains(name)) value = std::string_view(found->as_string());
-  }
-  void operator()(std::string_view name, uint32_t& value) {
-    if (const auto* found = object_.if_contains(name)) value = found->to_number<uint32_t>();
-  }
-  void operator()(std::string_view name, bool& value) {
-    if (const auto* found = object_.if_contains(name)) value = found->as_bool();
-  }
-  void operator()(std::string_view name, TimePoint& value) {
-    if (const auto* found = object_.if_contains(name)) {
-      value = TimePoint(Millis(found->to_number<int64_t>()));
-    }
-  }
-  void operator()(std::string_view name, std::map<std::string, std::string>& value) {
-    const auto* found = object_.if_contains(name);
-    if (found == nullptr) return;
-    for (const auto& [key, item] : found->as_object()) {
-      value[key] = std::string_view(item.as_string());
-    }
-  }
-  template <class T>
-  void operator()(std::string_view name, std::vector<T>& value) {
-    const auto* found = object_.if_contains(name);
-    if (found == nullptr) return;
-    for (const auto& item : found->as_array()) {
-      if constexpr (std::is_same_v<T, std::string>) {
-        value.emplace_back(std::string_view(item.as_string()));
-      } else {
-        Reader reader(item.as_object());
-        members(value.emplace_back(), reader);
-      }
-    }
-  }
-
- private:
-  const json::object& object_;
-};
-
-}  // namespace
 
 template <class V>
 void members(Tag& t, V& v) {
@@ -157,27 +65,12 @@ void members(DeletedRole& r, V& v) {
 
 template <class T>
 Bytes encode(const T& value) {
-  return Bytes(1, kFormat) + json::serialize(Writer::to_object(value));
+  return encode_json_record(value);
 }
 
 template <class T>
 Result<T> decode(ByteView bytes) {
-  auto corrupt = [](std::string_view why) {
-    return fail(codes::kCorrupt, fmt::format("a record of iam: {}", why));
-  };
-  if (bytes.empty() || bytes.front() != kFormat) return corrupt("unknown format");
-  bytes.remove_prefix(1);
-  boost::system::error_code error;
-  json::value parsed = json::parse(json::string_view(bytes.data(), bytes.size()), error);
-  if (error || !parsed.is_object()) return corrupt("not an object");
-  try {
-    T value;
-    Reader reader(parsed.get_object());
-    members(value, reader);
-    return value;
-  } catch (const std::exception& problem) {
-    return corrupt(problem.what());
-  }
+  return decode_json_record<T>(bytes, "iam");
 }
 
 template Bytes encode(const Role&);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills and restarts a server under writers, which note intent and acknowledgement."""
+import collections
 import os
 import pathlib
 import random
@@ -15,9 +16,11 @@ from botocore.config import Config  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
 
 from suiro_server import Server  # noqa: E402
+from waiting import read_until  # noqa: E402
 
 KILLS = int(os.environ.get("SUIRO_CRASH_KILLS", "8"))
 SEED = int(os.environ.get("SUIRO_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
+DRAIN_SECONDS_MAX = 180  # until what was asked for has happened
 ALIVE_SECONDS = (0.05, 1.0)  # between ready and the kill
 FAILURES = (BotoCoreError, ClientError, OSError)
 
@@ -89,3 +92,23 @@ def unknown(error):
     if isinstance(error, ClientError):
         return error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
     return True
+
+
+def drained(harness, queue, wanted, parse=str):
+    """How often each body came out of a queue, once `wanted` are among them and it is empty."""
+    sqs = harness.client("sqs")
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    found = collections.Counter()
+
+    def take():
+        messages = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+        if messages:
+            found.update(parse(message["Body"]) for message in messages)
+            sqs.delete_message_batch(QueueUrl=url, Entries=[
+                {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]}
+                for i, message in enumerate(messages)])
+        return messages
+
+    read_until(lambda messages: not messages and wanted <= set(found), take, DRAIN_SECONDS_MAX)
+    return found

@@ -4,9 +4,9 @@ import collections
 import json
 import time
 
-import pytest
 from botocore.config import Config
-from harness import FAILURES, Harness, unknown
+from harness import FAILURES, unknown
+from waiting import read_until
 
 STREAM, OUT, DELIVERY, LAKE, NAME = "clicks", "out", "counts", "lake", "app"
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -20,13 +20,6 @@ CREATE OR REPLACE PUMP counting AS INSERT INTO COUNTED
   SELECT STREAM "user", COUNT(*) FROM SOURCE_SQL_STREAM_001
   GROUP BY "user", STEP(SOURCE_SQL_STREAM_001.ROWTIME BY INTERVAL '1' SECOND);
 """
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 def arn(service, resource):
@@ -123,12 +116,8 @@ def lake_counts(s3):
 
 def await_equal(read, expected):
     """The last reading, once it has as much as it should or nothing more comes."""
-    deadline = time.monotonic() + DRAIN_SECONDS_MAX
-    while True:
-        got = read()
-        if sum(got.values()) >= sum(expected.values()) or time.monotonic() > deadline:
-            return got
-        time.sleep(0.5)
+    return read_until(lambda got: sum(got.values()) >= sum(expected.values()), read,
+                      DRAIN_SECONDS_MAX)
 
 
 def test_every_record_counts_once(harness):

@@ -6,20 +6,10 @@ import http.client
 import json
 import os
 
-import pytest
-from harness import Harness
-
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 REPOSITORIES = ("one", "two")
 # Above and below the size from which blobs are files.
 SIZES = (10, 5_000, 400_000)
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 def digest_of(data):

@@ -1,22 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events on their way from PutEvents over rules into queues, over kill -9: each acknowledged one is
 in each queue once. (Schedules and crashes: schedule_test.cc, under a virtual clock.)"""
-import collections
 import json
-import time
 
-import pytest
-from harness import FAILURES, Harness, unknown
+from harness import FAILURES, drained, unknown
 
-DRAIN_SECONDS_MAX = 120
 QUEUES = ("direct", "over-a-bus")
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 class Events:
@@ -76,25 +65,6 @@ def writer(number, sent, client):
     return step
 
 
-def drain(harness, name, wanted):
-    """All bodies of a queue, once `wanted` are among them and the queue is empty."""
-    sqs = harness.client("sqs")
-    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    found = collections.Counter()
-    end = time.monotonic() + DRAIN_SECONDS_MAX
-    while time.monotonic() < end:
-        messages = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        if messages:
-            found.update(json.loads(message["Body"]) for message in messages)
-            sqs.delete_message_batch(QueueUrl=url, Entries=[
-                {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]}
-                for i, message in enumerate(messages)])
-        elif wanted <= set(found):
-            break
-    return found
-
-
 def test_put_events(harness):
     prepare(harness)
     sent = Events()
@@ -103,7 +73,7 @@ def test_put_events(harness):
     harness.run()
     assert len(sent.acknowledged) > 100
     for name in QUEUES:
-        found = drain(harness, name, sent.acknowledged)
+        found = drained(harness, name, sent.acknowledged, json.loads)
         missing = sent.acknowledged - set(found)
         assert not missing, f"{name}: lost {len(missing)} of {len(sent.acknowledged)}"
         twice = [key for key, count in found.items() if count > 1]

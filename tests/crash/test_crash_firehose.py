@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records on their way into the lake over kill -9: each acknowledged one is in one object, once."""
 import re
-import time
 
-import pytest
 from botocore.config import Config
-from harness import FAILURES, Harness, unknown
+from harness import FAILURES, unknown
+from waiting import read_until
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 DRAIN_SECONDS_MAX = 120
 RECORD = re.compile(rb"<(\d+-\d+-\d+)>")
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 class Records:
@@ -61,17 +53,17 @@ def prepare(harness, **source):
 def check(harness, records):
     """Waits for what was acknowledged, then asserts that everything is there once."""
     client, bodies = harness.client("s3"), {}
-    end = time.monotonic() + DRAIN_SECONDS_MAX
-    while True:
+
+    def names():
         for page in client.get_paginator("list_objects_v2").paginate(Bucket="lake"):
             for item in page.get("Contents", []):
                 if item["Key"] not in bodies:
                     bodies[item["Key"]] = client.get_object(
                         Bucket="lake", Key=item["Key"])["Body"].read()
-        found = [name.decode() for body in bodies.values() for name in RECORD.findall(body)]
-        missing = records.acknowledged - set(found)
-        if not missing or time.monotonic() > end:
-            break
+        return [name.decode() for body in bodies.values() for name in RECORD.findall(body)]
+
+    found = read_until(lambda told: records.acknowledged <= set(told), names, DRAIN_SECONDS_MAX)
+    missing = records.acknowledged - set(found)
     assert not missing, f"lost: {len(missing)} of {len(records.acknowledged)}"
     assert len(found) == len(set(found)), "a record is in the lake twice"
     assert set(found) <= records.intended

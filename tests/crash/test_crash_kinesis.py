@@ -3,18 +3,10 @@
 import collections
 import time
 
-import pytest
-from harness import FAILURES, Harness, unknown
+from harness import FAILURES, unknown
 
 STREAM = "crash"
 DRAIN_SECONDS_MAX = 60
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 class Writes:

@@ -7,10 +7,10 @@ import json
 import subprocess
 import time
 
-import pytest
-from harness import FAILURES, KILLS, Harness, unknown
+from harness import FAILURES, KILLS, unknown
 from suiro_server import binary
-from task_images import push_busybox, skip_without_tasks
+from task_images import register_job
+from waiting import read_until
 
 DRAIN_SECONDS_MAX = 180
 AHEAD_SECONDS, SPREAD_SECONDS = 1, 4
@@ -19,13 +19,6 @@ CLUSTER = "arn:aws:ecs:ap-northeast-1:000000000000:cluster/default"
 DEFINITION = "arn:aws:ecs:ap-northeast-1:000000000000:task-definition/job"
 ROLE = "arn:aws:iam::000000000000:role/r"
 OPEN = ("waiting", "pulling", "running")
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 class Runs:
@@ -79,26 +72,18 @@ def kept_runs(harness):
 
 def settled(harness, runs):
     """The runs, once every acknowledged schedule has one and all have ended."""
-    end = time.monotonic() + DRAIN_SECONDS_MAX
-    while True:
-        found = kept_runs(harness)
-        still = [name for name, mine in found.items() if any(r["State"] in OPEN for r in mine)]
-        missing = runs.acknowledged - set(found)
-        if not still and not missing:
-            return found
-        assert time.monotonic() < end, f"{len(still)} do not end, {len(missing)} did not begin"
-        time.sleep(0.5)
+    def unsettled(found):
+        still = {name for name, mine in found.items() if any(r["State"] in OPEN for r in mine)}
+        return still | runs.acknowledged - set(found)
+
+    found = read_until(lambda told: not unsettled(told), lambda: kept_runs(harness),
+                       DRAIN_SECONDS_MAX)
+    assert not unsettled(found), "runs that did not begin, or do not end"
+    return found
 
 
 def test_scheduled_tasks_over_kill_9(harness):
-    skip_without_tasks(harness.server)
-    image, _ = push_busybox(harness.server, "busybox")
-    script = f"i=0; while [ $i -lt {LINES} ]; do echo line $i; i=$((i+1)); sleep 0.2; done; " \
-             "exit $CODE"
-    harness.client("ecs").register_task_definition(
-        family="job", networkMode="none", containerDefinitions=[
-            {"name": "main", "image": image, "memory": 16, "cpu": 10,
-             "command": ["/bin/sh", "-c", script]}])
+    register_job(harness.server, "line", LINES)
     runs = Runs()
     for number in range(2):
         harness.writer(writer(number, runs, harness))

@@ -1,24 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schedules that are due every second, over kill -9: one message for each nominal time."""
-import collections
 import datetime
 import json
 import time
 
-import pytest
-from harness import FAILURES, KILLS, Harness, unknown
+from harness import FAILURES, KILLS, drained, unknown
 
-DRAIN_SECONDS_MAX = 180
 ROLE = "arn:aws:iam::000000000000:role/r"
 AHEAD_SECONDS = 1  # between a schedule's creation and its time
 SPREAD_SECONDS = 8
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 class Runs:
@@ -71,25 +61,6 @@ def writer(number, runs, harness, arn):
     return step
 
 
-def drain(harness, wanted):
-    """All bodies of the queue, once `wanted` are among them and no more come."""
-    sqs = harness.client("sqs")
-    url = sqs.get_queue_url(QueueName="runs")["QueueUrl"]
-    found = collections.Counter()
-    end = time.monotonic() + DRAIN_SECONDS_MAX
-    while time.monotonic() < end:
-        messages = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        if messages:
-            found.update(message["Body"] for message in messages)
-            sqs.delete_message_batch(QueueUrl=url, Entries=[
-                {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]}
-                for i, message in enumerate(messages)])
-        elif wanted <= set(found):
-            break
-    return found
-
-
 def test_single_runs(harness):
     runs = Runs()
     arn = prepare(harness)
@@ -98,7 +69,7 @@ def test_single_runs(harness):
     harness.run()
     assert len(runs.acknowledged) > 5 * KILLS
     time.sleep(AHEAD_SECONDS + SPREAD_SECONDS)  # until the last of them is due
-    found = drain(harness, runs.acknowledged)
+    found = drained(harness, "runs", runs.acknowledged)
     missing = runs.acknowledged - set(found)
     assert not missing, f"lost {len(missing)} of {len(runs.acknowledged)}"
     twice = [body for body, count in found.items() if count > 1]

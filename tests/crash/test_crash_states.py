@@ -5,8 +5,8 @@ import json
 import threading
 import time
 
-import pytest
-from harness import FAILURES, KILLS, Harness, unknown
+from harness import FAILURES, KILLS, unknown
+from workflows import ended
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 DRAIN_SECONDS_MAX = 180
@@ -32,13 +32,6 @@ DEFINITION = {
             "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
             "Parameters": {"QueueUrl.$": "$.queue", "MessageBody": {"token.$": "$$.Task.Token"}},
             "ResultPath": "$.called", "End": True}}}
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 class Oracle:
@@ -100,15 +93,6 @@ def kinds(client, arn):
     return sorted(event["type"] for event in events)
 
 
-def ended(client, arn, end):
-    while True:
-        record = client.describe_execution(executionArn=arn)
-        if record["status"] != "RUNNING":
-            return record
-        assert time.monotonic() < end, f"{arn} does not end"
-        time.sleep(0.1)
-
-
 def test_executions(harness):
     oracle = Oracle()
     client, sqs = harness.client("stepfunctions"), harness.client("sqs")
@@ -122,7 +106,7 @@ def test_executions(harness):
         text = json.dumps({"items": list(range(count)), "queue": queue})
         arn = client.start_execution(
             stateMachineArn=machine, name=f"twin-{count}", input=text)["executionArn"]
-        record = ended(client, arn, time.monotonic() + 60)
+        record = ended(client, arn)
         assert record["status"] == "SUCCEEDED", record
         twins[count] = (json.loads(record["output"]), kinds(client, arn))
 
@@ -143,7 +127,7 @@ def test_executions(harness):
         assert len(arns) > KILLS
         checker = harness.client("stepfunctions")
         for arn in arns:
-            record = ended(checker, arn, end)
+            record = ended(checker, arn, end - time.monotonic())
             assert record["status"] == "SUCCEEDED", record
             output, expected = twins[len(json.loads(record["input"])["items"])]
             assert json.loads(record["output"]) == output, arn

@@ -5,19 +5,12 @@ import collections
 import json
 import time
 
-import pytest
-from harness import FAILURES, Harness, unknown
-from task_images import push_busybox, skip_without_tasks
+from harness import FAILURES, unknown
+from task_images import register_job
+from waiting import read_until
 
 DRAIN_SECONDS_MAX = 180
 LINES = 5
-
-
-@pytest.fixture()
-def harness(tmp_path):
-    made = Harness(tmp_path)
-    yield made
-    made.stop()
 
 
 class Runs:
@@ -87,25 +80,15 @@ def lines_of(logs, task):
 
 
 def test_tasks_over_kill_9(harness):
-    skip_without_tasks(harness.server)
-    image, _ = push_busybox(harness.server, "busybox")
-    script = f"i=0; while [ $i -lt {LINES} ]; do echo $TOKEN $i; i=$((i+1)); sleep 0.2; done; " \
-             "exit $CODE"
-    harness.client("ecs").register_task_definition(
-        family="job", networkMode="none", containerDefinitions=[
-            {"name": "main", "image": image, "memory": 16, "cpu": 10,
-             "command": ["/bin/sh", "-c", script]}])
+    register_job(harness.server, "$TOKEN", LINES)
     runs = Runs()
     for number in range(2):
         harness.writer(starter(harness, number, runs))
     harness.run()
     ecs, logs = harness.client("ecs"), harness.client("logs")
-    end = time.monotonic() + DRAIN_SECONDS_MAX
-    found, live = stopped_tasks(ecs)
-    while live:
-        assert time.monotonic() < end, f"{live} tasks do not end"
-        time.sleep(0.5)
-        found, live = stopped_tasks(ecs)
+    found, live = read_until(lambda told: told[1] == 0, lambda: stopped_tasks(ecs),
+                             DRAIN_SECONDS_MAX)
+    assert live == 0, f"{live} tasks do not end"
     assert len(runs.acknowledged) > 5
     for token, arn in runs.acknowledged.items():
         assert [task["taskArn"] for task in found[token]] == [arn], token

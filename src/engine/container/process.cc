@@ -11,18 +11,11 @@
 
 #include <chrono>
 
+#include "engine/sandbox/launch.h"
+
 namespace suiro::container {
 
 namespace {
-
-void set_signals(posix_spawnattr_t& attributes) {
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-}
 
 int wait_for(pid_t process) {
   int status = 0;
@@ -43,7 +36,7 @@ Result<Started> start_process(const std::vector<std::string>& words, Errors erro
   posix_spawnattr_t attributes;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawnattr_init(&attributes);
-  set_signals(attributes);
+  sandbox::set_signals(attributes);
   if (input >= 0) {
     ::posix_spawn_file_actions_adddup2(&actions, input, 0);
   } else {

@@ -175,16 +175,6 @@ Result<Inherited> open_ends(const LaunchRequest& request, Launched& launched) {
   return ends;
 }
 
-// Signals as a fresh process has them: Suiro ignores SIGPIPE, a function must not inherit that.
-void set_signals(posix_spawnattr_t& attributes) {
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-}
-
 Result<pid_t> spawn(const Words& words, const Words& environment, const Inherited& ends) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -215,6 +205,15 @@ Result<pid_t> spawn(const Words& words, const Words& environment, const Inherite
 }
 
 }  // namespace
+
+void set_signals(posix_spawnattr_t& attributes) {
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
 
 Places places_of(const LaunchRequest& request) {
   if (request.isolation != Isolation::kNone) return {"/var/task", "/var/runtime", "/tmp"};

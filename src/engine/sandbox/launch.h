@@ -5,6 +5,7 @@
 // them when the thread that started them ends (PR_SET_PDEATHSIG).
 #pragma once
 
+#include <spawn.h>
 #include <sys/types.h>
 
 #include <memory>
@@ -55,6 +56,9 @@ struct Launched {
   Descriptor info;     // bubblewrap tells the id of the inner process here; not blocking
   Descriptor inner;    // pidfd of the first process inside, once find_inner() has found it
 };
+
+// Signals as a fresh process has them: Suiro ignores SIGPIPE, what it starts must not inherit that.
+void set_signals(posix_spawnattr_t& attributes);
 
 // Errors: kInternal.
 Result<Launched> launch(const LaunchRequest& request);

@@ -7,6 +7,7 @@
 
 #include <boost/asio/ssl/impl/src.hpp>
 
+#include "base/testing.h"
 #include "engine/container/kubernetes_status.h"
 #include "engine/container/testing/bed.h"
 #include "engine/container/testing/recorded_cluster.h"
@@ -64,10 +65,8 @@ class KubernetesRunnerTest : public testing::Test {
   }
   // Waits until the whole recording was asked for; what was not, and what else was, fails.
   void expect_all() {
-    for (int i = 0; i < 500 && !cluster->unused().empty(); ++i) {
-      wait(clock_.sleep_for(Millis(10)));
-    }
-    EXPECT_THAT(cluster->unused(), IsEmpty());
+    EXPECT_TRUE(eventually([&] { return cluster->unused().empty(); }))
+        << ::testing::PrintToString(cluster->unused());
     EXPECT_THAT(cluster->unexpected(), IsEmpty());
   }
   void forget() {
@@ -87,11 +86,6 @@ class KubernetesRunnerTest : public testing::Test {
     std::filesystem::create_directories(path);
     folders_.push_back(path.string());
     return path.string();
-  }
-  // True as soon as it is; false after half a minute.
-  bool comes(const std::function<bool()>& condition) {
-    for (int i = 0; i < 3000 && !condition(); ++i) wait(clock_.sleep_for(Millis(10)));
-    return condition();
   }
 
   RealClock clock_;
@@ -244,7 +238,7 @@ TEST_F(KubernetesRunnerTest, SpeaksWithAClusterOfItsAuthorityAlone) {
   config.ca_file = other.certificate;
   open("success", own);
   ASSERT_TRUE(wait(runner->run(job_task())));
-  EXPECT_TRUE(comes([&] { return cluster->refused_handshakes() > 1; }));
+  EXPECT_TRUE(eventually([&] { return cluster->refused_handshakes() > 1; }));
   EXPECT_THAT(cluster->unexpected(), IsEmpty());
   EXPECT_EQ(cluster->refused_tokens(), 0);
   config.ca_file = own.certificate;
@@ -260,7 +254,7 @@ TEST_F(KubernetesRunnerTest, ATokenThatChangesInItsFileIsReadAgain) {
   std::ofstream(config.token_file) << "first\n";
   open("success");
   ASSERT_TRUE(wait(runner->run(job_task())));
-  EXPECT_TRUE(comes([&] { return cluster->refused_tokens() > 1; }));
+  EXPECT_TRUE(eventually([&] { return cluster->refused_tokens() > 1; }));
   std::ofstream(config.token_file) << "test-token\n";
   EXPECT_EQ(finish().containers[0].exit_code, 0);
   forget();

@@ -11,8 +11,6 @@
 namespace suiro::container {
 namespace {
 
-using testing::IsEmpty;
-
 std::string file_text(const std::string& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -111,8 +109,7 @@ TEST_F(RuncRunnerTest, RunsAnImageOfTheRealCache) {
     EXPECT_EQ(collector.text(spec.id + ".main"), "upperb\n");
     EXPECT_EQ(wait(cache.holders()).value().size(), 1U);
     wait(runner->forget(spec.id));
-    for (int i = 0; i < 1000 && !wait(cache.holders()).value().empty(); ++i) ::usleep(10'000);
-    EXPECT_THAT(wait(cache.holders()).value(), IsEmpty());
+    EXPECT_TRUE(eventually([&] { return wait(cache.holders()).value().empty(); }));
     wait(runner->detach());
     wait(cache.stop());
   }

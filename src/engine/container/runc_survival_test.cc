@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <functional>
 #include <random>
 
 #include "engine/container/records.h"
@@ -34,11 +35,13 @@ class RuncSurvivalTest : public RuncRunnerTest {
       Bed last(root_);
       if (last.start()) last.wait_void(last.runner->keep_only({}));
     }
-    EXPECT_FALSE(std::filesystem::exists(root_ + "/data/run/tasks/" + test_id(1)));
+    EXPECT_FALSE(std::filesystem::exists(folder_of(test_id(1))));
     std::filesystem::remove_all(root_);
   }
-  // Runs a runner in a process of its own until it says that it is up, or for a time.
-  void run_and_kill(std::vector<std::string> more, useconds_t up_for, int wait_ms = 20'000) {
+  // Runs a runner in a process of its own until it says that it is up, or for a time, and then
+  // until `meanwhile` returns.
+  void run_and_kill(std::vector<std::string> more, const std::function<void()>& meanwhile,
+                    int wait_ms = 20'000) {
     std::vector<std::string> words{SUIRO_SURVIVOR, root_};
     words.insert(words.end(), more.begin(), more.end());
     int ends[2];
@@ -55,11 +58,15 @@ class RuncSurvivalTest : public RuncRunnerTest {
     ::close(ends[1]);
     pollfd waited{ends[0], POLLIN, 0};
     (void)::poll(&waited, 1, wait_ms);
-    ::usleep(up_for);
+    meanwhile();
     ::kill(process, SIGKILL);
     ::waitpid(process, nullptr, 0);
     ::close(ends[0]);
   }
+  static std::function<void()> pause(useconds_t microseconds) {
+    return [microseconds] { ::usleep(microseconds); };
+  }
+  std::string folder_of(const std::string& id) const { return root_ + "/data/run/tasks/" + id; }
   // What was committed of the output, by whichever runner.
   std::string committed() {
     std::set<std::string> names;
@@ -74,6 +81,10 @@ class RuncSurvivalTest : public RuncRunnerTest {
     }
     return text;
   }
+  // Until the task's first line is committed.
+  std::function<void()> is_up() {
+    return [this] { EXPECT_TRUE(eventually([&] { return committed().starts_with("up\n"); })); };
+  }
   std::string root_;
 };
 
@@ -82,9 +93,9 @@ TEST_F(RuncSurvivalTest, NoLineAndNoExitCodeIsLostToKills) {
   run_and_kill({"1",
                 "i=1; while [ $i -le 600 ]; do echo line $i; i=$((i+1)); usleep 5000; done; "
                 "exit 42"},
-               200'000);
+               pause(200'000));
   std::mt19937 dice(20);
-  for (int round = 0; round < 6; ++round) run_and_kill({}, dice() % 300'000, 700);
+  for (int round = 0; round < 6; ++round) run_and_kill({}, pause(dice() % 300'000), 700);
   Bed last(root_);
   last.collector.folder = root_ + "/lines";
   ASSERT_TRUE(last.start());
@@ -99,8 +110,9 @@ TEST_F(RuncSurvivalTest, NoLineAndNoExitCodeIsLostToKills) {
 }
 
 TEST_F(RuncSurvivalTest, WhatEndedMeanwhileIsReported) {
-  run_and_kill({"1", "usleep 300000; echo end; exit 5"}, 50'000);
-  ::usleep(800'000);
+  run_and_kill({"1", "echo up; usleep 300000; echo end; exit 5"}, is_up());
+  ASSERT_TRUE(
+      eventually([&] { return std::filesystem::exists(folder_of(test_id(1)) + "/c/0/exit"); }));
   Bed last(root_);
   ASSERT_TRUE(last.start());
   ASSERT_TRUE(last.collector.wait(test_id(1), [](const auto& report) { return report.ended(); }));
@@ -112,7 +124,7 @@ TEST_F(RuncSurvivalTest, ARunnerThatIsKilledWhileItStartsATaskStartsItOnce) {
   std::mt19937 dice(7);
   for (int round = 0; round < 5; ++round) {
     // The script leaves a mark for each time that it runs.
-    run_and_kill({"1", "echo mark; sleep 1000", "early"}, dice() % 120'000);
+    run_and_kill({"1", "echo mark; sleep 1000", "early"}, pause(dice() % 120'000));
   }
   Bed last(root_);
   last.collector.folder = root_ + "/lines";
@@ -120,7 +132,7 @@ TEST_F(RuncSurvivalTest, ARunnerThatIsKilledWhileItStartsATaskStartsItOnce) {
   auto spec = shell_task(1, "echo mark; sleep 1000");
   spec.containers[0].stop_timeout = std::chrono::seconds(0);
   ASSERT_TRUE(last.wait(last.runner->run(spec)));
-  for (int i = 0; i < 500 && committed().empty(); ++i) ::usleep(20'000);
+  ASSERT_TRUE(eventually([&] { return !committed().empty(); }));
   ASSERT_TRUE(last.wait(last.runner->stop(spec.id)));
   ASSERT_TRUE(last.collector.wait(spec.id, [](const auto& report) { return report.ended(); }));
   EXPECT_EQ(committed(), "mark\n");
@@ -129,7 +141,7 @@ TEST_F(RuncSurvivalTest, ARunnerThatIsKilledWhileItStartsATaskStartsItOnce) {
 TEST_F(RuncSurvivalTest, AStopGoesOnAfterAKill) {
   run_and_kill(
       {"1", "trap 'echo stopped; exit 6' TERM; echo up; while true; do usleep 20000; done"},
-      300'000);
+      is_up());
   Bed last(root_);
   ASSERT_TRUE(last.start());
   ASSERT_TRUE(last.wait(last.runner->stop(test_id(1))));
@@ -138,8 +150,8 @@ TEST_F(RuncSurvivalTest, AStopGoesOnAfterAKill) {
 }
 
 TEST_F(RuncSurvivalTest, ARestartOfTheMachineIsTold) {
-  run_and_kill({"1", "echo up; sleep 1000"}, 500'000);
-  std::string folder = root_ + "/data/run/tasks/" + test_id(1);
+  run_and_kill({"1", "echo up; sleep 1000"}, is_up());
+  std::string folder = folder_of(test_id(1));
   pid_t supervisor = 0;
   std::ifstream(folder + "/supervisor") >> supervisor;
   ASSERT_GT(supervisor, 1);
@@ -167,7 +179,7 @@ TEST_F(RuncSurvivalTest, ALostSupervisorIsToldAndItsContainersEnd) {
   ASSERT_TRUE(last.wait(last.runner->run(spec)));
   ASSERT_TRUE(last.collector.wait_line(spec.id + ".main", "up"));
   pid_t supervisor = 0;
-  std::ifstream(root_ + "/data/run/tasks/" + spec.id + "/supervisor") >> supervisor;
+  std::ifstream(folder_of(spec.id) + "/supervisor") >> supervisor;
   ASSERT_GT(supervisor, 1);
   ::kill(supervisor, SIGKILL);
   ASSERT_TRUE(last.collector.wait(spec.id, [](const auto& report) { return report.ended(); }));

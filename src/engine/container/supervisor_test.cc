@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 
-#include <chrono>
 #include <future>
 #include <thread>
 
@@ -100,8 +99,7 @@ TEST_F(RuncRunnerTest, ASupervisorThatWasOnlyJustStartedIsWaitedFor) {
     start.stage = "/mnt";
     EXPECT_FALSE(start_supervisor(start)) << "there is no disk";
   });
-  for (int i = 0; i < 2000 && processes_with(folder).empty(); ++i) ::usleep(5'000);
-  EXPECT_FALSE(processes_with(folder).empty());
+  EXPECT_TRUE(eventually([&] { return !processes_with(folder).empty(); }));
   *lock = sandbox::Descriptor();
   auto claimed = std::async(std::launch::async, [&] { return claim_task(folder); });
   EXPECT_EQ(claimed.wait_for(Millis(200)), std::future_status::timeout);

@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "base/check.h"
+#include "base/testing.h"
 #include "engine/sandbox/files.h"
 
 namespace suiro::sandbox {
@@ -151,10 +152,7 @@ TEST_F(CgroupTest, FreezesAndEndsProcessesOfThisMachine) {
   ASSERT_TRUE(write_control(file, std::to_string(child)));
   std::string events = fs::path(file).parent_path().string() + "/cgroup.events";
   auto says = [&](const std::string& text) {
-    for (int i = 0; i < 5000; ++i, ::usleep(1'000)) {
-      if (read_small_file(events)->contains(text)) return true;
-    }
-    return false;
+    return eventually([&] { return read_small_file(events)->contains(text); });
   };
   EXPECT_TRUE((*made)->freeze());
   EXPECT_TRUE(says("frozen 1"));

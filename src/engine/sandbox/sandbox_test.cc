@@ -14,12 +14,12 @@
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <mutex>
 #include <thread>
 
 #include "base/check.h"
 #include "base/shard.h"
+#include "base/testing.h"
 
 namespace suiro::sandbox {
 namespace {
@@ -543,8 +543,7 @@ TEST_F(SandboxTest, FrozenWhenIdleAndThawedByTheNext) {
     return std::pair(ticks, at);
   };
   auto [ticks, at] = read();
-  for (int i = 0; i < 5000 && !world->wait(frozen(sandbox.get())); ++i) ::usleep(1'000);
-  ASSERT_TRUE(world->wait(frozen(sandbox.get())));
+  ASSERT_TRUE(eventually([&] { return world->wait(frozen(sandbox.get())); }));
   // Real time passes for the processes and must not be used by them.
   ::usleep(500'000);
   auto [ticks_after, at_after] = read();
@@ -636,13 +635,11 @@ TEST_F(SandboxTest, ProcessesEndWithSuiro) {
   }
   EXPECT_THAT(said, HasSubstr("running\n"));
   // /proc shows the words of a command a moment after its start.
-  for (int i = 0; i < 5000 && !runs(marker); ++i) ::usleep(1'000);
-  EXPECT_TRUE(runs(marker));
+  EXPECT_TRUE(eventually([&] { return runs(marker); }));
   ::kill(victim, SIGKILL);
   ::waitpid(victim, nullptr, 0);
   ::close(pair[0]);
-  for (int i = 0; i < 5000 && runs(marker); ++i) ::usleep(1'000);
-  EXPECT_FALSE(runs(marker));
+  EXPECT_TRUE(eventually([&] { return !runs(marker); }));
 
   // The next server of the same instance removes the groups that the killed one left.
   std::string instance = fmt::format("test-{}", victim);

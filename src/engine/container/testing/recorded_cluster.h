@@ -47,10 +47,6 @@ class RecordedCluster {
     return fmt::format("{}://127.0.0.1:{}", tls_ ? "https" : "http",
                        acceptor_.local_endpoint().port());
   }
-  void set_token(std::string token) {
-    std::lock_guard lock(mutex_);
-    token_ = std::move(token);
-  }
   int refused_tokens() const { return refused_tokens_; }
   int refused_handshakes() const { return refused_handshakes_; }
   std::vector<std::string> unexpected() {
@@ -162,7 +158,7 @@ class RecordedCluster {
   std::atomic<bool> ended_ = false;
   std::atomic<int> refused_tokens_ = 0;
   std::atomic<int> refused_handshakes_ = 0;
-  std::string token_ = "test-token";
+  const std::string token_ = "test-token";
   std::mutex mutex_;
   std::vector<Exchange> exchanges_;
   std::vector<std::string> unexpected_;

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "engine/container/testing/bed.h"
 
 namespace suiro::container {
@@ -70,11 +71,6 @@ class RuncRunnerTest : public testing::Test {
     begin(spec);
     return finish(spec);
   }
-  bool wait_running(const TaskSpec& spec) {
-    return bed->collector.wait(spec.id, [](const auto& report) {
-      return report.containers[0].state == ContainerState::kRunning;
-    });
-  }
   std::string output(const TaskSpec& spec) { return bed->collector.text(key(spec)); }
   // Files behind loop devices that are the task's.
   static std::vector<std::string> loops_with(const std::string& id) {
@@ -97,11 +93,8 @@ class RuncRunnerTest : public testing::Test {
     return found;
   }
   static bool gone(const std::string& id) {
-    for (int i = 0; i < 1000; ++i) {
-      if (!std::filesystem::exists(bed->root() + "/data/run/tasks/" + id)) return true;
-      ::usleep(10'000);
-    }
-    return false;
+    return eventually(
+        [&] { return !std::filesystem::exists(bed->root() + "/data/run/tasks/" + id); });
   }
 };
 

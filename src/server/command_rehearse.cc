@@ -10,6 +10,7 @@
 #include "server/rehearsal_text.h"
 #include "server/text_files.h"
 #include "server/workflow_files.h"
+#include "services/scheduler/target.h"
 
 namespace suiro::server {
 namespace {
@@ -25,6 +26,15 @@ std::string execution_title(const std::string& arn) {
   std::string title = arn.substr(at + kExecution.size());
   if (size_t colon = title.find(':'); colon != title.npos) title.insert(colon + 1, " ");
   return title;
+}
+
+// As a schedule would give it to an execution that it starts.
+std::string input_at(const std::string& input, const std::string& execution, TimePoint time) {
+  scheduler::Occasion occasion;
+  occasion.schedule_arn = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/rehearsal";
+  occasion.nominal = time;
+  occasion.execution_id = execution;
+  return scheduler::fill(input, occasion, 1);
 }
 
 }  // namespace
@@ -112,8 +122,9 @@ Result<std::vector<Rehearsed>> RehearseCommand::rehearse(
   for (TimePoint time : times) {
     rehearsal::Mocks own = given.mocks;
     rehearsal::Rehearsal rehearsal(plan, own);
-    TRY(Rehearsed run, rehearsal.run({.name = fmt::format("rehearsal-{}", runs.size() + 1),
-                                      .input = given.input,
+    std::string name = fmt::format("rehearsal-{}", runs.size() + 1);
+    TRY(Rehearsed run, rehearsal.run({.name = name,
+                                      .input = input_at(given.input, name, time),
                                       .start = time,
                                       .seed = seed_ + runs.size()}));
     runs.push_back(std::move(run));
@@ -130,7 +141,7 @@ Result<void> RehearseCommand::show(const workflow::Plan& plan,
   if (json_) {
     for (const Rehearsed& run : runs) fmt::print("{}\n", rehearsal_json(run));
   } else {
-    fmt::print("{}", rehearsal_text(file_, runs));
+    fmt::print("{}", rehearsal_text(file_, plan, runs));
   }
   if (svg_.empty() || runs.empty()) return ok();
   TRY(std::string picture,

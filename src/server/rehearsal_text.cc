@@ -61,16 +61,10 @@ void append_runs(std::string& out, const std::vector<Rehearsed>& runs) {
   if (shown > kRunsShownMax) out += fmt::format("... and {} more\n", shown - kRunsShownMax);
 }
 
-void append_states(std::string& out, const std::vector<Rehearsed>& runs) {
+std::map<std::string, Look> sum_of(const std::vector<Rehearsed>& runs) {
   std::map<std::string, Look> sum;
-  std::vector<std::string> order;
   for (const Rehearsed& run : runs) {
-    for (const std::string& name : run.looks.path) {
-      if (!sum.contains(name)) order.push_back(name);
-      sum[name];
-    }
     for (const auto& [name, look] : run.looks.states) {
-      if (!sum.contains(name)) order.push_back(name);
       Look& all = sum[name];
       all.status = std::max(all.status, look.status);
       all.visits += look.visits;
@@ -80,15 +74,42 @@ void append_states(std::string& out, const std::vector<Rehearsed>& runs) {
       all.longest = std::max(all.longest, look.longest);
     }
   }
+  return sum;
+}
+
+struct Row {
+  std::string name;  // indented as deep as it stands
+  const Look* look;
+};
+
+// Those that were entered, in the definition's order, each before what is inside of it.
+void append_rows(std::vector<Row>& rows, const workflow::StateGroup& group,
+                 const std::map<std::string, Look>& looks, size_t depth) {
+  for (const auto& state : group.states) {
+    auto look = looks.find(state->name);
+    if (look != looks.end())
+      rows.push_back({std::string(2 * depth, ' ') + state->name, &look->second});
+    if (const auto* parallel = std::get_if<workflow::ParallelFields>(&state->fields)) {
+      for (const auto& branch : parallel->branches) append_rows(rows, branch, looks, depth + 1);
+    } else if (const auto* map = std::get_if<workflow::MapFields>(&state->fields)) {
+      append_rows(rows, map->processor, looks, depth + 1);
+    }
+  }
+}
+
+void append_states(std::string& out, const workflow::Plan& plan,
+                   const std::vector<Rehearsed>& runs) {
+  const auto looks = sum_of(runs);
+  std::vector<Row> rows;
+  append_rows(rows, plan.root, looks, 0);
   size_t width = 5;
-  for (const std::string& name : order) width = std::max(width, name.size());
+  for (const Row& row : rows) width = std::max(width, row.name.size());
   out += fmt::format("\n{:<{}}  {:<12} {:>7} {:>8} {:>7} {:>14} {:>14}\n", "state", width, "ended",
                      "entered", "failures", "retries", "time in all", "longest");
-  for (const std::string& name : order) {
-    const Look& look = sum[name];
+  for (const auto& [name, look] : rows) {
     out += fmt::format("{:<{}}  {:<12} {:>7} {:>8} {:>7} {:>14} {:>14}\n", name, width,
-                       status_text(look.status), look.visits, look.failures, look.retries,
-                       duration_text(look.total), duration_text(look.longest));
+                       status_text(look->status), look->visits, look->failures, look->retries,
+                       duration_text(look->total), duration_text(look->longest));
   }
 }
 
@@ -119,14 +140,15 @@ std::optional<std::string> difference(const std::string& place, const json::Valu
 
 }  // namespace
 
-std::string rehearsal_text(const std::string& title, const std::vector<Rehearsed>& runs) {
+std::string rehearsal_text(const std::string& title, const workflow::Plan& plan,
+                           const std::vector<Rehearsed>& runs) {
   std::string out = fmt::format("{}: {} execution{} in virtual time\n", title, runs.size(),
                                 runs.size() == 1 ? "" : "s");
   append_runs(out, runs);
   if (runs.empty()) return out;
   out += fmt::format("\npath{}: {}\n", runs.size() > 1 ? " of the last one" : "",
                      path_text(runs.back().looks.path));
-  append_states(out, runs);
+  append_states(out, plan, runs);
   uint64_t transitions = 0, children = 0;
   Millis task_time{0};
   for (const Rehearsed& run : runs) {

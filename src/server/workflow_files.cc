@@ -199,29 +199,92 @@ Result<RecordedAnswers> fetch_answers(const ServerAddress& address, const std::s
   return out;
 }
 
+namespace {
+
+constexpr int64_t kPastExecutions = 100;
+
+// Asks the server once a name.
+class PastRuns {
+ public:
+  explicit PastRuns(Remote remote) : remote_(std::move(remote)) {}
+
+  std::optional<Millis> of(const std::string& name) {
+    if (auto found = known_.find(name); found != known_.end()) return found->second;
+    Result<std::optional<Millis>> found =
+        name.starts_with("arn:") ? of_machine(name) : of_runs(name);
+    if (found && !*found) found = of_function(name);
+    // What cannot be told is not known.
+    return known_[name] = found ? *found : std::nullopt;
+  }
+
+ private:
+  Result<std::optional<Millis>> of_runs(const std::string& name) const {
+    json::Object request;
+    request.set("Names", json::Array{json::Value(name)});
+    TRY(std::string reply, remote_.call("ListRunDurations", json::write(std::move(request))));
+    TRY(json::Value answer, json::parse(reply));
+    for (const json::Value& row : list_member(answer, "Durations")) {
+      if (number_member(row, "Runs") > 0) return Millis(number_member(row, "MedianMs"));
+    }
+    return std::nullopt;
+  }
+
+  // The median of the newest ones that succeeded.
+  Result<std::optional<Millis>> of_machine(const std::string& arn) const {
+    json::Object request;
+    request.set("stateMachineArn", arn);
+    request.set("statusFilter", "SUCCEEDED");
+    request.set("maxResults", kPastExecutions);
+    TRY(json::Value answer, call(remote_, "ListExecutions", std::move(request)));
+    std::vector<Millis> took;
+    for (const json::Value& row : list_member(answer, "executions")) {
+      auto start = rehearsal::time_member(row, "startDate");
+      auto stop = rehearsal::time_member(row, "stopDate");
+      if (start && stop) took.push_back(*stop - *start);
+    }
+    if (took.empty()) return std::nullopt;
+    std::ranges::sort(took);
+    return took[took.size() / 2];
+  }
+
+  // What it was billed for on average.
+  Result<std::optional<Millis>> of_function(const std::string& name) {
+    if (!usage_) {
+      TRY(std::string reply, remote_.call("GetUsage", "{}"));
+      TRY(usage_, json::parse(reply));
+    }
+    int64_t billed = 0;
+    int64_t invocations = 0;
+    for (const json::Value& row : list_member(*usage_, "Functions")) {
+      if (text_member(row, "FunctionName") != name) continue;
+      billed += number_member(row, "BilledDurationMs");
+      invocations += number_member(row, "Invocations");
+    }
+    if (invocations == 0) return std::nullopt;
+    return Millis(billed / invocations);
+  }
+
+  static json::Array list_member(const json::Value& value, std::string_view name) {
+    const json::Value* list = value.find(name);
+    return list != nullptr && list->is_array() ? list->as_array() : json::Array();
+  }
+  static int64_t number_member(const json::Value& value, std::string_view name) {
+    const json::Value* number = value.find(name);
+    return number != nullptr && number->is_integer() ? number->as_integer() : 0;
+  }
+
+  Remote remote_;
+  std::map<std::string, std::optional<Millis>> known_;
+  std::optional<json::Value> usage_;
+};
+
+}  // namespace
+
 rehearsal::PastDuration past_durations(const ServerAddress& address) {
   auto remote = Remote::connect(address);
   if (!remote) return nullptr;
-  auto known = std::make_shared<std::map<std::string, std::optional<Millis>>>();
-  return [remote = std::move(*remote), known](const std::string& name) -> std::optional<Millis> {
-    if (auto found = known->find(name); found != known->end()) return found->second;
-    std::optional<Millis>& duration = (*known)[name];
-    json::Object request;
-    request.set("Names", json::Array{json::Value(name)});
-    auto reply = remote.call("ListRunDurations", json::write(std::move(request)));
-    if (!reply) return std::nullopt;
-    auto answer = json::parse(*reply);
-    const json::Value* rows = answer ? answer->find("Durations") : nullptr;
-    if (rows == nullptr || !rows->is_array() || rows->as_array().empty()) return std::nullopt;
-    const json::Value& row = rows->as_array().front();
-    const json::Value* runs = row.find("Runs");
-    const json::Value* median = row.find("MedianMs");
-    if (runs != nullptr && median != nullptr && runs->is_integer() && median->is_integer() &&
-        runs->as_integer() > 0) {
-      duration = Millis(median->as_integer());
-    }
-    return duration;
-  };
+  auto past = std::make_shared<PastRuns>(std::move(*remote));
+  return [past](const std::string& name) { return past->of(name); };
 }
 
 }  // namespace suiro::server

@@ -42,7 +42,8 @@ struct RecordedAnswers {
 // child. Errors: those of the server; kTooLarge beyond kChildrenRecordedMax.
 Result<RecordedAnswers> fetch_answers(const ServerAddress& address, const std::string& arn);
 
-// Medians of past runs on the server; asks once a name. Knows nothing where no server runs.
+// How long runs of tasks, functions and workflows took on the server: medians, of functions means.
+// Knows nothing where no server runs.
 rehearsal::PastDuration past_durations(const ServerAddress& address);
 
 }  // namespace suiro::server

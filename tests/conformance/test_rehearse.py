@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`suiro rehearse` and `suiro draw` of executions that ran on the server."""
 import json
+import pathlib
+import re
+import subprocess
 
 import pytest
 
+from suiro_server import binary
 from test_lambda import make as make_function
-from workflows import bucket, queue, task
+from workflows import bucket, one, queue, task, until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 PRICE = """
 import json
@@ -15,6 +21,12 @@ def handler(event, context):
         raise ValueError("closed")
     # What a rehearsal could not make up.
     return {"shop": event["shop"], "id": context.aws_request_id}
+"""
+SLOW = """
+import time
+
+def handler(event, context):
+    time.sleep(0.3)
 """
 SHOPS = ["tsukiji", "closed", "ueno", "asakusa"]
 
@@ -96,3 +108,91 @@ def test_what_is_not_recorded_comes_from_mocks(suiro, flows, definition, tmp_pat
     done = json.loads(suiro.run(*command, "--mocks", str(mocks)).stdout)
     assert done["output"]["shops"][0]["priced"] == {"of": 1}
     assert done["output"]["count"] == json.loads(told["output"])["count"]
+
+
+CLOSE = ROOT / "blueprints" / "invoice-close"
+MONTH_SECONDS_MAX = 120  # of a build for debugging on a busy machine; a release needs two
+
+
+def rehearse(*arguments):
+    done = subprocess.run([binary(), "rehearse", *map(str, arguments)], capture_output=True,
+                          text=True, timeout=MONTH_SECONDS_MAX)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_month_passes_in_seconds(tmp_path):
+    picture = tmp_path / "day.svg"
+    order = {"day": "<aws.scheduler.scheduled-time>", "ledger": "ledger/", "function": "f"}
+    told = rehearse(CLOSE / "day.asl.json", "--mocks", CLOSE / "rehearsal" / "day.json",
+                    "--input", json.dumps(order), "--from", "2026-10-01T21:00:00Z", "--days", 31,
+                    "--svg", picture).splitlines()
+    assert told[0].endswith("day.asl.json: 31 executions in virtual time")
+    days = [line.split() for line in told[1:32]]
+    assert [day[0] for day in days] == [f"2026-10-{n:02}T21:00:00.000Z" for n in range(1, 32)]
+    assert {tuple(day[1:]) for day in days} == {("SUCCEEDED", "41.0", "s", "2808", "transitions")}
+    table = told.index("state            ended        entered failures retries    time in all"
+                       "        longest")
+    rows = [line[:15].rstrip() for line in told[table + 1:table + 9]]
+    assert rows == ["Shops", "  Read", "  Post", "  Book", "Total", "Balanced", "Summary",
+                    "List exceptions"]
+    assert told[table + 2].split()[1:5] == ["succeeded", "21700", "62", "62"]
+    assert any(line.startswith("87048 state transitions ($2.1762 ") for line in told)
+    assert '"day":"2026-10-31T21:00:00Z"' in told[-1]
+    assert "Task · 700 × · 2 retries · 2.6 s" in picture.read_text()
+    order = {"month": "2026-10", "days": [f"2026-10-{n:02}" for n in range(1, 32)],
+             "machine": "m", "function": "f", "tolerated": 0, "approvals": "a", "notices": "n"}
+    told = json.loads(rehearse(CLOSE / "month.asl.json", "--mocks",
+                               CLOSE / "rehearsal" / "month.json", "--input", json.dumps(order),
+                               "--json"))
+    assert (told["output"]["days"], told["output"]["totals"]["shops"]) == (31, 31 * 700)
+    # Two days at once, and half an hour for the accountant.
+    assert told["states"]["Days"]["total_ms"] == 16 * 41_000
+    assert told["states"]["Approve"]["total_ms"] == 1_800_000
+
+
+def test_tasks_take_as_long_as_they_took(suiro, flows, name, tmp_path):
+    function = make_function(suiro.client("lambda"), name, SLOW)["FunctionArn"]
+    inner = flows.make(one({"Type": "Wait", "Seconds": 1}), "-inner")
+    definition = {"StartAt": "Call", "States": {
+        "Call": task("lambda:invoke", Next="Run", Parameters={
+            "FunctionName": function, "Payload": {}}),
+        "Run": task("states:startExecution.sync:2", Next="Unknown", Parameters={
+            "StateMachineArn": inner}),
+        "Unknown": task("sqs:sendMessage", End=True, Parameters={
+            "QueueUrl": "q", "MessageBody": "b"})}}
+    for _ in range(2):
+        flows.start(inner)
+        suiro.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    until(lambda: len(flows.client.list_executions(
+        stateMachineArn=inner, statusFilter="SUCCEEDED")["executions"]) == 2, "two executions")
+    (tmp_path / "d.json").write_text(json.dumps(definition))
+    (tmp_path / "m.json").write_text('{"default": {"echo": true}}')
+    told = json.loads(suiro.run("rehearse", str(tmp_path / "d.json"), "--mocks",
+                                str(tmp_path / "m.json"), "--json").stdout)
+    took = {state: look["total_ms"] for state, look in told["states"].items()}
+    assert 300 <= took["Call"] < 10_000 and 1000 <= took["Run"] < 20_000
+    assert took["Unknown"] == 0
+
+
+def test_an_execution_is_drawn_with_its_course(suiro, flows, name, tmp_path):
+    url, _ = queue(suiro, name)
+    definition = {"StartAt": "First", "States": {
+        "First": {"Type": "Pass", "Next": "Both"},
+        "Both": {"Type": "Parallel", "End": True, "Branches": [
+            {"StartAt": "Send", "States": {"Send": task(
+                "sqs:sendMessage", Next="Look", Parameters={"QueueUrl": url, "MessageBody": "b"}),
+                "Look": {"Type": "Choice", "Choices": [
+                    {"Variable": "$.missing", "NumericEquals": 1, "Next": "Never"}]},
+                "Never": {"Type": "Succeed"}}},
+            {"StartAt": "Beside", "States": {"Beside": {"Type": "Wait", "Seconds": 3600,
+                                                        "End": True}}}]}}}
+    told = flows.run(definition)
+    assert told["status"] == "FAILED"
+    picture = tmp_path / "e.svg"
+    suiro.run("draw", told["executionArn"], "--to", str(picture))
+    drawn = re.findall(r'class="state ([a-z-]+)(?: around)?" .*?class="name".*?>([^<]+)<',
+                       picture.read_text())
+    assert dict((state, status) for status, state in drawn) == {
+        "First": "succeeded", "Both": "failed", "Send": "succeeded", "Look": "failed",
+        "Never": "not-run", "Beside": "aborted"}

@@ -54,7 +54,7 @@ json::Value document_of(const MockEntry& entry) {
     out.set("cause", entry.cause);
   }
   if (entry.seconds) out.set("seconds", *entry.seconds);
-  if (entry.items) out.set("items", *entry.items);
+  if (entry.items) out.set("items", entry.items->source());
   return out;
 }
 
@@ -79,8 +79,10 @@ Result<MockEntry> parse_entry(const json::Value& value, const std::string& place
     } else if (name == "seconds" && member.is_number() && member.as_double() >= 0 &&
                member.as_double() <= kSecondsMax) {
       entry.seconds = member.as_double();
-    } else if (name == "items" && member.is_array()) {
-      entry.items = member.as_array();
+    } else if (name == "items" && (member.is_array() || member.is_string())) {
+      auto compiled = workflow::Template::jsonata(member);
+      if (!compiled) return wrong(place + ".items", compiled.error().message);
+      entry.items = std::move(*compiled);
     } else if (name != "error" && name != "cause") {
       return wrong(place, fmt::format("'{}' is no member of an answer, or of another type", name));
     }
@@ -238,6 +240,8 @@ std::vector<std::string> Mocks::names_of(const TaskEffect& effect) {
     const json::Value* value = arguments->find(member);
     if (value != nullptr && value->is_string()) names.push_back(short_name(value->as_string()));
   }
+  const json::Value* machine = arguments->find("StateMachineArn");
+  if (machine != nullptr && machine->is_string()) names.push_back(machine->as_string());
   return names;
 }
 
@@ -309,9 +313,8 @@ Result<workflow::MockAnswer> Mocks::answer(const TaskEffect& effect, const Place
   return answer;
 }
 
-std::optional<Mocks::Read> Mocks::read(Layer layer, const std::string& state, const Place& place) {
-  const MockEntry* entry = next_of_state(layer, state, place);
-  if (entry != nullptr && entry->items) return Read{.items = *entry->items};
+std::optional<Mocks::Read> Mocks::inputs(Layer layer, const std::string& state,
+                                         const Place& place) const {
   auto scopes = scopes_at(layer == Layer::kRecorded ? recorded_ : all_, place);
   auto map = scopes.back()->maps.find(state);
   if (scopes.size() <= place.size() || map == scopes.back()->maps.end()) return std::nullopt;
@@ -323,14 +326,25 @@ std::optional<Mocks::Read> Mocks::read(Layer layer, const std::string& state, co
   return inputs;
 }
 
-Result<Mocks::Read> Mocks::read(const std::string& state, const Place& place) {
+Result<Mocks::Read> Mocks::read(const workflow::MapRunEffect& effect, const Place& place,
+                                TimePoint now, Random& random) {
   for (Layer layer : {Layer::kDocument, Layer::kRecorded}) {
-    if (auto found = read(layer, state, place)) return std::move(*found);
+    const MockEntry* entry = next_of_state(layer, effect.state, place);
+    if (entry != nullptr && entry->items) {
+      workflow::Scope scope;
+      scope.input = effect.input;
+      scope.now = now;
+      scope.random = &random;
+      TRY(json::Value items, entry->items->evaluate(scope));
+      if (!items.is_array()) return wrong(effect.state + ".items", "they are no list");
+      return Read{.items = items.as_array()};
+    }
+    if (auto told = inputs(layer, effect.state, place)) return std::move(*told);
   }
   return fail(codes::kNotFound,
               fmt::format("nothing says which items the reader of '{}' reads: add {{\"items\": "
                           "[...]}} to the mocks under states",
-                          state));
+                          effect.state));
 }
 
 }  // namespace suiro::rehearsal

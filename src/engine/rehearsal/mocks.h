@@ -15,7 +15,8 @@
 //   error    the task fails with it, and with "cause"
 //   never    true: it does not answer
 //   seconds  how long it takes; absent: as past runs of what it starts took, or no time
-//   items    of a distributed Map with an ItemReader: what it reads
+//   items    of a distributed Map with an ItemReader: what it reads; a list, or JSONata that makes
+//            one of $states.input, the Map's: "{% [1..700].{'shop': $} %}"
 //   maps     what differs in the iterations of a Map, or in the children of a distributed one, by
 //            their index: states and, inside, maps. With an "input", a child gets that where
 //            nothing tells what its Map's reader reads.
@@ -44,7 +45,7 @@ struct MockEntry {
   std::optional<std::string> error;
   std::string cause;
   std::optional<double> seconds;
-  std::optional<json::Array> items;
+  std::optional<workflow::Template> items;
 };
 
 // What tasks answer in one place: the execution, an iteration of a Map, a child.
@@ -64,8 +65,8 @@ inline constexpr uint64_t kMockScopesMax = 100'000;  // of one Map
 // From the outside to the inside.
 using Place = std::vector<workflow::Iteration>;
 
-// How long runs of a task definition family, a function or a state took in the past; nullopt:
-// nothing is known.
+// How long runs of a task definition family, a function or a state machine (its ARN) took in the
+// past; nullopt: nothing is known.
 using PastDuration = std::function<std::optional<Millis>(const std::string& name)>;
 
 class Mocks {
@@ -82,18 +83,20 @@ class Mocks {
 
   void set_past_duration(PastDuration past) { past_ = std::move(past); }
   // Names whose past durations would be asked for by these arguments: "nightly" of a task
-  // definition's ARN.
+  // definition's ARN; a state's own name comes first.
   static std::vector<std::string> names_of(const workflow::TaskEffect& effect);
 
   // The next answer of a state. Errors: kNotFound, where nothing says what it answers.
   Result<workflow::MockAnswer> answer(const workflow::TaskEffect& effect, const Place& place,
                                       TimePoint now, Random& random);
-  // What a Map's reader reads, or what its children are given. Errors: kNotFound.
+  // What a Map's reader reads, or what its children are given. Errors: kNotFound;
+  // kInvalidArgument where the items are no list.
   struct Read {
     json::Array items;
     bool are_inputs = false;
   };
-  Result<Read> read(const std::string& state, const Place& place);
+  Result<Read> read(const workflow::MapRunEffect& effect, const Place& place, TimePoint now,
+                    Random& random);
 
  private:
   using Entries = MockScope::States;
@@ -101,7 +104,8 @@ class Mocks {
                            const std::string& name);
   enum class Layer : uint8_t { kDocument, kRecorded };
   const MockEntry* next_of_state(Layer layer, const std::string& state, const Place& place);
-  std::optional<Read> read(Layer layer, const std::string& state, const Place& place);
+  // Of a Map's children, where each has one.
+  std::optional<Read> inputs(Layer layer, const std::string& state, const Place& place) const;
   const MockEntry* find(const workflow::TaskEffect& effect, const Place& place);
   Millis duration_of(const MockEntry& entry, const workflow::TaskEffect& effect) const;
 

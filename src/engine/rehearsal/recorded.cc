@@ -16,16 +16,6 @@ std::optional<std::string> text_of(const json::Value& value, std::string_view na
   return member->as_string();
 }
 
-// Seconds since 1970 or ISO 8601, as the dialect of the answer has it.
-std::optional<TimePoint> time_of(const json::Value& event) {
-  const json::Value* member = event.find("timestamp");
-  if (member == nullptr) return std::nullopt;
-  if (member->is_number()) return TimePoint(Millis(std::llround(member->as_double() * 1000)));
-  if (!member->is_string()) return std::nullopt;
-  auto time = parse_iso8601(member->as_string());
-  return time ? std::optional(*time) : std::nullopt;
-}
-
 void read_details(HistoryEvent& event, const json::Value& details) {
   event.name = text_of(details, "name").value_or("");
   event.resource = text_of(details, "resource").value_or("");
@@ -47,7 +37,7 @@ Result<HistoryEvent> read_event(const json::Value& value) {
   const json::Value* id = value.find("id");
   const json::Value* previous = value.find("previousEventId");
   auto type = workflow::event_type_of(text_of(value, "type").value_or(""));
-  auto time = time_of(value);
+  auto time = time_member(value, "timestamp");
   if (id == nullptr || !id->is_integer() || !type || !time) {
     return fail(codes::kInvalidArgument, "this is no event of a history: " + json::write(value));
   }
@@ -62,6 +52,15 @@ Result<HistoryEvent> read_event(const json::Value& value) {
 }
 
 }  // namespace
+
+std::optional<TimePoint> time_member(const json::Value& value, std::string_view name) {
+  const json::Value* member = value.find(name);
+  if (member == nullptr) return std::nullopt;
+  if (member->is_number()) return TimePoint(Millis(std::llround(member->as_double() * 1000)));
+  if (!member->is_string()) return std::nullopt;
+  auto time = parse_iso8601(member->as_string());
+  return time ? std::optional(*time) : std::nullopt;
+}
 
 Result<std::vector<HistoryEvent>> read_history(const json::Value& events) {
   if (!events.is_array()) return fail(codes::kInvalidArgument, "a history is a list of events");

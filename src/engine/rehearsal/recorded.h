@@ -15,6 +15,9 @@ namespace suiro::rehearsal {
 // `events`: an array of HistoryEvent. Members that neither drawings nor mocks use are left out.
 Result<std::vector<workflow::HistoryEvent>> read_history(const json::Value& events);
 
+// Seconds since 1970 or ISO 8601, as the dialect of the answer has it.
+std::optional<TimePoint> time_member(const json::Value& value, std::string_view name);
+
 // A run of a distributed Map that an execution asked for.
 struct RecordedRun {
   std::string map_run_arn;

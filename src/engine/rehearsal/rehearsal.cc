@@ -221,7 +221,7 @@ Result<MockAnswer> Rehearsal::run_map(Course& course, const MapRunEffect& effect
   const TimePoint now = asked.now;
   Mocks::Read read;
   if (!effect.items) {
-    TRY(read, mocks_.read(effect.state, asked.place));
+    TRY(read, mocks_.read(effect, asked.place, now, course.random));
   }
   auto items = as_items(effect.items ? *effect.items : json::Value(std::move(read.items)));
   auto inputs = read.are_inputs ? told_inputs(state, items)

@@ -84,6 +84,16 @@ TEST(Rehearsal, ChildrenOfAMapShareItsConcurrency) {
   EXPECT_EQ(done->looks.states.at("Post").visits, 5u);
 }
 
+TEST(Rehearsal, ItemsAreMadeByAnExpression) {
+  Mocks mocks = mocks_of(R"({"states": {"Shops": {"items": "{% [1..$states.input.n].{'n': $} %}"},
+                                        "Post": {"echo": true}}})");
+  auto done = rehearse(kShops, mocks, R"({"n": 3})");
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->output, R"([{"n":1},{"n":2},{"n":3}])") << done->cause;
+  Mocks wrong = mocks_of(R"({"states": {"Shops": {"items": "{% 3 %}"}}})");
+  EXPECT_EQ(rehearse(kShops, wrong).error().code, codes::kInvalidArgument);
+}
+
 TEST(Rehearsal, AMapThatFailsTooOftenFails) {
   Mocks mocks = mocks_of(R"({"states": {"Shops": {"items": [1, 2, 3, 4, 5]},
                                         "Post": {"error": "Broken", "seconds": 1}}})");
@@ -109,9 +119,9 @@ TEST(Mocks, RefuseWhatTheyDoNotUnderstand) {
         R"({"states": {"A": {}}})", R"({"states": {"A": {"echo": true, "result": 1}}})",
         R"({"states": {"A": {"result": 1, "seconds": -1}}})",
         R"({"states": {"A": {"result": 1, "after": 1}}})",
-        R"({"states": {"A": {"result": "{% 1 + %}"}}})", R"({"default": 3})", R"({"maps": []})",
-        R"({"maps": {"A": {}}})", R"({"maps": {"A": [1]}})", R"({"maps": {"A": [{"state": {}}]}})",
-        R"({"maps": {"A": [{"states": {"B": {}}}]}})"}) {
+        R"({"states": {"A": {"result": "{% 1 + %}"}}})", R"({"states": {"A": {"items": 3}}})",
+        R"({"default": 3})", R"({"maps": []})", R"({"maps": {"A": {}}})", R"({"maps": {"A": [1]}})",
+        R"({"maps": {"A": [{"state": {}}]}})", R"({"maps": {"A": [{"states": {"B": {}}}]}})"}) {
     EXPECT_FALSE(Mocks::parse(text)) << text;
   }
 }

@@ -8,6 +8,7 @@ import time
 from botocore.exceptions import BotoCoreError, ClientError
 
 import generator
+from blueprint import until
 from system import DAY
 
 CLOSE_SECONDS_MAX = 1800
@@ -97,10 +98,6 @@ def run_day(system, machine, order, name):
     """Starts a day by itself, and waits for its end."""
     arn = system.states.start_execution(stateMachineArn=machine, name=name,
                                         input=json.dumps(order))["executionArn"]
-    deadline = time.monotonic() + CLOSE_SECONDS_MAX
-    while time.monotonic() < deadline:
-        told = system.states.describe_execution(executionArn=arn)
-        if told["status"] in ENDED:
-            return told
-        time.sleep(0.1)
-    raise SystemExit(f"{arn} has not ended after {CLOSE_SECONDS_MAX} s")
+    until(lambda: system.states.describe_execution(executionArn=arn)["status"] in ENDED,
+          f"{arn} has not ended", CLOSE_SECONDS_MAX)
+    return system.states.describe_execution(executionArn=arn)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How every blueprint's program begins and ends."""
+"""How every blueprint's program begins, waits and ends."""
 import os
 import pathlib
 import shutil
 import sys
 import tempfile
+import time
 
 from screen import Screen
+
+PAUSE_SECONDS = 0.1
 
 
 def main(name, options, run):
@@ -30,3 +33,15 @@ def verdict(say, wrong, right, otherwise):
         say(f"WRONG: {text}")
     say(right if not wrong else otherwise)
     return 0 if not wrong else 1
+
+
+def until(found, what, seconds):
+    """The first true answer of `found`; where none comes in time the program ends with `what`."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = found()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise SystemExit(f"after {seconds} s: {what}")
+        time.sleep(PAUSE_SECONDS)

@@ -10,16 +10,30 @@ import time
 READY_SECONDS_MAX = 60
 
 
-def _wait(process, ready, log):
-    deadline = time.monotonic() + READY_SECONDS_MAX
-    while time.monotonic() < deadline and process.poll() is None:
-        if ready():
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"the database did not start:\n{log.read_text(errors='replace')[-2000:]}")
+class Database:
+    """What both kinds share: a process, and a database `shop` that text of SQL is sent to."""
+
+    def wait_until_it_answers(self, log):
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if self.try_sql("SELECT 1").returncode == 0:
+                return
+            time.sleep(0.05)
+        told = log.read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"the database did not start:\n{told}")
+
+    def sql(self, text, database="shop"):
+        done = self.try_sql(text, database)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
 
 
-class MariaDb:
+class MariaDb(Database):
     """Debian's MariaDB; the user root has no password."""
 
     def __init__(self, directory):
@@ -45,7 +59,7 @@ class MariaDb:
                  f"--socket={self.socket}", "--skip-networking", f"--user={getpass.getuser()}",
                  f"--pid-file={self.directory / 'pid'}", "--log-bin=log", "--server-id=1"],
                 stdout=out, stderr=out)
-        _wait(self.process, lambda: self.try_sql("SELECT 1").returncode == 0, log)
+        self.wait_until_it_answers(log)
         self.sql("CREATE DATABASE shop CHARACTER SET utf8mb4", database="mysql")
         return self
 
@@ -55,18 +69,8 @@ class MariaDb:
              database],
             input=text, capture_output=True, text=True)
 
-    def sql(self, text, database="shop"):
-        done = self.try_sql(text, database)
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        return done.stdout
 
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-class Postgres:
+class Postgres(Database):
     """Debian's PostgreSQL. It refuses to run as root, so root starts it as its own user."""
 
     def __init__(self, directory):
@@ -96,7 +100,7 @@ class Postgres:
             self.process = subprocess.Popen(
                 [*self.prefix, str(self.programs() / "postgres"), "-D", data, "-k",
                  str(self.directory), "-c", "listen_addresses="], stdout=out, stderr=out, cwd="/")
-        _wait(self.process, lambda: self.try_sql("SELECT 1").returncode == 0, log)
+        self.wait_until_it_answers(log)
         self.sql("CREATE DATABASE shop", database="postgres")
         return self
 
@@ -104,13 +108,3 @@ class Postgres:
         return subprocess.run(
             ["psql", "-X", "-q", "-A", "-t", "-h", str(self.directory), "-U", "postgres", "-d",
              database, "-v", "ON_ERROR_STOP=1"], input=text, capture_output=True, text=True)
-
-    def sql(self, text, database="shop"):
-        done = self.try_sql(text, database)
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        return done.stdout
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()

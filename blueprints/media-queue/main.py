@@ -84,12 +84,9 @@ def join(supervisor, chunks, screen):
     task = ecs.run_task(taskDefinition="worker", overrides={"containerOverrides": [{
         "name": "worker", "command": ["python3", "/worker.py", "join", str(chunks)]}]})
     arn = task["tasks"][0]["taskArn"]
-    deadline = time.monotonic() + JOIN_SECONDS_MAX
-    while time.monotonic() < deadline:
-        task = ecs.describe_tasks(tasks=[arn])["tasks"][0]
-        if task["lastStatus"] == "STOPPED":
-            break
-        time.sleep(0.2)
+    (task,) = blueprint.until(
+        lambda: [task for task in ecs.describe_tasks(tasks=[arn])["tasks"]
+                 if task["lastStatus"] == "STOPPED"], "the film is not joined", JOIN_SECONDS_MAX)
     code = task["containers"][0].get("exitCode")
     screen.say(f"joined: exit code {code}")
     return code == 0

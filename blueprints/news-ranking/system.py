@@ -4,10 +4,10 @@ import csv
 import io
 import json
 import pathlib
-import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from blueprint import until
 from supervisor import ensure
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,11 +30,7 @@ def columns(pairs):
 
 def await_state(describe, wanted):
     """Waits until a resource is what it should be."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
-    while (state := describe()) != wanted:
-        if time.monotonic() > deadline:
-            raise SystemExit(f"still {state}, not {wanted}, after {READY_SECONDS_MAX} s")
-        time.sleep(0.1)
+    until(lambda: describe() == wanted, f"not {wanted}", READY_SECONDS_MAX)
 
 
 def deploy(supervisor, segments, window_seconds):

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace suiro::policy;
   std::string_view input(reinterpret_cast<const char*>(data), size);
   if (input.empty()) return 0;
-  const auto form = static_cast<Form>(static_cast<uint8_t>(input.front()) % 3);
+  const auto form = static_cast<Form>(static_cast<uint8_t>(input.front()) % 5);
   input.remove_prefix(1);
   auto line = [&] {
     const size_t end = std::min(input.find('\n'), input.size());
@@ -35,6 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(policy.error().code == kMalformedPolicy, "a parser has one code");
     return 0;
   }
+  policy->is_public();
   const Decision once = policy->decide(request);
   CHECK(policy->decide(request) == once, "a policy changed its mind");
   // Knowing less can only take away.

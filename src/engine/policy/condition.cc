@@ -148,6 +148,35 @@ std::string_view fault_of(Kind kind, std::string_view value) {
   return {};
 }
 
+// Of networks that are not private, those of more addresses than this are everybody's.
+constexpr unsigned kBitsMin4 = 8;
+constexpr unsigned kBitsMin6 = 32;
+
+bool is_narrow(std::string_view text) {
+  auto network = network_of(text);
+  if (!network) return false;
+  return network->v4 ? network->four.prefix_length() >= kBitsMin4
+                     : network->six.prefix_length() >= kBitsMin6;
+}
+
+// Keys whose fixed values name who may come, or from where.
+bool names_callers(std::string_view key) {
+  constexpr std::string_view kKeys[] = {"aws:principalaccount",
+                                        "aws:principalarn",
+                                        "aws:principalorgid",
+                                        "aws:principalorgpaths",
+                                        "aws:sourceaccount",
+                                        "aws:sourcearn",
+                                        "aws:sourceowner",
+                                        "aws:sourcevpc",
+                                        "aws:sourcevpce",
+                                        "aws:userid",
+                                        "s3:dataaccesspointaccount",
+                                        "s3:dataaccesspointarn",
+                                        "s3:x-amz-server-side-encryption-aws-kms-key-id"};
+  return std::ranges::find(kKeys, key) != std::end(kKeys);
+}
+
 }  // namespace
 
 Result<Condition> Condition::parse(std::string_view name, std::string key,
@@ -178,6 +207,19 @@ Result<Condition> Condition::parse(std::string_view name, std::string key,
     out.values_.push_back(std::move(text));
   }
   return out;
+}
+
+bool Condition::keeps_public_out() const {
+  if (op_.negated || if_exists_ || many_ == Many::kAll) return false;
+  bool is_fixed = std::ranges::all_of(values_, &Text::is_fixed);
+  if (op_.kind == Kind::kAddress) {
+    return key_ == "aws:sourceip" && is_fixed && std::ranges::all_of(values_, [](const Text& text) {
+             return is_narrow(*text.expand({}));
+           });
+  }
+  bool compares_text = op_.kind == Kind::kEquals || op_.kind == Kind::kEqualsIgnoreCase ||
+                       op_.kind == Kind::kLike || op_.kind == Kind::kArn;
+  return compares_text && is_fixed && names_callers(key_);
 }
 
 bool Condition::one_meets(const std::string& actual, const std::string& wanted) const {

@@ -22,6 +22,9 @@ class Condition {
   static Result<Condition> parse(std::string_view name, std::string key,
                                  std::vector<std::string> values, Text::Variables variables);
   Truth holds(const Request& request) const;
+  // Whether it holds for requests from fixed principals or places only, so that nobody unknown
+  // comes in. Source: Amazon S3 User Guide, "The meaning of public".
+  bool keeps_public_out() const;
   const std::string& key() const { return key_; }
   const std::vector<Text>& values() const { return values_; }
 

@@ -43,6 +43,7 @@ Request request_of(const json::object& ask, std::vector<std::string>& prefixes) 
   request.caller.account = "000000000000";
   request.caller.arn = text_or(ask, "caller", "arn:aws:iam::000000000000:user/ann");
   request.caller.role_arn = text_or(ask, "role", "");
+  if (ask.contains("self")) request.caller.trust = Caller::Trust::kSelf;
   if (ask.contains("service")) {
     request.caller = {.kind = Caller::Kind::kService, .service = text_or(ask, "service", "")};
   }
@@ -69,6 +70,13 @@ Request request_of(const json::object& ask, std::vector<std::string>& prefixes) 
   return request;
 }
 
+Form form_of(std::string_view name) {
+  if (name == "identity") return Form::kIdentity;
+  if (name == "trust") return Form::kTrust;
+  if (name == "bucket") return Form::kBucket;
+  return name == "repository" ? Form::kRepository : Form::kResource;
+}
+
 std::string_view name_of(Decision decision) {
   switch (decision) {
     case Decision::kAllow:
@@ -86,10 +94,7 @@ class PolicyGolden : public testing::TestWithParam<fs::path> {};
 TEST_P(PolicyGolden, Decides) {
   json::object file = read(GetParam());
   std::string form = text_or(file, "form", "");
-  auto policy =
-      Policy::parse(json::serialize(file.at("policy")), form == "identity" ? Form::kIdentity
-                                                        : form == "trust"  ? Form::kTrust
-                                                                           : Form::kResource);
+  auto policy = Policy::parse(json::serialize(file.at("policy")), form_of(form));
   if (file.contains("malformed")) {
     ASSERT_FALSE(policy);
     EXPECT_EQ(policy.error().code, kMalformedPolicy);
@@ -97,6 +102,9 @@ TEST_P(PolicyGolden, Decides) {
     return;
   }
   ASSERT_TRUE(policy) << policy.error().message;
+  if (const json::value* is_public = file.if_contains("public")) {
+    EXPECT_EQ(policy->is_public(), is_public->as_bool());
+  }
   ASSERT_FALSE(file.at("cases").as_array().empty());
   for (const auto& value : file.at("cases").as_array()) {
     const json::object& one = value.as_object();

@@ -9,9 +9,9 @@
 
 namespace suiro::policy {
 
-// `key` in lower case. For resource policies, the keys that every service gives them. For identity
-// and trust policies, the global keys and those of Suiro's services; keys of services that Suiro
-// does not have are absent from every request, as they are in AWS.
+// `key` in lower case. For Form::kResource, the keys that every service gives. For the others, the
+// global keys and those of Suiro's services; keys of services that Suiro does not have are absent
+// from every request, as they are in AWS.
 bool is_known_key(std::string_view key, Form form);
 
 }  // namespace suiro::policy

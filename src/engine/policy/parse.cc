@@ -182,7 +182,7 @@ struct Policy::Parser {
     }
     if (key == "Action" || key == "NotAction") return matcher(key, value, out.actions);
     if (key == "Resource" || key == "NotResource") {
-      if (form == Form::kTrust) return malformed("Has prohibited field Resource");
+      if (!has_resources(form)) return malformed("Has prohibited field Resource");
       return matcher(key, value, out.resources);
     }
     if (key == "Condition") return conditions(value, out);
@@ -203,12 +203,12 @@ struct Policy::Parser {
     }
     bool complete = object.contains("Effect") && !out.actions.patterns.empty() &&
                     (form == Form::kIdentity || named) &&
-                    (form == Form::kTrust || !out.resources.patterns.empty());
+                    (!has_resources(form) || !out.resources.patterns.empty());
     if (complete) return out;
-    return malformed(form == Form::kResource
+    return malformed(form == Form::kIdentity ? "A statement needs Effect, Action and Resource"
+                     : has_resources(form)
                          ? "A statement needs Effect, Principal, Action and Resource"
-                     : form == Form::kTrust ? "A statement needs Effect, Principal and Action"
-                                            : "A statement needs Effect, Action and Resource");
+                         : "A statement needs Effect, Principal and Action");
   }
 
   // Also unique Sids: resource policies have kept others since they exist.
@@ -227,7 +227,8 @@ struct Policy::Parser {
       TRY(Statement next, statement(item));
       out.push_back(std::move(next));
       const json::value* sid = item.get_object().if_contains("Sid");
-      if (form == Form::kResource || sid == nullptr || sid->get_string().empty()) continue;
+      bool unique = form == Form::kIdentity || form == Form::kTrust;
+      if (!unique || sid == nullptr || sid->get_string().empty()) continue;
       if (!sids.emplace(sid->get_string()).second) {
         return malformed("Statement IDs (SID) in a single policy must be unique.");
       }

@@ -112,6 +112,13 @@ Result<Text> Text::parse(std::string_view text, Variables variables, Wildcards w
   return out;
 }
 
+bool Text::is_fixed() const {
+  constexpr char kWildcards[] = {kAny, kOne, '*', '?', '\0'};
+  return keys_.empty() && std::ranges::all_of(parts_, [&](const Part& part) {
+           return part.literal.find_first_of(kWildcards) == std::string::npos;
+         });
+}
+
 std::optional<std::string> Text::expand(const Request& request) const {
   std::string out;
   for (const Part& part : parts_) {

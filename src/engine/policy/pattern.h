@@ -33,6 +33,8 @@ class Text {
   // What can be compared in this request; nullopt: a variable has no value. Wildcards stand in it
   // as kAny and kOne.
   std::optional<std::string> expand(const Request& request) const;
+  // Neither a wildcard nor a variable is in it.
+  bool is_fixed() const;
   // The lower-case keys of its variables.
   const std::vector<std::string>& variables() const { return keys_; }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/policy/document.h"
+
 namespace suiro::policy {
 namespace {
 
@@ -50,14 +52,22 @@ Truth Policy::Matcher::matches(const Request& request, std::string_view text, Ca
   return negated ? Truth::kTrue : Truth::kFalse;
 }
 
-Decision Policy::decide(const Request& request) const {
-  Decision decision = Decision::kNone;
+Ruling Policy::rule(const Request& request) const {
+  Ruling ruling;
   for (const Statement& statement : statements_) {
     if (!applies(statement, request)) continue;
-    if (statement.effect == Decision::kDeny) return Decision::kDeny;
-    decision = Decision::kAllow;
+    if (statement.effect == Decision::kDeny) return {.decision = Decision::kDeny};
+    ruling.decision = Decision::kAllow;
+    ruling.direct = ruling.direct || contains(statement.arns, request.caller.arn);
   }
-  return decision;
+  return ruling;
+}
+
+bool Policy::is_public() const {
+  return std::ranges::any_of(statements_, [](const Statement& statement) {
+    return statement.effect == Decision::kAllow && statement.anyone &&
+           std::ranges::none_of(statement.conditions, &Condition::keeps_public_out);
+  });
 }
 
 bool Policy::applies(const Statement& statement, const Request& request) const {
@@ -71,7 +81,7 @@ bool Policy::applies(const Statement& statement, const Request& request) const {
     return false;
   }
   if (no(statement.actions.matches(request, request.action, Case::kIgnore))) return false;
-  if (form_ != Form::kTrust &&
+  if (has_resources(form_) &&
       no(statement.resources.matches(request, request.resource, Case::kExact))) {
     return false;
   }

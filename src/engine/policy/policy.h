@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policy: a parsed policy document and the decision that it makes about one request. Resource
-// policies (queues, functions), identity policies (users, roles, groups, boundaries, sessions) and
-// trust policies of roles.
+// policies (queues, functions, buckets, repositories), identity policies (users, roles, groups,
+// boundaries, sessions) and trust policies of roles.
 //
 // Invariants:
 //  1. What the evaluator does not understand does not parse: an unknown element, principal kind or
@@ -66,14 +66,30 @@ struct Request {
 
 enum class Decision : uint8_t { kAllow, kDeny, kNone };
 
-// kResource: Principal and Resource. kIdentity: Resource alone. kTrust: Principal alone.
-enum class Form : uint8_t { kResource, kIdentity, kTrust };
+// kResource: Principal and Resource; the service that keeps the policy asks it, with the few keys
+// that every service gives. kIdentity: Resource alone. kTrust: Principal alone.
+// Of what stands before the operation, with all keys of a request: kBucket: Principal and Resource;
+// kRepository: Principal alone.
+enum class Form : uint8_t { kResource, kIdentity, kTrust, kBucket, kRepository };
+
+// What a resource's policy says of a request.
+struct Ruling {
+  Decision decision = Decision::kNone;
+  // An Allow names the user or the role's session itself. Such a one holds although a boundary or
+  // a session's policies do not allow the request (IAM User Guide, "Permissions boundaries for IAM
+  // entities").
+  bool direct = false;
+};
 
 class Policy {
  public:
   // Errors: kMalformedPolicy with what is wrong and where.
   static Result<Policy> parse(std::string_view document, Form form = Form::kResource);
-  Decision decide(const Request& request) const;
+  Decision decide(const Request& request) const { return rule(request).decision; }
+  Ruling rule(const Request& request) const;
+  // Whether an Allow lets in more than fixed principals or, by its conditions, fixed places.
+  // Source: Amazon S3 User Guide, "The meaning of public".
+  bool is_public() const;
   // The own ARNs of users and roles that its Principal elements name.
   std::vector<std::string> principal_arns() const;
   // Whether an Allow names the service, whatever it asks besides.

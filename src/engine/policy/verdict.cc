@@ -23,18 +23,25 @@ std::string_view name_of(Layer layer) {
       return "permissions boundary";
     case Layer::kSession:
       return "session policy";
+    case Layer::kResource:
+      return "resource-based policy";
   }
   return "policy";
 }
 
 }  // namespace
 
-Verdict evaluate(const Grants& grants, const Request& request) {
+Verdict evaluate(const Grants& grants, const Request& request, Ruling resource) {
+  if (resource.decision == Decision::kDeny) return {Decision::kDeny, Layer::kResource};
   Verdict verdict{decide(grants.identity, request), Layer::kIdentity};
+  if (resource.decision == Decision::kAllow && verdict.decision == Decision::kNone) {
+    verdict.decision = Decision::kAllow;
+  }
   auto add = [&](Layer layer, std::span<const PolicyPtr> policies) {
     if (verdict.decision == Decision::kDeny) return;
     Decision one = decide(policies, request);
-    bool worse = one == Decision::kDeny || (one == Decision::kNone && verdict.allowed());
+    bool worse =
+        one == Decision::kDeny || (one == Decision::kNone && verdict.allowed() && !resource.direct);
     if (worse) verdict = {one, layer};
   };
   if (grants.boundary) add(Layer::kBoundary, {&*grants.boundary, 1});

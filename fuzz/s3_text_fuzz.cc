@@ -5,8 +5,10 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "engine/policy/policy.h"
 #include "services/s3/api_common.h"
 #include "services/s3/codec.h"
+#include "services/s3/policy_rules.h"
 #include "services/s3/storage.h"
 
 namespace {
@@ -31,12 +33,21 @@ void keys_of(ByteView bytes) {
   CHECK(bytes.starts_with(again), "a key that was read changed");
 }
 
+// What is taken is understood, and is its own normal form.
+void policy_of(ByteView bytes) {
+  if (!check_policy(bytes, "lake")) return;
+  auto normal = normal_policy(bytes);
+  CHECK(normal && policy::Policy::parse(*normal, policy::Form::kBucket),
+        "a policy that was taken is not understood");
+  CHECK(normal_policy(*normal).value() == *normal, "a normal policy has another normal form");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const ByteView text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 12) {
+  switch (data[0] % 13) {
     case 0:
       stable<BucketRecord>(text);
       break;
@@ -75,6 +86,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 11:
       (void)raw_md5(std::string(text));
       (void)raw_checksum(ChecksumKind::kCrc32, std::string(text));
+      break;
+    case 12:
+      policy_of(text);
       break;
   }
   return 0;

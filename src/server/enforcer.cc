@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/enforcer.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "server/request_context.h"
 
@@ -17,6 +19,19 @@ std::string alias_of(const std::string& resource) {
   return is_group ? resource + ":*" : "";
 }
 
+// What root may do whatever the policy says: else a policy could lock everyone out.
+bool mends_policy(std::string_view action) {
+  constexpr std::string_view kActions[] = {"s3:GetBucketPolicy",      "s3:PutBucketPolicy",
+                                           "s3:DeleteBucketPolicy",   "ecr:GetRepositoryPolicy",
+                                           "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy"};
+  return std::ranges::find(kActions, action) != std::end(kActions);
+}
+
+bool has_policies(const shapes::Principal& caller) {
+  using Kind = shapes::Principal::Kind;
+  return caller.kind == Kind::kUser || caller.kind == Kind::kRole;
+}
+
 }  // namespace
 
 struct Enforcer::Asked {
@@ -30,22 +45,21 @@ std::optional<std::string> Enforcer::deny(shapes::Call& call, const shapes::Oper
                                           const shapes::Value& input) {
   using Kind = shapes::Principal::Kind;
   const shapes::Principal& caller = call.principal;
-  if (caller.kind == Kind::kFunction) return deny_function(call, operation);
-  if (caller.kind != Kind::kUser && caller.kind != Kind::kRole) return std::nullopt;
+  const bool bound = has_policies(caller);
+  if (caller.kind == Kind::kFunction) {
+    if (auto text = deny_function(call, operation)) return text;
+  }
+  if (!bound && !policies_.any()) return std::nullopt;
   std::string_view service = operation.service->id;
   if (caller.kind == Kind::kUser && caller.session == nullptr) {
     iam_.note_use(caller.access_key_id, service);
   }
   const std::vector<Check>* checks = find_checks(service, operation.name);
-  if (checks == nullptr) {
-    std::string text = fmt::format("User: {} is not authorized to perform: {}:{}", caller.arn,
-                                   service, operation.name);
-    report(call, "*", text);
-    return text;
-  }
+  if (checks == nullptr) return bound ? deny_unknown(call, operation) : std::nullopt;
   if (checks->empty()) return std::nullopt;
   auto directory = iam_.directory();
   Asked asked{call, *directory, request_of(call, *directory), grants_of(caller, *directory)};
+  if (bound) asked.request.caller.trust = policy::Caller::Trust::kSelf;
   add_input_keys(asked.request, operation, input);
   Subject subject{input, *directory, call.region};
   if (caller.kind == Kind::kUser) {
@@ -60,6 +74,14 @@ std::optional<std::string> Enforcer::deny(shapes::Call& call, const shapes::Oper
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::string> Enforcer::deny_unknown(const shapes::Call& call,
+                                                  const shapes::Operation& operation) {
+  std::string text = fmt::format("User: {} is not authorized to perform: {}:{}", call.principal.arn,
+                                 operation.service->id, operation.name);
+  report(call, "*", text);
+  return text;
 }
 
 Result<void> Enforcer::may_pass(shapes::Call& call, const std::string& role_arn,
@@ -90,18 +112,30 @@ std::optional<std::string> Enforcer::deny_function(const shapes::Call& call,
   return text;
 }
 
-std::optional<std::string> Enforcer::deny_one(Asked& asked, const Check& check, const Need& need) {
+policy::Verdict Enforcer::verdict_on(Asked& asked, const Need& need) const {
   policy::Request& request = asked.request;
-  request.action = need.action;
-  request.resource = need.resource;
-  set_resource_tags(request, asked.directory, need.resource);
-  policy::Verdict verdict = policy::evaluate(asked.grants, request);
+  const policy::Ruling ruling = policies_.rule(request);
+  const shapes::Principal& caller = asked.call.principal;
+  if (!has_policies(caller)) {
+    bool spared = caller.kind == shapes::Principal::Kind::kRoot && mends_policy(need.action);
+    bool denied = ruling.decision == policy::Decision::kDeny && !spared;
+    return {denied ? policy::Decision::kDeny : policy::Decision::kAllow, policy::Layer::kResource};
+  }
+  policy::Verdict verdict = policy::evaluate(asked.grants, request, ruling);
   const std::string alias = alias_of(need.resource);
   if (!alias.empty() && verdict.decision != policy::Decision::kDeny) {
     request.resource = alias;
     policy::Verdict other = policy::evaluate(asked.grants, request);
     if (other.decision != policy::Decision::kNone) verdict = other;
   }
+  return verdict;
+}
+
+std::optional<std::string> Enforcer::deny_one(Asked& asked, const Check& check, const Need& need) {
+  asked.request.action = need.action;
+  asked.request.resource = need.resource;
+  set_resource_tags(asked.request, asked.directory, need.resource);
+  const policy::Verdict verdict = verdict_on(asked, need);
   if (verdict.allowed()) return std::nullopt;
   // S3 quotes the resource, the others do not.
   std::string_view quote = check.action_service == "s3" ? "\"" : "";

@@ -62,6 +62,7 @@ struct App::Parts {
   Clock& clock;
   iam::Service iam;
   Identities identities;
+  policy::ResourcePolicies policies;
   Enforcer enforcer;
   CodeLinks code_links;
   TaskCredentials task_credentials;

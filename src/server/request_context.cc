@@ -142,6 +142,13 @@ policy::Request request_of(const shapes::Call& call, const iam::Directory& direc
   policy::Request out;
   out.caller.account = caller.account;
   out.caller.arn = caller.arn;
+  if (caller.kind == Kind::kAnonymous) out.caller.kind = policy::Caller::Kind::kAnonymous;
+  if (caller.kind == Kind::kService) {
+    out.caller.kind = policy::Caller::Kind::kService;
+    out.caller.service = caller.arn;
+  }
+  // A call by name crosses no network.
+  const bool secure = call.secure || call.source_ip.empty();
   out.context = {
       {"aws:currenttime", format_iso8601(call.now)},
       {"aws:epochtime", std::to_string(call.now.time_since_epoch().count() / 1000)},
@@ -150,7 +157,7 @@ policy::Request request_of(const shapes::Call& call, const iam::Directory& direc
                                                          : "Account"},
       {"aws:requestedregion", call.region},
       {"aws:resourceaccount", call.account},
-      {"aws:securetransport", call.secure ? "true" : "false"},
+      {"aws:securetransport", secure ? "true" : "false"},
       {"aws:sourceip", call.source_ip},
       {"aws:userid", caller.user_id},
       {"aws:viaawsservice", "false"},

@@ -102,7 +102,6 @@ def test_untouched_bucket(s3, bucket):
 
 
 def test_operations_that_are_not_there(s3, bucket):
-    fails("NotImplemented", 501, s3.put_bucket_policy, Bucket=bucket, Policy="{}")
     fails("NotImplemented", 501, s3.put_bucket_acl, Bucket=bucket, ACL="public-read")
     fails("NotImplemented", 501, s3.put_bucket_website, Bucket=bucket,
           WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})

@@ -117,7 +117,7 @@ def test_head_has_no_body(suiro, s3, bucket):
 
 
 def test_sub_resources_that_are_not_there(suiro, bucket):
-    for query in ("policy", "website", "acl", "replication"):
+    for query in ("logging", "website", "acl", "replication"):
         status, code, _, _ = send(suiro, "PUT", f"/{bucket}?{query}", b"<a/>")
         assert (status, code) == (501, "NotImplemented"), query
     for query in ("analytics", "inventory", "metrics", "intelligent-tiering"):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gatekeeper: whether a proven caller may call an operation. The server's; the front end asks it
-// for every caller but root, after the input was parsed and before the operation is called.
+// after the input was parsed and before the operation is called.
 #pragma once
 
 #include <optional>

@@ -33,6 +33,7 @@ class Api {
   void add_bucket_operations(shapes::Registry& registry);
   void add_configuration_operations(shapes::Registry& registry);
   void add_protection_operations(shapes::Registry& registry);
+  void add_policy_operations(shapes::Registry& registry);
   void add_object_operations(shapes::Registry& registry);
   void add_list_operations(shapes::Registry& registry);
   void add_multipart_operations(shapes::Registry& registry);
@@ -49,8 +50,6 @@ class Api {
   SUIRO_S3_OPERATION(get_versioning, GetBucketVersioning);
   SUIRO_S3_OPERATION(put_versioning, PutBucketVersioning);
   SUIRO_S3_OPERATION(get_acl, GetBucketAcl);
-  SUIRO_S3_OPERATION(get_policy, GetBucketPolicy);
-  SUIRO_S3_OPERATION(get_policy_status, GetBucketPolicyStatus);
   SUIRO_S3_OPERATION(get_website, GetBucketWebsite);
   SUIRO_S3_OPERATION(get_logging, GetBucketLogging);
   SUIRO_S3_OPERATION(get_request_payment, GetBucketRequestPayment);
@@ -81,6 +80,12 @@ class Api {
   SUIRO_S3_OPERATION(get_public_access, GetPublicAccessBlock);
   SUIRO_S3_OPERATION(put_public_access, PutPublicAccessBlock);
   SUIRO_S3_OPERATION(delete_public_access, DeletePublicAccessBlock);
+
+  // api_policy.cc
+  SUIRO_S3_OPERATION(get_policy, GetBucketPolicy);
+  SUIRO_S3_OPERATION(get_policy_status, GetBucketPolicyStatus);
+  SUIRO_S3_OPERATION(put_policy, PutBucketPolicy);
+  SUIRO_S3_OPERATION(delete_policy, DeleteBucketPolicy);
 
   // api_object.cc
   SUIRO_S3_OPERATION(put_object, PutObject);

@@ -43,6 +43,7 @@ void Api::add_operations(shapes::Registry& registry) {
   add_bucket_operations(registry);
   add_configuration_operations(registry);
   add_protection_operations(registry);
+  add_policy_operations(registry);
   add_object_operations(registry);
   add_list_operations(registry);
   add_multipart_operations(registry);
@@ -58,8 +59,6 @@ void Api::add_bucket_operations(shapes::Registry& registry) {
   add<op::GetBucketVersioning>(registry, &Api::get_versioning);
   add<op::PutBucketVersioning>(registry, &Api::put_versioning);
   add<op::GetBucketAcl>(registry, &Api::get_acl);
-  add<op::GetBucketPolicy>(registry, &Api::get_policy);
-  add<op::GetBucketPolicyStatus>(registry, &Api::get_policy_status);
   add<op::GetBucketWebsite>(registry, &Api::get_website);
   add<op::GetBucketLogging>(registry, &Api::get_logging);
   add<op::GetBucketRequestPayment>(registry, &Api::get_request_payment);
@@ -176,18 +175,6 @@ Api::Reply<wire::op::GetBucketAcl> Api::get_acl(shapes::Call& call, wire::GetBuc
   wire::GetBucketAclOutput out{.owner = owner_of(logic_)};
   out.grants.emplace().push_back(full_control(logic_));
   co_return out;
-}
-
-Api::Reply<wire::op::GetBucketPolicy> Api::get_policy(shapes::Call& call,
-                                                      wire::GetBucketPolicyRequest in) {
-  CO_TRY(auto bucket, co_await existing(call, std::move(in)));
-  co_return not_there("NoSuchBucketPolicy", "The bucket policy does not exist", bucket->name);
-}
-
-Api::Reply<wire::op::GetBucketPolicyStatus> Api::get_policy_status(
-    shapes::Call& call, wire::GetBucketPolicyStatusRequest in) {
-  CO_TRY(auto bucket, co_await existing(call, std::move(in)));
-  co_return not_there("NoSuchBucketPolicy", "The bucket policy does not exist", bucket->name);
 }
 
 Api::Reply<wire::op::GetBucketWebsite> Api::get_website(shapes::Call& call,

@@ -20,11 +20,6 @@ Result<Shape> document_of(const Bucket& bucket, std::string_view name, const cha
   return read_document<Shape>(*text);
 }
 
-void replace(BucketRecord& record, std::string_view name, std::optional<std::string> json) {
-  std::erase_if(record.documents, [&](auto& entry) { return entry.first == name; });
-  if (json) record.documents.emplace_back(name, *std::move(json));
-}
-
 }  // namespace
 
 void Api::add_configuration_operations(shapes::Registry& registry) {
@@ -95,8 +90,8 @@ Api::Reply<wire::op::PutBucketLifecycleConfiguration> Api::put_lifecycle(
                                "x-amz-transition-default-minimum-object-size", size);
   }
   auto edit = [&](BucketRecord& record, store::Batch& batch) -> Result<void> {
-    replace(record, documents::kLifecycle, shapes::to_json(*in.lifecycle_configuration));
-    replace(record, documents::kTransitionSize, size);
+    record.set_document(documents::kLifecycle, shapes::to_json(*in.lifecycle_configuration));
+    record.set_document(documents::kTransitionSize, size);
     logic_.schedule_lifecycle(batch, in.bucket);
     return ok();
   };
@@ -110,8 +105,8 @@ Api::Reply<wire::op::DeleteBucketLifecycle> Api::delete_lifecycle(
     shapes::Call& call, wire::DeleteBucketLifecycleRequest in) {
   CO_TRY_VOID(refuse_unsupported(logic_, in));
   auto edit = [](BucketRecord& record, store::Batch&) -> Result<void> {
-    replace(record, documents::kLifecycle, std::nullopt);
-    replace(record, documents::kTransitionSize, std::nullopt);
+    record.set_document(documents::kLifecycle, std::nullopt);
+    record.set_document(documents::kTransitionSize, std::nullopt);
     return ok();
   };
   CO_TRY_VOID(
@@ -142,7 +137,7 @@ Api::Reply<wire::op::PutBucketNotificationConfiguration> Api::put_notification(
   auto edit = [&](BucketRecord& record, store::Batch& batch) -> Result<void> {
     std::optional<std::string> json;
     if (!rules.empty() || document.event_bridge_configuration) json = shapes::to_json(document);
-    replace(record, documents::kNotification, std::move(json));
+    record.set_document(documents::kNotification, std::move(json));
     logic_.emit_tests(batch, requester, in.bucket, rules);
     return ok();
   };

@@ -92,6 +92,7 @@ inline constexpr std::string_view kNotification = "notification";
 inline constexpr std::string_view kTagging = "tagging";
 inline constexpr std::string_view kOwnership = "ownership";
 inline constexpr std::string_view kPublicAccess = "public-access";
+inline constexpr std::string_view kPolicy = "policy";  // the text as it was put
 inline constexpr std::string_view kTransitionSize = "lifecycle.transition-size";
 }  // namespace documents
 

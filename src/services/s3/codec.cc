@@ -99,6 +99,11 @@ const std::string* BucketRecord::document(std::string_view name) const {
   return nullptr;
 }
 
+void BucketRecord::set_document(std::string_view name, std::optional<std::string> text) {
+  std::erase_if(documents, [&](auto& entry) { return entry.first == name; });
+  if (text) documents.emplace_back(name, *std::move(text));
+}
+
 Bytes encode(const BucketRecord& record) {
   Writer out(128);
   out.time(record.created);

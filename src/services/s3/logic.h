@@ -20,6 +20,7 @@
 #include <unordered_map>
 
 #include "base/task.h"
+#include "engine/policy/resource_policies.h"
 #include "kernel/event/kernel.h"
 #include "services/s3/bucket.h"
 #include "services/s3/errors.h"
@@ -34,6 +35,8 @@ struct Config {
   // Whether the store encrypts what it writes; only then replies say AES256
   // (docs/decisions/070-s3-encryption-honesty.md).
   bool encrypted_at_rest = false;
+  // Is told of the buckets' policies. Null: nobody asks them.
+  policy::ResourcePolicies* policies = nullptr;
 };
 
 // Who asks, for events and the journal.
@@ -247,7 +250,7 @@ class Logic {
   const std::string& region() const { return kernel_.region; }
   event::Kernel& kernel() { return kernel_; }
 
-  // Ends half-done deletions of buckets. Before any request.
+  // Ends half-done deletions of buckets, and tells of their policies. Before any request.
   Task<Result<void>> start();
 
   // Buckets (logic_bucket.cc).
@@ -410,6 +413,7 @@ class Logic {
     return s3::settle(kernel_.shards, turns_, std::move(resource), std::move(attempt));
   }
   Task<void> forget(std::string name);
+  Task<void> tell_policy(std::string name);
 
   event::Kernel& kernel_;
   Config config_;

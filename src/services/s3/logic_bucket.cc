@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "services/s3/codec.h"
 #include "services/s3/logic.h"
+#include "services/s3/policy_rules.h"
 
 namespace suiro::s3 {
 namespace {
@@ -32,6 +33,21 @@ Failure not_empty(std::string name, bool versioned) {
       Error{"BucketNotEmpty", std::move(text), Retry::kNever, {{"BucketName", std::move(name)}}});
 }
 
+std::string arn_of(const std::string& bucket) {
+  return "arn:aws:s3:::" + bucket;
+}
+
+// A bucket that is gone has an empty record.
+void tell(policy::ResourcePolicies* policies, const std::string& bucket,
+          const BucketRecord& record) {
+  if (policies == nullptr) return;
+  const std::string* text = record.document(documents::kPolicy);
+  if (text == nullptr) return policies->erase(arn_of(bucket));
+  auto normal = normal_policy(*text);
+  if (!normal) return policies->put_unreadable(arn_of(bucket));
+  policies->put(arn_of(bucket), *normal, policy::Form::kBucket);
+}
+
 }  // namespace
 
 Logic::Logic(event::Kernel& kernel, Config config)
@@ -45,6 +61,7 @@ Task<Result<void>> Logic::start() {
     CO_TRY(auto page, co_await storage_.store().scan(options));
     for (auto& entry : page.entries) {
       CO_TRY(auto record, decode<BucketRecord>(entry.value));
+      tell(config_.policies, entry.key.substr(2), record);
       if (!record.deleting) continue;
       record.deleting = false;
       store::Batch batch;
@@ -58,6 +75,24 @@ Task<Result<void>> Logic::start() {
   co_return ok();
 }
 
+// The bucket's policy as it is now, in the order of its changes: each of them reads after its
+// commit, and one reads after the other.
+Task<void> Logic::tell_policy(std::string name) {
+  if (config_.policies == nullptr) co_return;
+  auto read_and_tell = [this, name]() -> Task<void> {
+    Turns& turns = turns_[kernel_.shards.owner_index(name)];
+    co_await turns.take(name);
+    Turn turn(turns, name);
+    auto stored = co_await storage_.bucket(name);
+    if (!stored) {
+      config_.policies->put_unreadable(arn_of(name));
+    } else {
+      tell(config_.policies, name, *stored ? (*stored)->record : BucketRecord());
+    }
+  };
+  co_await run_on(kernel_.shards.owner(name), read_and_tell);
+}
+
 // Drops the bucket from every shard's memory: what a client reads after its change is the change.
 Task<void> Logic::forget(std::string name) {
   for (size_t i = 0; i < kernel_.shards.size(); ++i) {
@@ -68,6 +103,7 @@ Task<void> Logic::forget(std::string name) {
     };
     co_await run_on(kernel_.shards.executor(i), drop);
   }
+  co_await tell_policy(name);
 }
 
 Task<Result<BucketPtr>> Logic::bucket(std::string name, Freshness freshness) {
@@ -104,7 +140,7 @@ Task<Result<void>> Logic::create_bucket(Requester requester, std::string name, P
   store::Batch batch;
   batch.require_absent(keys::bucket(name));
   batch.put(keys::bucket(name), encode(record));
-  record_span(batch, requester, "s3:CreateBucket", "arn:aws:s3:::" + name);
+  record_span(batch, requester, "s3:CreateBucket", arn_of(name));
   auto committed = co_await storage_.store().commit(std::move(batch));
   if (committed) co_return ok();
   if (committed.error().code != codes::kConditionFailed) co_return fail(committed.error());
@@ -158,7 +194,7 @@ Task<Result<void>> Logic::erase_bucket(Requester requester, std::string name) {
   store::Batch batch;
   batch.erase(keys::bucket(name));
   batch.erase_range(store::KeyRange::prefix(keys::completed_of(name)));
-  record_span(batch, requester, "s3:DeleteBucket", "arn:aws:s3:::" + name);
+  record_span(batch, requester, "s3:DeleteBucket", arn_of(name));
   CO_TRY_VOID(co_await storage_.store().commit(std::move(batch)));
   co_return ok();
 }
@@ -194,7 +230,7 @@ Task<Result<void>> Logic::edit_bucket(Requester requester, std::string name, std
     batch.require_version(keys::bucket(name), stored->version);
     CO_TRY_VOID(edit(stored->record, batch));
     batch.put(keys::bucket(name), encode(stored->record));
-    if (!operation.empty()) record_span(batch, requester, operation, "arn:aws:s3:::" + name);
+    if (!operation.empty()) record_span(batch, requester, operation, arn_of(name));
     CO_TRY_VOID(co_await storage_.store().commit(std::move(batch)));
     co_return ok();
   };
@@ -206,8 +242,7 @@ Task<Result<void>> Logic::edit_bucket(Requester requester, std::string name, std
 Task<Result<void>> Logic::put_document(Requester requester, std::string name, std::string operation,
                                        std::string document, std::optional<std::string> json) {
   auto edit = [&](BucketRecord& record, store::Batch&) -> Result<void> {
-    std::erase_if(record.documents, [&](auto& entry) { return entry.first == document; });
-    if (json) record.documents.emplace_back(document, *json);
+    record.set_document(document, json);
     return ok();
   };
   co_return co_await edit_bucket(requester, name, operation, edit);

@@ -155,9 +155,12 @@ struct BucketRecord {
   // A deletion looks for objects: writes wait.
   bool deleting = false;
   // Configuration documents as JSON of their AWS shape, by sub-resource: "cors", "lifecycle",
-  // "notification", "tagging", "ownership", "public-access". They come back as they were put.
+  // "notification", "tagging", "ownership", "public-access", "policy". They come back as they were
+  // put.
   std::vector<std::pair<std::string, std::string>> documents;
   const std::string* document(std::string_view name) const;
+  // nullopt takes the document away.
+  void set_document(std::string_view name, std::optional<std::string> text);
 };
 
 template <class Record>

@@ -41,8 +41,9 @@ kinesis::Config kinesis_config(const Settings& settings) {
   return config;
 }
 
-ecr::Config ecr_config(const Settings& settings) {
-  return {settings.auth == Auth::kOn ? ecr::Authentication::kOn : ecr::Authentication::kOff};
+ecr::Config ecr_config(const Settings& settings, policy::ResourcePolicies& policies) {
+  return {settings.auth == Auth::kOn ? ecr::Authentication::kOn : ecr::Authentication::kOff,
+          &policies};
 }
 
 std::string socket_name(std::string_view address, uint16_t port) {
@@ -120,7 +121,7 @@ App::Parts::Parts(const Options& o)
       kinesis_target(kinesis.sink()),
       firehose_target(firehose.sink()),
       analytics(o.kernel, analytics_config(o.settings.analytics)),
-      ecr(o.kernel, ecr_config(o.settings)),
+      ecr(o.kernel, ecr_config(o.settings, policies)),
       images({.directory = (o.settings.data / "images").string()}, o.shards, o.clock),
       relay(o.kernel, o.settings.relays),
       runner(make_runner(o)),

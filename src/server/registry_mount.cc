@@ -15,6 +15,7 @@ ecr::WireRequest to_wire(http::Request request) {
   out.host = std::move(request.host);
   out.headers = std::move(request.headers);
   out.secure = request.tls != nullptr;
+  out.source_ip = std::move(request.peer_address);
   return out;
 }
 
@@ -28,9 +29,9 @@ http::Response to_http(ecr::WireResponse response) {
 }
 
 // Asks the gatekeeper as for a request of the operation on the repository.
-std::optional<std::string> denial_of(const RegistryParts& parts, const shapes::Principal& caller,
-                                     std::string_view operation, const std::string& repository) {
-  if (caller.kind == shapes::Principal::Kind::kRoot) return std::nullopt;
+std::optional<std::string> denial_of(const RegistryParts& parts, const ecr::WireRequest& request,
+                                     const shapes::Principal& caller, std::string_view operation,
+                                     const std::string& repository) {
   const auto* handler = parts.registry.find("ecr", operation);
   CHECK(handler != nullptr);
   const shapes::Operation& asked = handler->operation();
@@ -46,6 +47,12 @@ std::optional<std::string> denial_of(const RegistryParts& parts, const shapes::P
   call.region = parts.kernel.region;
   call.account = parts.kernel.account;
   call.principal = caller;
+  call.source_ip = request.source_ip;
+  call.secure = request.secure;
+  call.host = request.host;
+  for (const auto& [name, value] : request.headers) {
+    if (name == "user-agent") call.user_agent = value;
+  }
   return parts.gatekeeper.deny(call, asked, input);
 }
 
@@ -53,9 +60,9 @@ std::optional<std::string> denial_of(const RegistryParts& parts, const shapes::P
 
 void mount_registry(RegistryParts parts) {
   ecr::Distribution& distribution = parts.distribution;
-  distribution.set_permit([parts](const shapes::Principal& caller, std::string_view operation,
-                                  const std::string& repository) {
-    return denial_of(parts, caller, operation, repository);
+  distribution.set_permit([parts](const ecr::WireRequest& request, const shapes::Principal& caller,
+                                  std::string_view operation, const std::string& repository) {
+    return denial_of(parts, request, caller, operation, repository);
   });
   parts.front_end.mount_where(
       [](const http::Request& request) {

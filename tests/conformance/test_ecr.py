@@ -163,9 +163,16 @@ def test_policies(ecr, repository):
     ecr.set_repository_policy(repositoryName=repository, policyText=text)
     assert ecr.get_repository_policy(repositoryName=repository)["policyText"] == text
     assert ecr.delete_repository_policy(repositoryName=repository)["policyText"] == text
-    with pytest.raises(ClientError) as error:
-        ecr.set_repository_policy(repositoryName=repository, policyText="{}")
-    assert code_of(error) == "InvalidParameterException"
+    good = json.loads(text)["Statement"][0]
+    for bad in ("{}", "[", {**good, "Resource": "*"}, {**good, "Principal": {"AWS": "ann"}},
+                {**good, "Effect": "Let"}, {**good, "Action": []},
+                {**good, "Condition": {"StringEquals": {"ecr:ResourceTag/a": "b"}}}):
+        if not isinstance(bad, str):
+            bad = json.dumps({"Version": "2012-10-17", "Statement": [bad]})
+        with pytest.raises(ClientError) as error:
+            ecr.set_repository_policy(repositoryName=repository, policyText=bad)
+        assert code_of(error) == "InvalidParameterException"
+        assert "'Invalid repository policy provided'" in error.value.response["Error"]["Message"]
 
 
 def test_registry(ecr):
@@ -403,6 +410,117 @@ def test_a_password_may_what_its_holder_may(suiro, registry, repository, name):
     iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName=name)
     assert mine("GET", f"/v2/{repository}/manifests/v1")[0] == 403
+
+
+PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
+
+class User:
+    """A user that may ask for passwords and nothing else, unless it is given more."""
+
+    def __init__(self, suiro, name):
+        self.suiro, self.name, self.iam = suiro, name, suiro.client("iam")
+        self.arn = self.iam.create_user(UserName=name)["User"]["Arn"]
+        self.key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        self.grant("ecr:GetAuthorizationToken")
+        self.ecr = boto3.client(
+            "ecr", endpoint_url=suiro.endpoint, region_name=suiro.env["AWS_DEFAULT_REGION"],
+            aws_access_key_id=self.key["AccessKeyId"],
+            aws_secret_access_key=self.key["SecretAccessKey"])
+        token = self.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        self.registry = Registry(suiro, base64.b64decode(token).decode().partition(":")[2])
+
+    def grant(self, *actions):
+        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=json.dumps({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}))
+
+    def pull(self, repository):
+        """What the API and the registry answer to a pull."""
+        status, _, body = self.registry("GET", f"/v2/{repository}/manifests/v1")
+        try:
+            images = self.ecr.batch_get_image(repositoryName=repository,
+                                              imageIds=[{"imageTag": "v1"}])["images"]
+            assert status == 200 and len(images) == 1
+            return "pulled"
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDeniedException"
+            assert status == 403
+            told = json.loads(body)["errors"][0]
+            assert told["code"] == "DENIED"
+            assert told["message"] == error.response["Error"]["Message"]
+            return told["message"]
+
+
+def put_statements(ecr, repository, *statements):
+    ecr.set_repository_policy(repositoryName=repository, policyText=json.dumps(
+        {"Version": "2012-10-17", "Statement": list(statements)}))
+
+
+def test_a_repositorys_policy_lets_in(suiro, ecr, registry, repository, name):
+    image = small_image("a")
+    assert registry.push(repository, image, "v1")[0] == 201
+    ann = User(suiro, name)
+    assert "because no identity-based policy allows the ecr:BatchGetImage" in ann.pull(repository)
+    allow = {"Effect": "Allow", "Principal": {"AWS": ann.arn}, "Action": PULL}
+    put_statements(ecr, repository, allow)
+    assert ann.pull(repository) == "pulled"
+    blob = digest_of(next(iter(image.blobs.values())))
+    assert ann.registry("GET", f"/v2/{repository}/blobs/{blob}")[0] == 200
+    assert ann.registry("POST", f"/v2/{repository}/blobs/uploads/")[0] == 403
+    with pytest.raises(ClientError) as error:
+        ann.ecr.list_images(repositoryName=repository)
+    assert code_of(error) == "AccessDeniedException"
+    put_statements(ecr, repository, {**allow, "Principal": {"AWS": ACCOUNT}})
+    assert "no identity-based policy" in ann.pull(repository)
+    for address, answer in (("127.0.0.0/8", "pulled"), ("10.0.0.0/8", "no identity-based policy")):
+        put_statements(ecr, repository,
+                       {**allow, "Condition": {"IpAddress": {"aws:SourceIp": address}}})
+        assert answer in ann.pull(repository)
+    put_statements(ecr, repository, {**allow, "Principal": "*"})
+    assert ann.pull(repository) == "pulled"
+    ecr.delete_repository_policy(repositoryName=repository)
+    assert "no identity-based policy" in ann.pull(repository)
+    # A policy goes with its repository.
+    put_statements(ecr, repository, {**allow, "Action": "ecr:*"})
+    ann.ecr.delete_repository(repositoryName=repository, force=True)
+    ecr.create_repository(repositoryName=repository)
+    with pytest.raises(ClientError) as error:
+        ann.ecr.list_images(repositoryName=repository)
+    assert code_of(error) == "AccessDeniedException"
+
+
+def test_a_repositorys_policy_denies(suiro, ecr, registry, repository, name):
+    assert registry.push(repository, small_image("a"), "v1")[0] == 201
+    ann = User(suiro, name)
+    ann.grant("ecr:*")
+    assert ann.pull(repository) == "pulled"
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "ecr:*"}
+    put_statements(ecr, repository, {**deny, "Principal": {"AWS": ann.arn}})
+    assert "with an explicit deny in a resource-based policy" in ann.pull(repository)
+    assert registry("GET", f"/v2/{repository}/manifests/v1")[0] == 200
+    # Root too, but for the policy itself.
+    put_statements(ecr, repository, deny)
+    assert registry("GET", f"/v2/{repository}/manifests/v1")[0] == 403
+    with pytest.raises(ClientError) as error:
+        ecr.list_images(repositoryName=repository)
+    assert code_of(error) == "AccessDeniedException"
+    put_statements(ecr, repository, deny)
+    assert json.loads(ecr.get_repository_policy(repositoryName=repository)["policyText"])
+    ecr.delete_repository_policy(repositoryName=repository)
+    assert registry("GET", f"/v2/{repository}/manifests/v1")[0] == 200
+
+
+def test_a_repositorys_policy_survives_a_kill(own_suiro, name):
+    own_suiro.start()
+    ecr = own_suiro.client("ecr")
+    ecr.create_repository(repositoryName=name)
+    put_statements(ecr, name, {"Effect": "Deny", "Principal": "*", "Action": "ecr:ListImages"})
+    own_suiro.kill9()
+    own_suiro.start()
+    with pytest.raises(ClientError) as error:
+        own_suiro.client("ecr").list_images(repositoryName=name)
+    assert code_of(error) == "AccessDeniedException"
 
 
 def test_uploads_in_chunks(registry, repository):

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies of repositories: who may use them, and what is removed from them.
-#include <boost/json/parse.hpp>
-
 #include "services/ecr/api.h"
 
 namespace suiro::ecr {
@@ -9,30 +7,10 @@ namespace suiro::ecr {
 namespace shape = shapes::ecr;
 namespace op = shapes::ecr::op;
 
-namespace {
-
-// Whether the text can be a policy. Who may do what is not decided here.
-Result<void> check_policy(const std::string& text) {
-  boost::system::error_code error;
-  auto document = boost::json::parse(text, error);
-  const boost::json::value* statements =
-      !error && document.is_object() ? document.as_object().if_contains("Statement") : nullptr;
-  if (statements != nullptr && (statements->is_array() || statements->is_object())) return ok();
-  return fail(kInvalidParameter,
-              "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid "
-              "repository policy provided'");
-}
-
-}  // namespace
-
 Api::Answer<op::SetRepositoryPolicy> Api::set_policy(shape::SetRepositoryPolicyRequest in) {
   CO_TRY_VOID(check_registry(in.registry_id, in.repository_name));
-  CO_TRY_VOID(check_policy(in.policy_text));
   CO_TRY(Repository repository,
-         co_await logic_.update(in.repository_name, [&in](Repository& r, store::Batch&) {
-           r.policy = in.policy_text;
-           return ok();
-         }));
+         co_await logic_.put_policy(in.repository_name, std::move(in.policy_text)));
   shape::SetRepositoryPolicyResponse out;
   out.registry_id = kernel_.account;
   out.repository_name = repository.name;
@@ -43,12 +21,7 @@ Api::Answer<op::SetRepositoryPolicy> Api::set_policy(shape::SetRepositoryPolicyR
 Api::Answer<op::GetRepositoryPolicy> Api::get_policy(shape::GetRepositoryPolicyRequest in) {
   CO_TRY_VOID(check_registry(in.registry_id, in.repository_name));
   CO_TRY(Repository repository, co_await logic_.repository(in.repository_name));
-  if (repository.policy.empty()) {
-    co_return fail(kPolicyNotFound,
-                   fmt::format("Repository policy does not exist for the repository with name "
-                               "'{}' in the registry with id '{}'",
-                               repository.name, kernel_.account));
-  }
+  if (repository.policy.empty()) co_return logic_.no_policy(repository.name);
   shape::GetRepositoryPolicyResponse out;
   out.registry_id = kernel_.account;
   out.repository_name = repository.name;
@@ -59,24 +32,11 @@ Api::Answer<op::GetRepositoryPolicy> Api::get_policy(shape::GetRepositoryPolicyR
 Api::Answer<op::DeleteRepositoryPolicy> Api::delete_policy(
     shape::DeleteRepositoryPolicyRequest in) {
   CO_TRY_VOID(check_registry(in.registry_id, in.repository_name));
-  std::string before;
-  auto done = co_await logic_.update(
-      in.repository_name, [this, &before](Repository& r, store::Batch&) -> Result<void> {
-        if (r.policy.empty()) {
-          return fail(kPolicyNotFound,
-                      fmt::format("Repository policy does not exist for the repository with name "
-                                  "'{}' in the registry with id '{}'",
-                                  r.name, kernel_.account));
-        }
-        before = std::move(r.policy);
-        r.policy.clear();
-        return ok();
-      });
-  if (!done) co_return fail(std::move(done).error());
+  CO_TRY(std::string before, co_await logic_.delete_policy(in.repository_name));
   shape::DeleteRepositoryPolicyResponse out;
   out.registry_id = kernel_.account;
   out.repository_name = in.repository_name;
-  out.policy_text = before;
+  out.policy_text = std::move(before);
   co_return out;
 }
 

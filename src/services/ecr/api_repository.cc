@@ -124,8 +124,7 @@ Result<void> Api::check_registry(const std::optional<std::string>& id,
 }
 
 std::string Api::arn_of(std::string_view repository) const {
-  return fmt::format("arn:aws:ecr:{}:{}:repository/{}", kernel_.region, kernel_.account,
-                     repository);
+  return logic_.arn_of(repository);
 }
 
 Result<std::string> Api::name_of_arn(std::string_view arn) const {

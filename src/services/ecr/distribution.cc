@@ -72,7 +72,7 @@ std::optional<std::string> Distribution::denial(const WireRequest& request, cons
   if (!permit_ || route.kind == Kind::kBase) return std::nullopt;
   const std::string& method = request.method;
   auto asked = [&](std::string_view operation) {
-    return permit_(caller, operation, route.repository);
+    return permit_(request, caller, operation, route.repository);
   };
   switch (route.kind) {
     case Kind::kBase:
@@ -91,7 +91,7 @@ std::optional<std::string> Distribution::denial(const WireRequest& request, cons
     case Kind::kUploads: {
       const std::string from = route.parameter("from");
       if (auto text = asked("InitiateLayerUpload")) return text;
-      if (!from.empty()) return permit_(caller, "GetDownloadUrlForLayer", from);
+      if (!from.empty()) return permit_(request, caller, "GetDownloadUrlForLayer", from);
       if (route.parameter("digest").empty()) return std::nullopt;
       return asked("CompleteLayerUpload");
     }

@@ -43,6 +43,7 @@ struct WireRequest {
   Headers headers;  // lower-case names
   shapes::Body body;
   bool secure = false;
+  std::string source_ip;
 };
 
 struct WireResponse {
@@ -67,10 +68,11 @@ class Distribution {
   static bool claims(const RequestHead& request);
   // "000000000000.dkr.ecr.REGION.amazonaws.com", with or without a port.
   static bool is_registry_host(std::string_view host);
-  // Before the first request: whether the caller may call an operation of Amazon ECR on a
-  // repository (empty: on all); the text of the denial. Without it whoever has a password may.
+  // Before the first request: whether the caller of a request may call an operation of Amazon ECR
+  // on a repository (empty: on all); the text of the denial. Without it whoever has a password may.
   using Permit = std::function<std::optional<std::string>(
-      const shapes::Principal& caller, std::string_view operation, const std::string& repository)>;
+      const WireRequest& request, const shapes::Principal& caller, std::string_view operation,
+      const std::string& repository)>;
   void set_permit(Permit permit) { permit_ = std::move(permit); }
   Task<WireResponse> handle(WireRequest request);
 

@@ -7,7 +7,10 @@
 
 namespace suiro::ecr {
 
-Logic::Logic(event::Kernel& kernel) : kernel_(kernel), storage_(kernel.store) {}
+Logic::Logic(event::Kernel& kernel, policy::ResourcePolicies* policies)
+    : kernel_(kernel), policies_(policies), storage_(kernel.store) {
+  for (size_t i = 0; i < kernel.shards.size(); ++i) turns_.emplace_back(kernel.shards.executor(i));
+}
 
 std::unexpected<Error> Logic::no_repository(std::string_view name) const {
   return fail(kRepositoryNotFound,
@@ -101,25 +104,28 @@ Task<Result<Logic::RepositoryPage>> Logic::repositories(std::string after, size_
 }
 
 Task<Result<Repository>> Logic::delete_repository(std::string name, Images images) {
-  co_return co_await settle([this, name, images]() -> Task<Result<Repository>> {
-    CO_TRY(FoundRepository found, co_await existing(name));
-    const Repository& repository = found.record;
-    CO_TRY(bool has_images, co_await storage_.any(keys::images(repository.id)));
-    if (has_images && images == Images::kMustBeNone) {
-      co_return fail(kRepositoryNotEmpty,
-                     fmt::format("The repository with name '{}' in registry with id '{}' cannot be "
-                                 "deleted because it still contains images",
-                                 name, kernel_.account));
-    }
-    store::Batch batch;
-    batch.require_version(keys::repository(name), found.version);
-    batch.erase(keys::repository(name));
-    // The owners of layers go with the sweep, which finds their links gone.
-    for (auto& range : keys::all_of(repository.id)) batch.erase_range(std::move(range));
-    cancel_lifecycle_timer(batch, repository);
-    CO_TRY_VOID(co_await commit(std::move(batch)));
-    co_return repository;
-  });
+  CO_TRY(Repository gone, co_await settle([this, name, images]() -> Task<Result<Repository>> {
+           CO_TRY(FoundRepository found, co_await existing(name));
+           const Repository& repository = found.record;
+           CO_TRY(bool has_images, co_await storage_.any(keys::images(repository.id)));
+           if (has_images && images == Images::kMustBeNone) {
+             co_return fail(
+                 kRepositoryNotEmpty,
+                 fmt::format("The repository with name '{}' in registry with id '{}' cannot be "
+                             "deleted because it still contains images",
+                             name, kernel_.account));
+           }
+           store::Batch batch;
+           batch.require_version(keys::repository(name), found.version);
+           batch.erase(keys::repository(name));
+           // The owners of layers go with the sweep, which finds their links gone.
+           for (auto& range : keys::all_of(repository.id)) batch.erase_range(std::move(range));
+           cancel_lifecycle_timer(batch, repository);
+           CO_TRY_VOID(co_await commit(std::move(batch)));
+           co_return repository;
+         }));
+  if (!gone.policy.empty()) co_await tell_policy(name);
+  co_return gone;
 }
 
 Task<Result<Repository>> Logic::update(std::string name, Change change) {

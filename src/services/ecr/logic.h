@@ -2,9 +2,10 @@
 // The rules of the registry. No wire, no keys. Errors carry the codes and texts of the Amazon ECR
 // API Reference.
 //
-// There is no state but what the store holds: a change reads the records that it depends on,
-// requires their versions in its commit, and begins again when it lost a race, at most
-// kCommitAttemptsMax times. Everything runs on the shard that calls.
+// There is no state but what the store holds, and the policies that are told to who asks them: a
+// change reads the records that it depends on, requires their versions in its commit, and begins
+// again when it lost a race, at most kCommitAttemptsMax times. Everything runs on the shard that
+// calls.
 //
 //   layer:  add_layer()/mount() -> linked, unused --put_image()--> used --images go--> unused
 //              unused for kLayerGrace: sweep() -> unlinked --by the last repository--> gone
@@ -12,7 +13,9 @@
 
 #include <functional>
 
+#include "base/turns.h"
 #include "engine/image/manifest.h"
+#include "engine/policy/resource_policies.h"
 #include "kernel/event/kernel.h"
 #include "services/ecr/errors.h"
 #include "services/ecr/lifecycle.h"
@@ -28,11 +31,13 @@ struct ImageId {
 
 class Logic {
  public:
-  explicit Logic(event::Kernel& kernel);
+  // `policies` is told of the repositories' policies; null: nobody asks them.
+  Logic(event::Kernel& kernel, policy::ResourcePolicies* policies);
 
   // Before the kernel's timers start.
   void register_timers();
-  // Sets the sweep's timer where there is none, and makes the secret of tokens.
+  // Sets the sweep's timer where there is none, makes the secret of tokens, and tells of the
+  // policies.
   Task<Result<void>> start();
   const Bytes& secret() const { return secret_; }
 
@@ -56,6 +61,13 @@ class Logic {
   using Change = std::function<Result<void>(Repository&, store::Batch&)>;
   Task<Result<Repository>> update(std::string name, Change change);
   static Result<void> check_tags(const Tags& tags);
+  std::string arn_of(std::string_view repository) const;
+
+  // Policies (logic_policy.cc). Errors: kInvalidParameter, kPolicyNotFound.
+  Task<Result<Repository>> put_policy(std::string name, std::string text);
+  // The policy that was there.
+  Task<Result<std::string>> delete_policy(std::string name);
+  std::unexpected<Error> no_policy(std::string_view repository) const;
 
   // Images.
   struct NewImage {
@@ -128,6 +140,9 @@ class Logic {
   template <class Attempt>
   auto settle(Attempt attempt) -> decltype(attempt());
   Task<Result<void>> commit(store::Batch batch);
+  void tell(const std::string& name, const std::string& policy);
+  Task<void> tell_policy(std::string name);
+  Task<Result<void>> tell_policies();
   Task<Result<FoundRepository>> existing(std::string name);
   Task<Result<Found<Image>>> resolve(const Repository& repository, ImageId id);
   // images
@@ -154,7 +169,9 @@ class Logic {
   void set_sweep(store::Batch& batch, TimePoint due, store::Key from);
 
   event::Kernel& kernel_;
+  policy::ResourcePolicies* policies_;
   Storage storage_;
+  std::vector<Turns> turns_;  // by shard: of telling about policies
   Bytes secret_;
 };
 

@@ -128,6 +128,7 @@ Task<Result<void>> Logic::start() {
     batch.put(keys::secret(), encode_bytes(secret_));
     CO_TRY_VOID(co_await commit(std::move(batch)));
   }
+  CO_TRY_VOID(co_await tell_policies());
   CO_TRY(auto swept, co_await kernel_.store.get(keys::sweep()));
   if (swept) co_return ok();
   store::Batch batch;

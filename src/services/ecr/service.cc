@@ -4,7 +4,7 @@
 namespace suiro::ecr {
 
 Service::Service(event::Kernel& kernel, Config config)
-    : logic_(kernel),
+    : logic_(kernel, config.policies),
       uploads_(kernel, logic_),
       api_(kernel, logic_, uploads_, tokens_),
       distribution_(kernel, logic_, uploads_, tokens_, config.authentication),

@@ -11,6 +11,8 @@ namespace suiro::ecr {
 
 struct Config {
   Authentication authentication = Authentication::kOn;
+  // Is told of the repositories' policies. Null: nobody asks them.
+  policy::ResourcePolicies* policies = nullptr;
 };
 
 class Service {

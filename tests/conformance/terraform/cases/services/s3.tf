@@ -57,6 +57,51 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
   }
 }
 
+data "aws_iam_policy_document" "lake" {
+  statement {
+    sid       = "read"
+    actions   = local.later ? ["s3:GetObject", "s3:GetObjectVersion"] : ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.lake.arn}/*"]
+    principals {
+      type        = "AWS"
+      identifiers = [local.role]
+    }
+  }
+  statement {
+    sid       = "list"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.lake.arn]
+    principals {
+      type        = "AWS"
+      identifiers = [data.aws_caller_identity.me.account_id]
+    }
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["in/*", "lookup/*"]
+    }
+  }
+  statement {
+    effect    = "Deny"
+    actions   = ["s3:DeleteBucket"]
+    resources = [aws_s3_bucket.lake.arn]
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "NotIpAddress"
+      variable = "aws:SourceIp"
+      values   = ["127.0.0.0/8"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "lake" {
+  bucket = aws_s3_bucket.lake.id
+  policy = data.aws_iam_policy_document.lake.json
+}
+
 resource "aws_s3_bucket_cors_configuration" "lake" {
   bucket = aws_s3_bucket.lake.id
   cors_rule {

@@ -21,7 +21,7 @@ CHAIN = 10                  # states of a chain
 CALLS = 4
 MESSAGES = 2
 MAP_ITEMS = 10_000
-MAP_WRITERS = 64            # of the ceiling beside a Map
+WRITERS_MAX = 256           # of the ceiling
 WAITING = 100_000
 TIMERS = 10_000
 TIMER_LEAD_SECONDS_MIN = 5
@@ -124,24 +124,25 @@ def _rows(bench, comparison, runs):
              round(found.disk, 2), ratio)
 
 
-def _ceiling(bench, committed, transitions, writers):
-    """Raw RocksDB with commits of as many rows and bytes, synced: from writers with a group commit,
-    and in groups as Suiro's were. {system: Run}, in transitions."""
-    commits = committed.commits / transitions
-    shape = (writers, max(1, round(committed.commits_a_group)),
+def _ceiling(bench, committed, transitions):
+    """Raw RocksDB with commits of as many rows and bytes, synced: from so many writers with a group
+    commit, and in groups as Suiro's were. {system: Run}, in transitions."""
+    commits, group = committed.commits / transitions, max(1, round(committed.commits_a_group))
+    # Starts wait for their commit, what goes on behind them does not hold the next start up.
+    shape = (min(max(CONNECTIONS, group), WRITERS_MAX), group,
              max(1, round(committed.puts_a_commit)), round(committed.bytes_a_commit))
     out = subprocess.run(
         [str(BUILD / "store_bench"), "--directory", str(bench.directory), "--rounds", "1",
          "--seconds", str(bench.options.milliseconds / 1000), "--shape",
          ",".join(map(str, shape))], check=True, stdout=subprocess.PIPE, text=True).stdout
-    names = {"rocksdb": f"RocksDB, {writers} writers", "ideal": "RocksDB, same groups"}
+    names = {"rocksdb": "RocksDB, writers", "ideal": "RocksDB, same groups"}
     return {names[kind]: Run(float(rate) / commits, float(p50) / 1000, float(p99) / 1000,
                              float(disk))
             for kind, rate, p50, p99, disk in re.findall(
                 r"^(rocksdb|ideal) \d+ +(\d+) +(\d+) +(\d+) +([\d.]+)", out, re.M)}
 
 
-def _beside_ceiling(bench, name, system, writers, drive, rival=None):
+def _beside_ceiling(bench, name, system, drive, rival=None):
     """drive(): (transitions, Run) of Suiro, in turn with the ceiling of what it committed, and with
     rival(): its Run, or None."""
     runs, shapes = {"suiro": []}, []
@@ -153,7 +154,7 @@ def _beside_ceiling(bench, name, system, writers, drive, rival=None):
         run.disk = (system.written() - written) / committed.bytes
         runs["suiro"].append(run)
         shapes.append((committed.commits / transitions, committed.bytes / transitions))
-        for kind, found in _ceiling(bench, committed, transitions, writers).items():
+        for kind, found in _ceiling(bench, committed, transitions).items():
             runs.setdefault(kind, []).append(found)
         found = rival() if rival else None
         if found:
@@ -248,7 +249,7 @@ def starts(bench):
                 ("tasks that send a message", _messages, MESSAGES)):
             arn = _create(client, _machine_name(name), definition(queue))
             _beside_ceiling(
-                bench, name, system, CONNECTIONS,
+                bench, name, system,
                 lambda: _start_load(bench, system, client, arn, states),
                 lambda: moto.run(name, definition, states))
     finally:
@@ -273,8 +274,7 @@ def map_of_many(bench):
                 raise RuntimeError(f"Map: {found['status']}: {found.get('cause')}")
             return transitions, Run(transitions / seconds, seconds * 1000, seconds * 1000)
 
-        _beside_ceiling(bench, f"Map of {MAP_ITEMS}, distributed", system,
-                        MAP_WRITERS, drive)
+        _beside_ceiling(bench, f"Map of {MAP_ITEMS}, distributed", system, drive)
     finally:
         system.stop()
 

@@ -13,21 +13,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from sigv4 import Signer
 from strict_endpoints import FirehoseEndpoint, SearchEndpoint
-from test_firehose import ROLE, make_bucket, objects, s3_configuration
+from test_firehose import (ROLE, firehose, lake, make_bucket, objects,  # noqa: F401
+                           s3_configuration)
 from waiting import read_until
 
 AT_ONCE = {"SizeInMBs": 1, "IntervalInSeconds": 0}
-
-
-@pytest.fixture()
-def lake(suiro, name):
-    make_bucket(suiro, name)
-    return name
-
-
-@pytest.fixture()
-def firehose(suiro):
-    return suiro.client("firehose")
 
 
 def create(suiro, name, **configuration):

@@ -5,20 +5,8 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from test_logs import group, logs  # noqa: F401
 from waiting import read_until
-
-
-@pytest.fixture()
-def logs(suiro):
-    return suiro.client("logs")
-
-
-@pytest.fixture()
-def group(logs, name):
-    logs.create_log_group(logGroupName=name)
-    logs.create_log_stream(logGroupName=name, logStreamName="s")
-    yield name
-    logs.delete_log_group(logGroupName=name)
 
 
 def put(logs, group, *messages):

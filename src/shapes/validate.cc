@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/utf8.h"
 #include "shapes/json.h"
 #include "shapes/scalar.h"
 
@@ -207,8 +208,7 @@ class Checker {
   static std::string shown(const Shape& shape, const void* value) {
     std::string text;
     show(text, shape, value);
-    if (text.size() > kShownBytesMax) text.resize(kShownBytesMax);
-    return text;
+    return std::string(utf8_prefix(text, kShownBytesMax));
   }
 
   static void show(std::string& text, const Shape& shape, const void* value) {

@@ -220,6 +220,20 @@ def test_broken_http(suiro, case):
     assert send(suiro, "GET", "/_suiro/health", {"host": "h"})[0] == 200
 
 
+@pytest.mark.parametrize("service, operation, member", [
+    ("ecr", "create_repository", "repositoryName"), ("iam", "get_user", "UserName"),
+    ("sqs", "get_queue_url", "QueueName"), ("logs", "create_log_group", "logGroupName")])
+def test_errors_that_quote_a_request_can_be_read(suiro, service, operation, member):
+    call = getattr(suiro.client(service), operation)
+    # Of texts that are cut within a character, and of such as XML has no character for.
+    for text in ("\u6c34" * 3000, "a" + "\u6c34" * 3000, "ab" + "\u6c34" * 3000, "a\x01b" * 9,
+                 "\ufffe" * 9):
+        with pytest.raises(botocore.exceptions.ClientError) as error:
+            call(**{member: text})
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404)
+        assert code_of(error)
+
+
 def test_virtual_host_style(suiro, bucket):
     signer = Signer(suiro)
     port = urllib.parse.urlsplit(suiro.endpoint).port

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "base/xml_text.h"
 #include "protocol/aws/cbor.h"
 #include "protocol/aws/codec.h"
@@ -248,6 +249,18 @@ Value fill(const Shape& shape, const Error& error, Document& document) {
   return value;
 }
 
+// Texts that quote a request, or the reply of another server, may hold what no parser takes.
+Error readable(Protocol protocol, Error error) {
+  const auto text = [&](std::string& value) {
+    const bool query = protocol == Protocol::kQuery;
+    value = query ? with_xml_characters(std::move(value)) : with_valid_utf8(std::move(value));
+  };
+  text(error.code);
+  text(error.message);
+  for (auto& [name, value] : error.details) text(value);
+  return error;
+}
+
 }  // namespace
 
 int error_status(const ServiceModel* service, std::string_view code) {
@@ -260,7 +273,8 @@ int error_status(const ServiceModel* service, std::string_view code) {
   return common == kCommon.end() ? 400 : common->status;
 }
 
-Response write_error(const ErrorPlace& place, const Error& error, const shapes::Call& call) {
+Response write_error(const ErrorPlace& place, const Error& given, const shapes::Call& call) {
+  const Error error = readable(place.protocol, given);
   Document document{.code = error.code,
                     .query_code = error.code,
                     .status = error_status(place.service, error.code),

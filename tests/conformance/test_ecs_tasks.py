@@ -71,6 +71,13 @@ def test_a_task_runs_and_tells_its_end(suiro, ecs, image, name):
     assert arn in ecs.list_tasks(desiredStatus="STOPPED", family=name)["taskArns"]
 
 
+def test_output_that_is_no_text(suiro, ecs, image, name):
+    register(ecs, name, image, r"printf 'a\377\346\260\n'; echo fine")
+    arn = start(ecs, name)
+    finish(ecs, arn)
+    assert lines(suiro, arn) == ["a\ufffd\ufffd\ufffd", "fine"]
+
+
 def test_environment_from_the_lake_and_overrides(suiro, ecs, image, name):
     s3 = suiro.client("s3")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={
@@ -246,9 +253,10 @@ def test_stop_and_its_reason(ecs, image, name):
     register(ecs, name, image, "trap 'exit 5' TERM; while :; do sleep 0.1; done")
     arn = start(ecs, name)
     ecs.get_waiter("tasks_running").wait(tasks=[arn], WaiterConfig=WAIT)
-    assert ecs.stop_task(task=arn, reason="enough")["task"]["desiredStatus"] == "STOPPED"
+    # 1,024 bytes of the reason are kept, and no character in part.
+    assert ecs.stop_task(task=arn, reason="\u6c34" * 400)["task"]["desiredStatus"] == "STOPPED"
     task = finish(ecs, arn)
-    assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "enough")
+    assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "\u6c34" * 341)
     assert task["containers"][0]["exitCode"] == 5
 
 

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "kernel/event/backoff.h"
 
 namespace suiro::event {
@@ -240,7 +241,7 @@ store::Batch DispatchShard::consume_of(const Queued& queued) const {
 }
 
 Span DispatchShard::span_of(const Event& event, Span::Status status, std::string reason) const {
-  reason.resize(std::min(reason.size(), kReasonBytesMax));
+  reason.resize(utf8_prefix(reason, kReasonBytesMax).size());
   return {.trace_id = event.cause.trace_id,
           .span_id = event_span_id(event),
           .parent_id = event.cause.span_id,
@@ -339,7 +340,7 @@ Task<DispatchShard::Outcome> DispatchShard::bury(Queued& queued, std::string con
     dead.attributes["TARGET_ARN"] = event.target_arn;
     if (is_rule(event.source_arn)) dead.attributes["RULE_ARN"] = event.source_arn;
     dead.attributes["ERROR_CODE"] = error.code;
-    dead.attributes["ERROR_MESSAGE"] = error.message.substr(0, kReasonBytesMax);
+    dead.attributes["ERROR_MESSAGE"] = utf8_prefix(error.message, kReasonBytesMax);
     dead.attributes["EXHAUSTED_RETRY_CONDITION"] = condition;
     dead.attributes["RETRY_ATTEMPTS"] = std::to_string(event.attempt - 1);
     emit(batch, std::move(dead), parts_.random);

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "services/ecs/errors.h"
 #include "services/ecs/storage.h"
 #include "services/ecs/tags.h"
@@ -265,7 +266,9 @@ void Tasks::finish(TaskRecord& record, std::string code, std::string reason) con
   task.last_status = "STOPPED";
   task.desired_status = "STOPPED";
   if (!task.stop_code) task.stop_code = std::move(code);
-  if (!task.stopped_reason) task.stopped_reason = reason.substr(0, kStopReasonBytesMax);
+  if (!task.stopped_reason) {
+    task.stopped_reason = with_valid_utf8(std::string(utf8_prefix(reason, kStopReasonBytesMax)));
+  }
   if (!task.stopping_at) task.stopping_at = now;
   if (!task.execution_stopped_at) task.execution_stopped_at = now;
   task.stopped_at = now;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "services/ecs/errors.h"
 #include "services/ecs/storage.h"
 #include "services/ecs/tags.h"
@@ -60,7 +61,7 @@ bool has_health_check(const Definition& definition, std::string_view container) 
 void apply_container(shape::Container& out, const container::ContainerReport& in) {
   out.last_status = status_of(in.state);
   if (in.exit_code) out.exit_code = *in.exit_code;
-  if (!in.reason.empty()) out.reason = in.reason;
+  if (!in.reason.empty()) out.reason = with_valid_utf8(in.reason);
   out.health_status = health_of(in.health);
   if (!in.image_digest.empty()) out.image_digest = in.image_digest;
   if (!in.runtime_id.empty()) out.runtime_id = in.runtime_id;
@@ -119,7 +120,8 @@ bool apply_report(TaskRecord& record, const Definition& definition,
   if (!report.ended()) return true;
   if (!task.stop_code) task.stop_code = code_of(report.stop_code);
   if (!task.stopped_reason) {
-    task.stopped_reason = report.stopped_reason.substr(0, kStopReasonBytesMax);
+    task.stopped_reason =
+        with_valid_utf8(std::string(utf8_prefix(report.stopped_reason, kStopReasonBytesMax)));
   }
   if (!task.stopping_at) task.stopping_at = report.execution_stopped;
   task.stopped_at = now;
@@ -228,7 +230,7 @@ Task<Result<shape::Task>> Tasks::stop_task(std::string id, std::string code, std
       }
       record.task.desired_status = "STOPPED";
       record.task.stop_code = code;
-      record.task.stopped_reason = reason.substr(0, kStopReasonBytesMax);
+      record.task.stopped_reason = utf8_prefix(reason, kStopReasonBytesMax);
       record.task.stopping_at = now;
       return true;
     });

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/arn.h"
+#include "base/utf8.h"
 #include "services/firehose/errors.h"
 
 namespace suiro::firehose {
@@ -73,7 +74,7 @@ void Context::log(const LogPlace& place, std::string_view arn, std::string_view 
   if (!place.enabled() || kernel.logs == nullptr) return;
   boost::json::object line{{"deliveryStreamARN", arn},
                            {"errorCode", code},
-                           {"errorMessage", message.substr(0, kLogMessageBytesMax)}};
+                           {"errorMessage", utf8_prefix(message, kLogMessageBytesMax)}};
   kernel.logs->append(place.group, place.stream,
                       {{kernel.clock.now(), boost::json::serialize(line)}});
 }

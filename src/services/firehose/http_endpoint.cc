@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/blocking.h"
+#include "base/utf8.h"
 #include "services/firehose/endpoint.h"
 
 namespace suiro::firehose {
@@ -29,17 +30,20 @@ Verdict verdict_of(const Error& error) {
   return {std::string(code), error.message};
 }
 
+std::string beginning_of(const http_out::Reply& reply) {
+  return with_valid_utf8(std::string(utf8_prefix(reply.body, kMessageBytesMax)));
+}
+
 Verdict bad_response(std::string_view why, const http_out::Reply& reply) {
   return {"HttpEndpoint.InvalidResponseFromDestination",
-          fmt::format("{} The response was: {} {}", why, reply.status,
-                      ByteView(reply.body).substr(0, kMessageBytesMax))};
+          fmt::format("{} The response was: {} {}", why, reply.status, beginning_of(reply))};
 }
 
 Verdict verdict_of(const http_out::Reply& reply, const std::string& request_id) {
   if (reply.status != 200) {
     return {"HttpEndpoint.DestinationException",
             fmt::format("Received the following response from the endpoint destination. {} {}",
-                        reply.status, ByteView(reply.body).substr(0, kMessageBytesMax)),
+                        reply.status, beginning_of(reply)),
             reply.status != kContentTooLarge};
   }
   const std::string* type = reply.header("content-type");

@@ -3,6 +3,7 @@
 // Guide, "Understand data delivery", index rotation and document ids).
 #include <boost/json.hpp>
 
+#include "base/utf8.h"
 #include "services/firehose/endpoint.h"
 #include "services/firehose/logic.h"
 
@@ -42,7 +43,7 @@ int64_t status_of(const json::object& result) {
 std::string message_of(const json::object& result) {
   const json::value* error = result.if_contains("error");
   if (error == nullptr) return "no reason was given";
-  return json::serialize(*error).substr(0, kMessageBytesMax);
+  return std::string(utf8_prefix(json::serialize(*error), kMessageBytesMax));
 }
 
 class SearchEndpoint final : public Endpoint {
@@ -105,7 +106,7 @@ class SearchEndpoint final : public Endpoint {
       }
     };
     if (!reply) return all(503, reply.error().message, true);
-    std::string text(ByteView(reply->body).substr(0, kMessageBytesMax));
+    std::string text = with_valid_utf8(std::string(utf8_prefix(reply->body, kMessageBytesMax)));
     if (reply->status < 200 || reply->status >= 300) {
       return all(reply->status, text, true);
     }

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "services/lambda/errors.h"
 #include "services/lambda/storage.h"
 
@@ -355,9 +356,10 @@ void AsyncRunner::emit_records(store::Batch& batch, const Job& job, const Limits
     event.kind = "lambda:DeadLetter";
     event.target_arn = end.dead_letter_arn;
     event.payload = job.payload;
-    event.attributes = {{"RequestID", job.record.request_id},
-                        {"ErrorCode", end.outcome ? "200" : "429"},
-                        {"ErrorMessage", end.message.substr(0, kErrorMessageBytesMax)}};
+    event.attributes = {
+        {"RequestID", job.record.request_id},
+        {"ErrorCode", end.outcome ? "200" : "429"},
+        {"ErrorMessage", std::string(utf8_prefix(end.message, kErrorMessageBytesMax))}};
     event::emit(batch, std::move(event), kernel.random);
   }
 }

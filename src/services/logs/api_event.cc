@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "services/logs/api.h"
 #include "services/logs/api_names.h"
 #include "services/logs/tokens.h"
@@ -22,6 +23,11 @@ TimePoint time_of(int64_t millis) {
 
 int64_t millis_of(TimePoint time) {
   return time.time_since_epoch().count();
+}
+
+// Older versions of Suiro kept lines of programs as they were.
+std::string text_of(std::string message) {
+  return with_valid_utf8(std::move(message));
 }
 
 }  // namespace
@@ -81,7 +87,7 @@ Api::Answer<op::GetLogEvents> Api::get_events(shape::GetLogEventsRequest in) {
   for (auto& event : events) {
     auto& row = out.events->emplace_back();
     row.timestamp = millis_of(event.at.time);
-    row.message = std::move(event.message);
+    row.message = text_of(std::move(event.message));
     row.ingestion_time = millis_of(event.ingested);
   }
   co_return out;
@@ -112,7 +118,7 @@ Api::Answer<op::FilterLogEvents> Api::filter_events(shape::FilterLogEventsReques
     auto& row = out.events->emplace_back();
     row.log_stream_name = std::move(found.stream);
     row.timestamp = millis_of(found.event.at.time);
-    row.message = std::move(found.event.message);
+    row.message = text_of(std::move(found.event.message));
     row.ingestion_time = millis_of(found.event.ingested);
     row.event_id = event_id(found.event.at);
   }

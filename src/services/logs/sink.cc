@@ -4,18 +4,20 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 namespace suiro::logs {
 namespace {
 
+// What a program writes may be no text; an event is one.
 void add_events(std::vector<NewEvent>& events, event::LogLine line) {
-  if (line.message.size() <= kSinkLineBytesMax) {
-    events.push_back({line.time, std::move(line.message)});
-    return;
-  }
-  for (size_t at = 0; at < line.message.size(); at += kSinkLineBytesMax) {
-    events.push_back({line.time, line.message.substr(at, kSinkLineBytesMax)});
-  }
+  const std::string message = with_valid_utf8(std::move(line.message));
+  std::string_view rest = message;
+  do {
+    std::string_view piece = utf8_prefix(rest, kSinkLineBytesMax);
+    events.push_back({line.time, std::string(piece)});
+    rest.remove_prefix(piece.size());
+  } while (!rest.empty());
 }
 
 }  // namespace

@@ -51,6 +51,8 @@ def test_clusters(ecs, cluster):
         cluster=cluster, capacityProviders=["FARGATE"],
         defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}])["cluster"]
     assert put["capacityProviders"] == ["FARGATE"]
+    known = ecs.describe_capacity_providers()["capacityProviders"]
+    assert [p["name"] for p in known] == ["FARGATE", "FARGATE_SPOT"]
     assert refused(ecs.put_cluster_capacity_providers, cluster=cluster,
                    capacityProviders=["mine"], defaultCapacityProviderStrategy=[])[0] == \
         "InvalidParameterException"
@@ -125,6 +127,11 @@ def test_what_cannot_be_is_refused(ecs, name):
     assert tried(links=["a"])[0] == "NotImplemented"
     assert tried(secrets=[{"name": "S", "valueFrom": "arn:aws:ssm:x:0:parameter/p"}])[0] == \
         "NotImplemented"
+    for role, code in (("arn:aws:iam::000000000000:user/u", "ClientException"),
+                       ("short", "NotImplemented")):
+        for member in ("taskRoleArn", "executionRoleArn"):
+            assert refused(ecs.register_task_definition, family=name,
+                           containerDefinitions=[container()], **{member: role})[0] == code
     assert tried(name="a b")[1] == "Container.name contains invalid characters."
     assert refused(ecs.register_task_definition, family=name, containerDefinitions=[]) == (
         "ClientException", "Container list cannot be empty.")
@@ -154,6 +161,16 @@ def test_the_machine_is_the_container_instance(ecs, cluster):
     assert names == {"CPU", "MEMORY"}
 
 
+def test_tags_of_what_is_not_there(ecs, cluster):
+    arn = ecs.describe_clusters(clusters=[cluster])["clusters"][0]["clusterArn"]
+    for resource in (f"container-instance/{cluster}/none", "capacity-provider/none", "daemon/none"):
+        assert refused(ecs.list_tags_for_resource,
+                       resourceArn=arn.replace(f"cluster/{cluster}", resource))[0] == \
+            "InvalidParameterException"
+    provider = arn.replace(f"cluster/{cluster}", "capacity-provider/FARGATE")
+    assert ecs.list_tags_for_resource(resourceArn=provider)["tags"] == []
+
+
 def test_account_settings_as_terraform_reads_them(ecs):
     ecs.put_account_setting_default(name="fargateTaskRetirementWaitPeriod", value="14")
     found = ecs.list_account_settings(name="fargateTaskRetirementWaitPeriod",
@@ -164,6 +181,66 @@ def test_account_settings_as_terraform_reads_them(ecs):
     code, text = refused(ecs.put_account_setting_default, name="taskLongArnFormat",
                          value="disabled")[:2]
     assert code == "InvalidParameterException" and "can no longer disable" in text
+
+
+@pytest.mark.parametrize("operation, arguments, member", [
+    ("list_attributes", {"targetType": "container-instance"}, "attributes"),
+    ("list_container_instances", {}, "containerInstanceArns"),
+    ("describe_capacity_providers", {}, "capacityProviders"),
+    ("list_account_settings", {"effectiveSettings": True}, "settings")])
+def test_lists_come_in_pages(ecs, cluster, operation, arguments, member):
+    call = getattr(ecs, operation)
+    if operation in ("list_attributes", "list_container_instances"):
+        arguments = {"cluster": cluster, **arguments}
+    whole = call(**arguments)[member]
+    found, token = [], {}
+    while len(found) <= len(whole):
+        page = call(**arguments, **token, maxResults=1)
+        assert len(page[member]) <= 1
+        found += page[member]
+        if "nextToken" not in page:
+            break
+        token = {"nextToken": page["nextToken"]}
+    assert found == whole
+    for wrong in ({"maxResults": 0}, {"maxResults": 101}, {"nextToken": "?"}):
+        assert refused(call, **arguments, **wrong)[0] == "InvalidParameterException"
+
+
+def test_what_no_task_of_a_service_could_is_refused(ecs, cluster, name):
+    register(ecs, name)
+    ecs.put_cluster_capacity_providers(cluster=cluster, capacityProviders=["FARGATE"],
+                                       defaultCapacityProviderStrategy=[])
+    misfit = "Task definition does not support launch_type FARGATE."
+    version = "The platform version must be null when specifying an EC2 launch type."
+    fargate = [{"capacityProvider": "FARGATE", "weight": 1}]
+
+    def made(**settings):
+        return refused(ecs.create_service, cluster=cluster, serviceName="no", taskDefinition=name,
+                       desiredCount=0, **settings)
+    assert made(launchType="FARGATE")[1] == misfit
+    assert made(capacityProviderStrategy=fargate)[1] == misfit
+    assert made(platformVersion="1.4.0")[1] == version
+    ecs.create_service(cluster=cluster, serviceName="web", taskDefinition=name, desiredCount=0)
+    for settings, text in (({"capacityProviderStrategy": fargate}, misfit),
+                           ({"platformVersion": "1.4.0"}, version)):
+        assert refused(ecs.update_service, cluster=cluster, service="web", **settings)[1] == text
+    ecs.delete_service(cluster=cluster, service="web")
+
+
+def test_a_service_is_made_once_for_a_client_token(ecs, cluster, name):
+    register(ecs, name)
+    asked = {"cluster": cluster, "serviceName": "web", "taskDefinition": name, "desiredCount": 0,
+             "clientToken": "t-1"}
+    made = ecs.create_service(**asked)["service"]
+    again = ecs.create_service(**asked)["service"]
+    assert again["serviceArn"] == made["serviceArn"]
+    assert [d["id"] for d in again["deployments"]] == [d["id"] for d in made["deployments"]]
+    for other in ({"desiredCount": 1}, {"clientToken": "t-2"}):
+        assert refused(ecs.create_service, **{**asked, **other}) == (
+            "InvalidParameterException", "Creation of service was not idempotent.")
+    assert refused(ecs.create_service, **{**asked, "clientToken": "t" * 37})[0] == \
+        "InvalidParameterException"
+    ecs.delete_service(cluster=cluster, service="web")
 
 
 def test_services(ecs, cluster, name):

@@ -62,6 +62,7 @@ def test_a_task_runs_and_tells_its_end(suiro, ecs, image, name):
     task = finish(ecs, arn)
     container = task["containers"][0]
     assert container["exitCode"] == 7 and container["imageDigest"] == image[1]
+    assert container["networkBindings"] == [] and container["networkInterfaces"] == []
     assert task["stopCode"] == "EssentialContainerExited"
     assert task["stoppedReason"] == "Essential container in task exited"
     order = ["createdAt", "pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt",

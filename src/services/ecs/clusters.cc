@@ -58,6 +58,13 @@ Result<void> check_providers(const std::vector<std::string>& providers,
   return ok();
 }
 
+std::string heaviest(const std::vector<shape::CapacityProviderStrategyItem>& strategy) {
+  auto found = std::ranges::max_element(strategy, {}, [](const auto& item) {
+    return std::pair(item.base.value_or(0) > 0, item.weight.value_or(0));
+  });
+  return found == strategy.end() ? "" : found->capacity_provider;
+}
+
 Task<Result<void>> Clusters::start() {
   co_return co_await run_on(context_.executor, [this]() -> Task<Result<void>> {
     store::KeyRange range = storage::clusters();

@@ -56,5 +56,7 @@ class Clusters {
 // FARGATE and FARGATE_SPOT, and strategies over them. Errors: InvalidParameterException.
 Result<void> check_providers(const std::vector<std::string>& providers,
                              const std::vector<shape::CapacityProviderStrategyItem>& strategy);
+// Where a strategy sends tasks: all to the provider with a base, else to the one that weighs most.
+std::string heaviest(const std::vector<shape::CapacityProviderStrategyItem>& strategy);
 
 }  // namespace suiro::ecs

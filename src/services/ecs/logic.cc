@@ -95,9 +95,14 @@ Task<Result<shape::Service>> Logic::update_service(shape::UpdateServiceRequest i
   co_return co_await run_on(context_.executor, [&]() -> Task<Result<shape::Service>> {
     CO_TRY(std::string cluster, clusters_.existing(in.cluster.value_or("")));
     if (in.capacity_provider_strategy) {
-      CO_TRY_VOID(check_providers(
-          clusters_.find(cluster)->capacity_providers.value_or(std::vector<std::string>()),
-          *in.capacity_provider_strategy));
+      const shape::Cluster& record = *clusters_.find(cluster);
+      // An empty one goes back to what the cluster says.
+      bool is_empty = in.capacity_provider_strategy->empty();
+      if (is_empty && record.default_capacity_provider_strategy) {
+        in.capacity_provider_strategy = record.default_capacity_provider_strategy;
+      }
+      CO_TRY_VOID(check_providers(record.capacity_providers.value_or(std::vector<std::string>()),
+                                  *in.capacity_provider_strategy));
     }
     co_return co_await services_.update(std::move(cluster), std::move(in));
   });
@@ -152,7 +157,10 @@ Task<Result<shape::ListServicesResponse>> Logic::list_services(shape::ListServic
     CO_TRY(query.after, parse_page_token(in.next_token));
     shape::ListServicesResponse out;
     out.service_arns.emplace();
-    if (in.scheduling_strategy.value_or("REPLICA") != "REPLICA") co_return out;
+    // Services that ECS manages itself, and those with one task a machine: there are none.
+    bool has_none = in.scheduling_strategy.value_or("REPLICA") != "REPLICA" ||
+                    in.resource_management_type.value_or("CUSTOMER") != "CUSTOMER";
+    if (has_none) co_return out;
     std::vector<std::string> names = services_.list(query);
     if (names.size() > most) {
       names.pop_back();

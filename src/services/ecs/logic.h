@@ -9,6 +9,8 @@
 // Source of the rules: Amazon ECS API Reference, the page of each operation.
 #pragma once
 
+#include <algorithm>
+
 #include "services/ecs/clusters.h"
 #include "services/ecs/definitions.h"
 #include "services/ecs/services.h"
@@ -119,11 +121,41 @@ std::string page_token(std::string_view after);
 Result<std::string> parse_page_token(const std::optional<std::string>& token);
 // Errors: InvalidParameterException for a number that is out of bounds.
 Result<size_t> page_size(const std::optional<int32_t>& given, size_t most, size_t usual);
+
+// One page of `all` in the order of its keys: what stands behind the request's nextToken, at most
+// its maxResults.
+template <class Row>
+struct Cut {
+  std::vector<Row> rows;
+  std::optional<std::string> next_token;
+};
+template <class Row, class Input, class Key>
+Result<Cut<Row>> cut(std::vector<Row> all, const Input& in, Key key) {
+  TRY(size_t most, page_size(in.max_results, kListPageMax, kListPageMax));
+  TRY(std::string after, parse_page_token(in.next_token));
+  std::ranges::sort(all, {}, key);
+  Cut<Row> out;
+  for (Row& row : all) {
+    if (key(row) <= after) continue;
+    if (out.rows.size() == most) {
+      out.next_token = page_token(key(out.rows.back()));
+      break;
+    }
+    out.rows.push_back(std::move(row));
+  }
+  return out;
+}
+
 // Overrides against the definition. Errors: InvalidParameterException, NotImplemented.
 Result<void> check_overrides(const shape::TaskOverride& overrides,
                              const shape::TaskDefinition& definition);
 // Errors: InvalidParameterException.
 Result<void> check_network(const std::optional<shape::NetworkConfiguration>& network,
                            const shape::TaskDefinition& definition);
+// That the definition runs on the launch type. Errors: InvalidParameterException.
+Result<void> check_compatible(const shape::TaskDefinition& definition,
+                              const std::string& launch_type);
+// A platform version is one of Fargate. Errors: InvalidParameterException.
+Result<void> check_platform(std::string_view platform_version, std::string_view launch_type);
 
 }  // namespace suiro::ecs

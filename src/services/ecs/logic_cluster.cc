@@ -210,13 +210,12 @@ Task<Result<shape::ListContainerInstancesResponse>> Logic::list_instances(
       context_.executor, [&]() -> Task<Result<shape::ListContainerInstancesResponse>> {
         if (in.filter) co_return not_supported("filter");
         CO_TRY(std::string cluster, clusters_.existing(in.cluster.value_or("")));
-        shape::ListContainerInstancesResponse out;
-        out.container_instance_arns.emplace();
         std::string status = tasks_.refusal().empty() ? "ACTIVE" : "DRAINING";
-        if (in.status.value_or(status) == status) {
-          out.container_instance_arns->push_back(context_.instance_arn(cluster));
-        }
-        co_return out;
+        std::vector<std::string> arns;
+        if (in.status.value_or(status) == status) arns.push_back(context_.instance_arn(cluster));
+        CO_TRY(auto page, cut(std::move(arns), in, [](const std::string& arn) { return arn; }));
+        co_return shape::ListContainerInstancesResponse{std::move(page.rows),
+                                                        std::move(page.next_token)};
       });
 }
 
@@ -225,15 +224,15 @@ Task<Result<shape::ListAttributesResponse>> Logic::list_attributes(
   co_return co_await run_on(
       context_.executor, [&]() -> Task<Result<shape::ListAttributesResponse>> {
         CO_TRY(std::string cluster, clusters_.existing(in.cluster.value_or("")));
-        shape::ListAttributesResponse out;
-        out.attributes.emplace();
+        std::vector<shape::Attribute> found;
         for (auto& attribute : instance_attributes()) {
           if (in.attribute_name && attribute.name != *in.attribute_name) continue;
           if (in.attribute_value && attribute.value != in.attribute_value) continue;
           attribute.target_id = context_.instance_arn(cluster);
-          out.attributes->push_back(std::move(attribute));
+          found.push_back(std::move(attribute));
         }
-        co_return out;
+        CO_TRY(auto page, cut(std::move(found), in, [](const auto& row) { return row.name; }));
+        co_return shape::ListAttributesResponse{std::move(page.rows), std::move(page.next_token)};
       });
 }
 
@@ -241,23 +240,34 @@ Task<Result<shape::DescribeCapacityProvidersResponse>> Logic::describe_providers
     shape::DescribeCapacityProvidersRequest in) {
   auto wanted = in.capacity_providers.value_or(std::vector<std::string>());
   shape::DescribeCapacityProvidersResponse out;
-  out.capacity_providers.emplace();
   out.failures.emplace();
   std::vector<std::string> known = {"FARGATE", "FARGATE_SPOT"};
+  if (in.cluster) {
+    using Names = std::vector<std::string>;
+    CO_TRY(known, co_await run_on(context_.executor, [&]() -> Task<Result<Names>> {
+             CO_TRY(std::string name, clusters_.existing(*in.cluster));
+             co_return clusters_.find(name)->capacity_providers.value_or(Names());
+           }));
+  }
   if (wanted.empty()) wanted = known;
+  std::vector<shape::CapacityProvider> found;
   for (const auto& text : wanted) {
     std::string name = text.substr(text.rfind('/') + 1);
     if (std::ranges::find(known, name) == known.end()) {
       out.failures->push_back(missing(text));
       continue;
     }
-    shape::CapacityProvider& provider = out.capacity_providers->emplace_back();
+    shape::CapacityProvider& provider = found.emplace_back();
     provider.capacity_provider_arn = context_.arn("capacity-provider", name);
     provider.name = name;
     provider.status = "ACTIVE";
     provider.type = name;
     provider.tags.emplace();
   }
+  CO_TRY(auto page,
+         cut(std::move(found), in, [](const auto& row) { return row.name.value_or(""); }));
+  out.capacity_providers = std::move(page.rows);
+  out.next_token = std::move(page.next_token);
   co_return out;
 }
 

@@ -7,13 +7,13 @@
 #include "services/ecs/logic.h"
 #include "services/ecs/storage.h"
 #include "services/ecs/tags.h"
+#include "services/ecs/validate.h"
 #include "shapes/json.h"
 
 namespace suiro::ecs {
 namespace {
 
 constexpr size_t kStartedByBytesMax = 128;
-constexpr size_t kTokenBytesMax = 64;
 
 template <class List>
 bool is_given(const std::optional<List>& list) {
@@ -52,14 +52,6 @@ Result<void> refuse_settings(const shape::RunTaskRequest& in) {
   return ok();
 }
 
-// Where a strategy sends a call's tasks: all to the provider that weighs most.
-std::string heaviest(const std::vector<shape::CapacityProviderStrategyItem>& strategy) {
-  auto found = std::ranges::max_element(strategy, {}, [](const auto& item) {
-    return std::pair(item.base.value_or(0) > 0, item.weight.value_or(0));
-  });
-  return found == strategy.end() ? "" : found->capacity_provider;
-}
-
 }  // namespace
 
 Result<void> check_overrides(const shape::TaskOverride& overrides,
@@ -68,6 +60,8 @@ Result<void> check_overrides(const shape::TaskOverride& overrides,
     return not_supported("inferenceAcceleratorOverrides");
   }
   if (overrides.ephemeral_storage) return not_supported("ephemeralStorage");
+  TRY_VOID(check_role(overrides.task_role_arn));
+  TRY_VOID(check_role(overrides.execution_role_arn));
   if (shapes::to_json(overrides).size() > kOverrideBytesMax) {
     return invalid(fmt::format("Container Overrides length must be at most {}", kOverrideBytesMax));
   }
@@ -114,6 +108,19 @@ Result<void> check_network(const std::optional<shape::NetworkConfiguration>& net
   return ok();
 }
 
+Result<void> check_compatible(const shape::TaskDefinition& definition,
+                              const std::string& launch_type) {
+  const auto& compatible = definition.compatibilities;
+  if (compatible && std::ranges::find(*compatible, launch_type) != compatible->end()) return ok();
+  return invalid(fmt::format("Task definition does not support launch_type {}.", launch_type));
+}
+
+Result<void> check_platform(std::string_view platform_version, std::string_view launch_type) {
+  bool is_default = platform_version.empty() || platform_version == "LATEST";
+  if (is_default || launch_type == "FARGATE") return ok();
+  return invalid("The platform version must be null when specifying an EC2 launch type.");
+}
+
 Result<void> Logic::set_launch(NewTasks& start, const shape::RunTaskRequest& in) const {
   if (in.launch_type && is_given(in.capacity_provider_strategy)) {
     return invalid(
@@ -134,17 +141,10 @@ Result<void> Logic::set_launch(NewTasks& start, const shape::RunTaskRequest& in)
   if (start.launch_type != "EC2" && start.launch_type != "FARGATE") {
     return not_supported(fmt::format("The launch type {}", start.launch_type));
   }
-  const auto& compatible = start.definition->shape.compatibilities;
-  bool fits = compatible && std::ranges::find(*compatible, start.launch_type) != compatible->end();
-  if (!fits) {
-    return invalid(
-        fmt::format("Task definition does not support launch_type {}.", start.launch_type));
-  }
+  TRY_VOID(check_compatible(start.definition->shape, start.launch_type));
   start.platform_version = in.platform_version.value_or("");
+  TRY_VOID(check_platform(start.platform_version, start.launch_type));
   if (start.platform_version == "LATEST") start.platform_version.clear();
-  if (!start.platform_version.empty() && start.launch_type != "FARGATE") {
-    return invalid("The platform version must be null when specifying an EC2 launch type.");
-  }
   return ok();
 }
 

@@ -124,6 +124,10 @@ Task<Result<Tags>> Logic::tags(std::string arn) {
       if (cluster == nullptr) co_return no_such_cluster();
       co_return cluster->tags.value_or(Tags());
     }
+    // The machine and Fargate's providers are there, and have none.
+    bool is_there = what.kind == "container-instance" && what.name == context_.instance_id();
+    is_there = is_there || (what.kind == "capacity-provider" && check_providers({what.name}, {}));
+    if (!is_there) co_return invalid(fmt::format("The resource {} was not found.", arn));
     co_return Tags();
   });
 }
@@ -185,14 +189,15 @@ Task<Result<shape::ListAccountSettingsResponse>> Logic::list_settings(
     found[which.name] = setting(which.name, std::move(value),
                                 which.principal.empty() ? context_.root_arn() : principal);
   }
-  shape::ListAccountSettingsResponse out;
-  out.settings.emplace();
+  std::vector<shape::Setting> wanted;
   for (auto& [name, row] : found) {
     if (in.name && *in.name != name) continue;
     if (in.value && row.value != in.value) continue;
-    out.settings->push_back(std::move(row));
+    wanted.push_back(std::move(row));
   }
-  co_return out;
+  CO_TRY(auto page,
+         cut(std::move(wanted), in, [](const auto& row) { return row.name.value_or(""); }));
+  co_return shape::ListAccountSettingsResponse{std::move(page.rows), std::move(page.next_token)};
 }
 
 }  // namespace suiro::ecs

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "services/ecs/errors.h"
 #include "services/ecs/logic.h"
 #include "services/ecs/storage.h"
 #include "services/ecs/tags.h"
 #include "services/ecs/validate.h"
+#include "shapes/json.h"
 
 namespace suiro::ecs {
 namespace {
@@ -91,6 +93,31 @@ void keep_absent(shape::DeploymentConfiguration& given,
   if (!given.deployment_circuit_breaker) {
     given.deployment_circuit_breaker = present.deployment_circuit_breaker;
   }
+}
+
+// What a request to create is known by when it comes once more.
+struct Asked {
+  std::string token, digest;
+  bool operator==(const Asked&) const = default;
+};
+
+Asked asked_of(shape::CreateServiceRequest in) {
+  Asked out{std::exchange(in.client_token, std::nullopt).value_or(""), ""};
+  if (!out.token.empty()) out.digest = sha256(shapes::to_json(in));
+  return out;
+}
+
+// A strategy has the providers of Fargate alone.
+std::string launch_type_of(const shape::Service& service) {
+  bool has_strategy = is_given(service.capacity_provider_strategy);
+  return has_strategy ? "FARGATE" : service.launch_type.value_or("EC2");
+}
+
+// What the service's tasks would be refused for at each start.
+Result<void> check_start(const shape::Service& service, const shape::TaskDefinition& definition) {
+  TRY_VOID(check_network(service.network_configuration, definition));
+  TRY_VOID(check_compatible(definition, launch_type_of(service)));
+  return check_platform(service.platform_version.value_or(""), launch_type_of(service));
 }
 
 std::string turn_of(const std::string& cluster, const std::string& name) {
@@ -232,6 +259,9 @@ Result<void> Services::refuse(const shape::CreateServiceRequest& in) {
   if (!is_name(in.service_name)) return invalid("Invalid service name.");
   if (!in.task_definition) return invalid("TaskDefinition can not be blank.");
   if (!in.desired_count) return invalid("desiredCount must be given for REPLICA services.");
+  if (in.client_token && in.client_token->size() > kServiceTokenBytesMax) {
+    return invalid("clientToken must be at most 36 characters.");
+  }
   return check_tags(in.tags.value_or(Tags()));
 }
 
@@ -242,23 +272,27 @@ Result<void> Services::refuse(const shape::UpdateServiceRequest& in) {
 Task<Result<shape::Service>> Services::create(std::string cluster, shape::CreateServiceRequest in,
                                               std::string caller) {
   CO_TRY_VOID(refuse(in));
+  const Asked asked = asked_of(in);
   std::string turn_name = turn_of(cluster, in.service_name);
   co_await context_.turns.take(turn_name);
   Turn turn(context_.turns, turn_name);
   Name name(cluster, in.service_name);
   if (const State* present = state_of(name); present != nullptr && !present->record.inactive()) {
-    co_return present->record.active()
-        ? invalid("Creation of service was not idempotent.")
-        : invalid("Unable to Start a service that is still Draining.");
+    const ServiceRecord& there = present->record;
+    if (!there.active()) co_return invalid("Unable to Start a service that is still Draining.");
+    bool again = !asked.token.empty() && asked == Asked{there.client_token, there.digest};
+    if (!again) co_return invalid("Creation of service was not idempotent.");
+    co_return describe(there);
   }
   if (services_.size() >= kServicesMax) {
     co_return fail(kLimitExceeded, "The limit for the number of services was reached.");
   }
   CO_TRY(DefinitionPtr definition, co_await definitions_.find_to_run(*in.task_definition));
-  CO_TRY_VOID(check_network(in.network_configuration, definition->shape));
   ServiceRecord record;
   record.name = in.service_name;
   record.cluster = cluster;
+  record.client_token = asked.token;
+  record.digest = asked.digest;
   shape::Service& service = record.service;
   service.service_arn = context_.service_arn(cluster, in.service_name);
   service.service_name = in.service_name;
@@ -289,6 +323,7 @@ Task<Result<shape::Service>> Services::create(std::string cluster, shape::Create
   service.propagate_tags = in.propagate_tags.value_or("NONE");
   service.enable_execute_command = false;
   service.availability_zone_rebalancing = "DISABLED";
+  CO_TRY_VOID(check_start(service, definition->shape));
   start_deployment(record, definition->shape.task_definition_arn.value_or(""));
   CO_TRY_VOID(co_await put(name, std::move(record)));
   wake(name);
@@ -328,17 +363,20 @@ Task<Result<shape::Service>> Services::update_in_turn(std::string cluster,
     service.network_configuration = std::move(in.network_configuration);
     is_new_deployment = true;
   }
-  CO_TRY(DefinitionPtr definition, co_await definitions_.find(definition_arn));
-  CO_TRY_VOID(check_network(service.network_configuration, definition->shape));
   if (in.capacity_provider_strategy) {
+    bool is_none = in.capacity_provider_strategy->empty();
+    if (is_none && !service.launch_type) service.launch_type = "EC2";
+    if (is_none) in.capacity_provider_strategy.reset();
+    if (!is_none) service.launch_type.reset();
     service.capacity_provider_strategy = std::move(in.capacity_provider_strategy);
-    service.launch_type.reset();
     is_new_deployment = true;
   }
   if (in.platform_version && in.platform_version != service.platform_version) {
     service.platform_version = std::move(in.platform_version);
     is_new_deployment = true;
   }
+  CO_TRY(DefinitionPtr definition, co_await definitions_.find(definition_arn));
+  CO_TRY_VOID(check_start(service, definition->shape));
   if (in.desired_count) service.desired_count = in.desired_count;
   if (in.deployment_configuration) {
     auto& given = *in.deployment_configuration;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "services/ecs/clusters.h"
 #include "services/ecs/errors.h"
 #include "services/ecs/services.h"
 #include "services/ecs/storage.h"
@@ -234,9 +235,11 @@ Task<Result<void>> Services::start_missing(Name name, ServiceRecord& record, con
   start.count = static_cast<int32_t>(count);
   bool is_fargate = service.launch_type == "FARGATE" || service.capacity_provider_strategy;
   start.launch_type = is_fargate ? "FARGATE" : "EC2";
-  if (service.capacity_provider_strategy && !service.capacity_provider_strategy->empty()) {
-    start.capacity_provider = service.capacity_provider_strategy->front().capacity_provider;
+  if (service.capacity_provider_strategy) {
+    start.capacity_provider = heaviest(*service.capacity_provider_strategy);
   }
+  start.platform_version = service.platform_version.value_or("");
+  if (start.platform_version == "LATEST") start.platform_version.clear();
   start.group = "service:" + name.second;
   start.started_by = deployment->id.value_or("");
   if (service.propagate_tags == "SERVICE") start.tags = service.tags.value_or(Tags());

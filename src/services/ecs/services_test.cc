@@ -74,6 +74,33 @@ TEST_F(ServiceTest, KeepsItsCount) {
   EXPECT_EQ(code(create(1)), "InvalidParameterException");
 }
 
+TEST_F(ServiceTest, AStrategySendsTasksToTheProviderThatWeighsMost) {
+  auto job = definition("job", 64, 64);
+  job.network_mode = "awsvpc";
+  job.cpu = "256";
+  job.memory = "512";
+  ASSERT_TRUE(register_definition(job));
+  shape::CreateClusterRequest cluster;
+  cluster.cluster_name = "default";
+  cluster.capacity_providers = {{"FARGATE", "FARGATE_SPOT"}};
+  ASSERT_TRUE(sim_.run(logic().create_cluster(std::move(cluster))));
+  shape::CreateServiceRequest in;
+  in.service_name = "web";
+  in.task_definition = "job";
+  in.desired_count = 1;
+  in.network_configuration.emplace().awsvpc_configuration.emplace().subnets = {"subnet-1"};
+  auto& strategy = in.capacity_provider_strategy.emplace(2);
+  strategy[0].capacity_provider = "FARGATE";
+  strategy[0].weight = 1;
+  strategy[1].capacity_provider = "FARGATE_SPOT";
+  strategy[1].weight = 5;
+  auto made = sim_.run(logic().create_service(std::move(in), {}));
+  ASSERT_TRUE(made) << made.error().message;
+  sim_.settle();
+  ASSERT_EQ(logic().tasks().live().size(), 1u);
+  EXPECT_EQ(logic().tasks().live().front()->task.capacity_provider_name, "FARGATE_SPOT");
+}
+
 TEST_F(ServiceTest, TasksThatDoNotLastAreStartedEverLaterAgain) {
   ASSERT_TRUE(register_definition(definition("job", 64, 64)));
   ASSERT_TRUE(create(1));

@@ -11,7 +11,9 @@ using event::RecordReader;
 using event::RecordWriter;
 
 constexpr uint8_t kVersion = 1;
-constexpr uint8_t kServiceVersion = 2;  // 1: without its failures
+// Of a service: 1 has no failures, 2 no client token.
+constexpr uint8_t kServiceFailures = 2;
+constexpr uint8_t kServiceVersion = 3;
 constexpr size_t kFamilyBytes = 3;
 constexpr uint32_t kListMax = 1000;
 constexpr char kClusters = 'c', kFamilies = 'f', kDefinitions = 'd', kLive = 'a', kStopped = 'z',
@@ -295,6 +297,8 @@ Bytes encode(const ServiceRecord& record) {
   out.time(record.inactive_since);
   out.u32(record.failures);
   out.time(record.retry_at);
+  out.text(record.client_token);
+  out.text(record.digest);
   return out.take();
 }
 
@@ -309,9 +313,13 @@ Result<ServiceRecord> decode_service(ByteView value) {
   record.good_definition = in.text();
   record.is_steady = in.u8() != 0;
   record.inactive_since = in.time();
-  if (version >= kServiceVersion) {
+  if (version >= kServiceFailures) {
     record.failures = in.u32();
     record.retry_at = in.time();
+  }
+  if (version >= kServiceVersion) {
+    record.client_token = in.text();
+    record.digest = in.text();
   }
   TRY_VOID(in.end("service"));
   return record;

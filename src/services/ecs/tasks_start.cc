@@ -33,6 +33,8 @@ std::vector<shape::Container> containers_of(const NewTasks& start, const Context
     container.image = in.image;
     container.last_status = "PENDING";
     container.network_interfaces.emplace();
+    // No port is published; on Fargate a task has an interface instead.
+    if (start.launch_type != "FARGATE") container.network_bindings.emplace();
     container.health_status = "UNKNOWN";
     container.cpu = std::to_string(over != nullptr && over->cpu ? *over->cpu : in.cpu.value_or(0));
     auto memory = over != nullptr && over->memory ? over->memory : in.memory;

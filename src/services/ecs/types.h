@@ -62,6 +62,9 @@ struct ServiceRecord {
   TimePoint inactive_since;  // once it is INACTIVE
   uint32_t failures = 0;     // in a row, of tasks that did not last
   TimePoint retry_at;        // no start before
+  // Of the request that made it: the same once more is answered as the first.
+  std::string client_token;  // empty: none
+  std::string digest;        // of its parameters; empty without a token
   bool active() const { return service.status == "ACTIVE"; }
   bool inactive() const { return service.status == "INACTIVE"; }
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "base/arn.h"
 #include "base/bytes.h"
 #include "services/ecs/errors.h"
 #include "services/ecs/limits.h"
@@ -47,6 +48,11 @@ Result<void> refuse_task_settings(const Request& in) {
     if (volume.configured_at_launch.value_or(false)) return not_supported("configuredAtLaunch");
   }
   return ok();
+}
+
+Result<void> check_roles(const Request& in) {
+  TRY_VOID(check_role(in.task_role_arn));
+  return check_role(in.execution_role_arn);
 }
 
 Result<void> check_sizes(const Request& in) {
@@ -229,6 +235,14 @@ bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= 255 && text.find_first_not_of(kAlphabet) == text.npos;
 }
 
+Result<void> check_role(const std::optional<std::string>& role) {
+  if (!role || role->empty()) return ok();
+  if (!role->starts_with("arn:")) return not_supported("A role that is not named by its ARN");
+  auto arn = Arn::parse(*role);
+  if (arn && arn->service == "iam" && arn->resource.starts_with("role/")) return ok();
+  return client_error("Role is not valid");
+}
+
 Result<uint32_t> task_cpu(std::string_view text) {
   std::optional<double> units = number_before(text, "vcpu");
   if (units) {
@@ -298,6 +312,7 @@ Result<void> validate(const Request& in) {
   if (!is_any_essential) {
     return client_error("At least one container must be marked as essential.");
   }
+  TRY_VOID(check_roles(in));
   TRY_VOID(refuse_task_settings(in));
   TRY_VOID(check_fargate(in));
   TRY_VOID(check_sizes(in));

@@ -19,6 +19,8 @@ Result<void> refuse_unsupported(const shape::ContainerDefinition& container);
 // The definition with AWS's defaults, ACTIVE, without revision, ARN and times.
 shape::TaskDefinition definition_of(shape::RegisterTaskDefinitionRequest request);
 
+// The ARN of a role, or none. Errors: ClientException; NotImplemented for the short name of one.
+Result<void> check_role(const std::optional<std::string>& role);
 // "256", ".25 vCPU", "1 vcpu" -> CPU units. Errors: ClientException.
 Result<uint32_t> task_cpu(std::string_view text);
 // "512", "0.5GB", "1 gb" -> MiB. Errors: ClientException.

@@ -49,6 +49,14 @@ def test_buses(suiro, events, name):
     assert described.get("CreationTime") == described.get("LastModifiedTime")
     assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
     events.tag_resource(ResourceARN=arn, Tags=[{"Key": "l", "Value": ""}])
+    reserved = [{"Key": "aws:k", "Value": "v"}]
+    for call in (lambda: events.tag_resource(ResourceARN=arn, Tags=reserved),
+                 lambda: events.create_event_bus(Name=name + "-2", Tags=reserved),
+                 lambda: events.put_rule(Name=name, EventPattern='{"source": ["x"]}',
+                                         Tags=reserved)):
+        with pytest.raises(ClientError) as info:
+            call()
+        assert fault(info)[0] == "ValidationException"
     events.untag_resource(ResourceARN=arn, TagKeys=["k"])
     assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "l", "Value": ""}]
     assert [bus["Name"] for bus in events.list_event_buses(NamePrefix=name)["EventBuses"]] == [name]
@@ -81,6 +89,11 @@ def test_permissions(suiro, events, name):
                            "Statement with the provided id does not exist.")
     events.remove_permission(EventBusName=name, RemoveAllPermissions=True)
     assert "Policy" not in events.describe_event_bus(Name=name)
+    with pytest.raises(ClientError) as info:
+        events.put_permission(EventBusName=name, Action="events:PutRule", Principal="*",
+                              StatementId="rules")
+    assert fault(info) == ("ValidationException",
+                           "Provided value in parameter 'action' is not supported.")
     whole = json.dumps({"Version": "2012-10-17", "Statement": [{
         "Sid": "s", "Effect": "Allow", "Principal": {"AWS": "111122223333"},
         "Action": "events:PutEvents",
@@ -154,6 +167,13 @@ def test_targets_read_back(suiro, events, name):
     assert events.list_targets_by_rule(Rule=name)["Targets"] == []
 
 
+def task_target(**parameters):
+    return {"Arn": "arn:aws:ecs:us-east-1:000000000000:cluster/c", "RoleArn": ROLE,
+            "EcsParameters": {
+                "TaskDefinitionArn": "arn:aws:ecs:us-east-1:000000000000:task-definition/t",
+                **parameters}}
+
+
 @pytest.mark.parametrize("target, code", [
     ({"Arn": "arn:aws:sns:us-east-1:000000000000:t"}, "NotImplemented"),
     ({"Arn": "arn:aws:events:us-east-1:000000000000:api-destination/a/b", "RoleArn": ROLE},
@@ -163,12 +183,44 @@ def test_targets_read_back(suiro, events, name):
     ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q",
       "InputTransformer": {"InputTemplate": '"<x>"'}}, "ValidationException"),
     ({"Arn": "nothing"}, "ValidationException"),
+    ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q", "RoleArn": "r"}, "ValidationException"),
+    ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q",
+      "DeadLetterConfig": {"Arn": "arn:aws:sns:us-east-1:000000000000:t"}}, "ValidationException"),
+    ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q",
+      "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:d.fifo"}},
+     "ValidationException"),
+    ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q",
+      "KinesisParameters": {"PartitionKeyPath": "$.id"}}, "ValidationException"),
+    ({"Arn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+      "SqsParameters": {"MessageGroupId": "g"}}, "ValidationException"),
+    (task_target(EnableExecuteCommand=True), "NotImplemented"),
+    (task_target(PlacementStrategy=[{"type": "random"}]), "NotImplemented"),
+    (task_target(PlacementConstraints=[{"type": "distinctInstance"}]), "NotImplemented"),
+    (task_target(LaunchType="EXTERNAL"), "NotImplemented"),
 ])
 def test_targets_that_are_refused(events, name, target, code):
     events.put_rule(Name=name, EventPattern='{"source":["x"]}')
     with pytest.raises(ClientError) as info:
         events.put_targets(Rule=name, Targets=[{"Id": "1", **target}])
     assert fault(info)[0] == code
+
+
+def test_a_role_must_trust_eventbridge(suiro, events, name):
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
+         "Action": "sts:AssumeRole"}]}
+    role = suiro.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    events.put_rule(Name=name, EventPattern='{"source":["x"]}')
+    with pytest.raises(ClientError) as info:
+        events.put_targets(Rule=name, Targets=[{
+            "Id": "1", "RoleArn": role,
+            "Arn": f"arn:aws:kinesis:{region(suiro)}:{ACCOUNT}:stream/s"}])
+    assert fault(info) == ("ValidationException", f"Provided role '{role}' cannot be assumed by "
+                                                  "principal 'events.amazonaws.com'.")
+    with pytest.raises(ClientError) as info:
+        events.put_rule(Name=name, EventPattern='{"source":["x"]}', RoleArn="r")
+    assert fault(info)[0] == "ValidationException"
 
 
 def test_what_is_not_there_says_so(events, name):

@@ -253,6 +253,9 @@ def test_groups_and_tags(scheduler, queue, name):
     assert scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"] == [
         {"Key": "suiro:catchup", "Value": "all"}, {"Key": "team", "Value": "data"}]
     with pytest.raises(ClientError) as info:
+        scheduler.tag_resource(ResourceArn=arn, Tags=[{"Key": "aws:team", "Value": "data"}])
+    assert fault(info)[0] == "ValidationException"
+    with pytest.raises(ClientError) as info:
         scheduler.tag_resource(ResourceArn=arn, Tags=[{"Key": "suiro:catchup", "Value": "soon"}])
     assert fault(info)[0] == "ValidationException"
     scheduler.untag_resource(ResourceArn=arn, TagKeys=["team", "suiro:catchup"])
@@ -302,6 +305,20 @@ def test_refusals(scheduler, queue, name):
             Name=name, ScheduleExpression="rate(1 hour)", FlexibleTimeWindow=OFF,
             Target=target(f"arn:aws:rds:ap-northeast-1:{ACCOUNT}:db:d"))
     assert fault(info) == ("ValidationException", "rds is not a supported service for a target.")
+
+
+@pytest.mark.parametrize("parameters", [
+    {"EnableExecuteCommand": True}, {"LaunchType": "EXTERNAL"},
+    {"PlacementStrategy": [{"type": "random"}]},
+    {"PlacementConstraints": [{"type": "distinctInstance"}]}])
+def test_tasks_that_would_be_refused_at_each_run(scheduler, name, parameters):
+    where = f"arn:aws:ecs:ap-northeast-1:{ACCOUNT}:"
+    with pytest.raises(ClientError) as info:
+        scheduler.create_schedule(
+            Name=name, ScheduleExpression="rate(1 hour)", FlexibleTimeWindow=OFF,
+            Target=target(where + "cluster/c", EcsParameters={
+                "TaskDefinitionArn": where + "task-definition/t", **parameters}))
+    assert fault(info)[0] == "NotImplemented"
 
 
 def test_schedules_survive_a_restart(own_suiro):

@@ -88,12 +88,16 @@ def test_rules(suiro, flows, targets, name):
 
 
 def test_a_rule_whose_role_trusts_another_service(suiro, flows, targets, name):
-    role = kept_role(suiro, name, "lambda.amazonaws.com", "*")
+    role = kept_role(suiro, name, "events.amazonaws.com", "*")
     events = suiro.client("events")
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{
         "Id": "1", "Arn": targets["machine"], "RoleArn": role,
         "DeadLetterConfig": {"Arn": targets["dead"]}}])
+    suiro.client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole"}]}))
     events.put_events(Entries=[{"Source": name, "DetailType": "t", "Detail": "{}"}])
     letter = dead_letter(suiro, targets)
     assert letter["ERROR_CODE"] == "NO_PERMISSIONS"

@@ -123,6 +123,9 @@ struct Api::Buses {
     if (!in.action || !in.principal || !in.statement_id) {
       co_return invalid("Parameters Action, Principal and StatementId must be specified.");
     }
+    if (*in.action != "events:PutEvents") {
+      co_return invalid("Provided value in parameter 'action' is not supported.");
+    }
     Logic::Permission permission{*in.statement_id, *in.action, *in.principal};
     if (in.condition) {
       bool is_known =

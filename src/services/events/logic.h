@@ -104,6 +104,8 @@ class Logic final : public event::Listeners {
   Task<Result<void>> delete_rule(RuleName name);
 
   // Targets, by id.
+  // Errors: those of RuleTarget::check(), ValidationException for a role that EventBridge may not
+  // assume, LimitExceededException, ResourceNotFoundException.
   Task<Result<void>> put_targets(RuleName name, std::vector<NewTarget> targets);
   Task<Result<void>> remove_targets(RuleName name, std::vector<std::string> ids);
   Task<Result<std::vector<std::string>>> rule_names_by_target(std::string bus, std::string arn);
@@ -175,6 +177,7 @@ class Logic final : public event::Listeners {
   std::string span(store::Batch& batch, const TraceContext& cause, std::string kind,
                    std::string resource, std::string detail);
   struct Prepared;
+  Result<void> check_target(std::string_view document) const;
   Result<Prepared> prepare(PutEntry& entry, PutResult& result, const Requester& requester) const;
 
   BusMemory& memory(const std::string& bus);
@@ -194,6 +197,9 @@ class Logic final : public event::Listeners {
   // Of the default bus; written on its shard. Null: not known yet.
   std::atomic<std::shared_ptr<const Sources>> sources_;
 };
+
+// Errors: LimitExceededException, ValidationException.
+Result<void> check_tags(const Tags& tags);
 
 // Runs attempt() until it does something else than lose a race.
 template <class Attempt>

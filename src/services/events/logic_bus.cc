@@ -10,11 +10,6 @@ namespace {
 
 namespace json = boost::json;
 
-Result<void> check_tags(const Tags& tags) {
-  if (tags.size() > kTagsMax) return too_many();
-  return ok();
-}
-
 std::unexpected<Error> policy_error(const Error& error) {
   return invalid("Parameter Policy is not valid. Reason: " + error.message);
 }
@@ -31,6 +26,15 @@ Result<void> check_policy(const std::string& policy) {
 }
 
 }  // namespace
+
+Result<void> check_tags(const Tags& tags) {
+  if (tags.size() > kTagsMax) return too_many();
+  for (const auto& [key, value] : tags) {
+    if (!key.starts_with("aws:")) continue;
+    return invalid("aws: prefixed tag key names are not allowed for external use.");
+  }
+  return ok();
+}
 
 Task<Result<Found<Bus>>> Logic::existing_bus(std::string name) {
   CO_TRY(auto found, co_await storage_.bus(name));

@@ -2,6 +2,7 @@
 // Rules and their targets.
 #include <boost/json.hpp>
 
+#include "base/arn.h"
 #include "engine/schedule/schedule.h"
 #include "services/events/logic.h"
 
@@ -39,8 +40,13 @@ Result<void> check_change(const RuleName& name, const RuleChange& change) {
                   "Event pattern is not valid. Reason: " + pattern.error().message);
     }
   }
-  if (change.tags.size() > kTagsMax) return too_many();
-  return ok();
+  if (change.role_arn && !change.role_arn->empty()) {
+    auto role = Arn::parse(*change.role_arn);
+    if (!role || role->service != "iam" || !role->resource.starts_with("role/")) {
+      return invalid("Parameter RoleArn is not valid.");
+    }
+  }
+  return check_tags(change.tags);
 }
 
 }  // namespace
@@ -166,8 +172,18 @@ Task<Result<void>> Logic::try_delete_rule(RuleName name) {
 // --- targets
 // ---------------------------------------------------------------------------------------
 
+Result<void> Logic::check_target(std::string_view document) const {
+  TRY_VOID(RuleTarget::check(document));
+  TRY(RuleTarget target, RuleTarget::compile(document));
+  const std::string& role = target.role_arn();
+  if (role.empty() || kernel_.roles == nullptr) return ok();
+  if (kernel_.roles->check(role, std::string(kServicePrincipal))) return ok();
+  return invalid(fmt::format("Provided role '{}' cannot be assumed by principal '{}'.", role,
+                             kServicePrincipal));
+}
+
 Task<Result<void>> Logic::put_targets(RuleName name, std::vector<NewTarget> targets) {
-  for (const NewTarget& target : targets) CO_TRY_VOID(RuleTarget::compile(target.document));
+  for (const NewTarget& target : targets) CO_TRY_VOID(check_target(target.document));
   auto edit = [&](Found<Rule>& rule) -> Result<void> {
     std::map<std::string, std::string> by_id;
     for (std::string& document : rule.record.targets) by_id[id_of(document)] = document;

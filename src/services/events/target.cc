@@ -170,6 +170,52 @@ struct RuleTarget::Reader {
   }
 };
 
+namespace {
+
+// What RunTask would refuse at each start.
+Result<void> check_task(const json::object& ecs) {
+  auto refused = [](std::string_view name) {
+    return fail(codes::kNotImplemented,
+                fmt::format("EcsParameters.{} is not supported by Suiro", name));
+  };
+  for (std::string_view name : {"PlacementConstraints", "PlacementStrategy"}) {
+    const json::value* list = ecs.if_contains(name);
+    if (list != nullptr && list->is_array() && !list->get_array().empty()) return refused(name);
+  }
+  const json::value* command = ecs.if_contains("EnableExecuteCommand");
+  bool executes = command != nullptr && command->is_bool() && command->get_bool();
+  if (executes) return refused("EnableExecuteCommand");
+  if (string_of(ecs, "LaunchType") == "EXTERNAL") return refused("LaunchType EXTERNAL");
+  return ok();
+}
+
+// "EventBridge ... standard queues" (Amazon EventBridge User Guide, "Using dead-letter queues").
+Result<void> check_dead_letters(const std::string& text) {
+  auto arn = Arn::parse(text);
+  if (arn && arn->service == "sqs" && !arn->resource.ends_with(".fifo")) return ok();
+  return invalid(fmt::format(
+      "Parameter DeadLetterConfig is not valid. Reason: {} is not the ARN of a standard queue.",
+      text));
+}
+
+}  // namespace
+
+Result<void> RuleTarget::check(std::string_view document) {
+  TRY(RuleTarget target, compile(document));
+  if (!target.policy_.dead_letter_arn.empty()) {
+    TRY_VOID(check_dead_letters(target.policy_.dead_letter_arn));
+  }
+  const json::value parsed = json::parse(document);
+  constexpr std::pair<std::string_view, std::string_view> kOwn[] = {
+      {"KinesisParameters", "kinesis"}, {"SqsParameters", "sqs"}};
+  for (const auto& [name, service] : kOwn) {
+    if (!parsed.get_object().contains(name) || service == target.service()) continue;
+    return invalid(fmt::format("{} do not fit the target {}.", name, target.id()));
+  }
+  const json::object* ecs = object_of(parsed.get_object(), "EcsParameters");
+  return ecs == nullptr ? ok() : check_task(*ecs);
+}
+
 Result<RuleTarget> RuleTarget::compile(std::string_view document) {
   boost::system::error_code failed;
   json::value parsed = json::parse(document, failed);

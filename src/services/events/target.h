@@ -23,6 +23,9 @@ class RuleTarget {
  public:
   // `document`: JSON of the API's Target.
   static Result<RuleTarget> compile(std::string_view document);
+  // Whether a target that is given now compiles and can be delivered. Those that were taken by an
+  // older version of Suiro are not asked.
+  static Result<void> check(std::string_view document);
 
   const std::string& id() const { return id_; }
   const std::string& arn() const { return arn_.text; }

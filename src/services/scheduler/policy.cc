@@ -81,6 +81,9 @@ Result<void> Policy::set(std::string_view name, std::string_view value) {
 
 Result<void> check_tags(const Tags& tags) {
   for (const auto& [key, value] : tags) {
+    if (key.starts_with("aws:")) {
+      return invalid("aws: prefixed tag key names are not allowed for external use.");
+    }
     const auto tag = policy_tag(key);
     if (!tag) continue;
     if (auto set = Policy().set(tag->name, value); !set) {

@@ -63,6 +63,21 @@ std::unexpected<Error> must_be_given(std::string_view parameters) {
   return invalid(fmt::format("Parameters {} must be specified.", parameters));
 }
 
+// What RunTask would refuse at each start.
+Result<void> check_task(const shape::EcsParameters& ecs) {
+  auto refused = [](std::string_view name) {
+    return fail(codes::kNotImplemented,
+                fmt::format("EcsParameters.{} is not supported by Suiro", name));
+  };
+  const bool constraints = ecs.placement_constraints && !ecs.placement_constraints->empty();
+  if (constraints) return refused("PlacementConstraints");
+  const bool strategy = ecs.placement_strategy && !ecs.placement_strategy->empty();
+  if (strategy) return refused("PlacementStrategy");
+  if (ecs.enable_execute_command.value_or(false)) return refused("EnableExecuteCommand");
+  if (ecs.launch_type == "EXTERNAL") return refused("LaunchType EXTERNAL");
+  return ok();
+}
+
 }  // namespace
 
 std::string second_text(TimePoint time) {
@@ -112,6 +127,7 @@ Result<void> RunTarget::check(const event::Kernel& kernel,
     return invalid(
         "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.");
   }
+  if (target_.ecs_parameters) TRY_VOID(check_task(*target_.ecs_parameters));
   if (kind_ != Kind::kUniversal) {
     if (kernel.targets.target(target_.arn)) return ok();
     return no_target(Arn::parse(target_.arn)->service);

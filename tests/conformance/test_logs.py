@@ -117,6 +117,10 @@ def test_groups_streams_retention_and_tags(logs, group):
     logs.delete_retention_policy(logGroupName=group)
     logs.tag_resource(resourceArn=arn, tags={"team": "lake"})
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "lake"}
+    assert refused(logs.tag_resource, resourceArn=arn,
+                   tags={"aws:team": "lake"}) == "InvalidParameterException"
+    assert refused(logs.create_log_group, logGroupName=group + "-2",
+                   tags={"aws:team": "lake"}) == "InvalidParameterException"
     logs.untag_resource(resourceArn=arn, tagKeys=["team"])
     assert logs.list_tags_log_group(logGroupName=group)["tags"] == {}
     put(logs, group, "x")
@@ -126,6 +130,16 @@ def test_groups_streams_retention_and_tags(logs, group):
     logs.delete_log_stream(logGroupName=group, logStreamName="s")
     assert refused(logs.get_log_events, logGroupName=group,
                    logStreamName="s") == "ResourceNotFoundException"
+
+
+def test_groups_by_identifier(logs, group):
+    def add(params, **_):  # Debian's boto3 does not know the member
+        params["body"] = json.dumps(
+            {**json.loads(params["body"]), "logGroupIdentifiers": [group]}).encode()
+    logs.meta.events.register("before-call.cloudwatch-logs.DescribeLogGroups", add)
+    assert [g["logGroupName"] for g in logs.describe_log_groups()["logGroups"]] == [group]
+    assert refused(logs.describe_log_groups,
+                   logGroupNamePrefix=group[:3]) == "InvalidParameterException"
 
 
 def test_refusals(logs, group):

@@ -86,6 +86,46 @@ def test_subscription_to_a_function(suiro, group):
     functions.delete_function(FunctionName=group)
 
 
+def test_destinations_that_are_refused(suiro, group):
+    logs, sqs, kinesis = (suiro.client(s) for s in ("logs", "sqs", "kinesis"))
+    url = sqs.create_queue(QueueName=group)["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])[
+        "Attributes"]["QueueArn"]
+    kinesis.create_stream(StreamName=group, ShardCount=1)
+    stream = kinesis.describe_stream_summary(StreamName=group)[
+        "StreamDescriptionSummary"]["StreamARN"]
+    function = stream.replace(":kinesis:", ":lambda:").replace("stream/", "function:")
+    for destination, role, text in (
+            (queue, {}, "PutSubscriptionFilter operation cannot work with destinationArn for "
+                        "vendor sqs"),
+            (stream, {}, "destinationArn for vendor kinesis cannot be used without roleArn"),
+            (function, {"roleArn": ROLE},
+             "destinationArn for vendor lambda cannot be used with roleArn")):
+        with pytest.raises(ClientError) as caught:
+            logs.put_subscription_filter(logGroupName=group, filterName="f", filterPattern="",
+                                         destinationArn=destination, **role)
+        error = caught.value.response["Error"]
+        assert (error["Code"], error["Message"]) == ("InvalidParameterException", text)
+    kinesis.delete_stream(StreamName=group)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_an_export_needs_its_bucket(suiro, group):
+    with pytest.raises(ClientError) as caught:
+        suiro.client("logs").create_export_task(logGroupName=group, fromTime=0, to=1,
+                                                destination="none-" + group)
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
+def test_tokens_of_nothing_are_refused(suiro, group):
+    logs = suiro.client("logs")
+    for call in (lambda: logs.describe_subscription_filters(logGroupName=group, nextToken="6e6f"),
+                 lambda: logs.describe_export_tasks(nextToken="6e6f")):
+        with pytest.raises(ClientError) as caught:
+            call()
+        assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
 def test_export_to_the_lake(suiro, group):
     logs, s3 = suiro.client("logs"), suiro.client("s3")
     s3.create_bucket(Bucket=group, CreateBucketConfiguration={

@@ -56,6 +56,9 @@ def test_a_machine_from_creation_to_deletion(states, name):
     assert told["loggingConfiguration"] == {"level": "OFF", "includeExecutionData": False}
 
     states.tag_resource(resourceArn=arn, tags=[{"key": "k", "value": "v"}])
+    with pytest.raises(ClientError) as info:
+        states.tag_resource(resourceArn=arn, tags=[{"key": "aws:k", "value": "v"}])
+    assert fault(info)[0] == "ValidationException"
     states.untag_resource(resourceArn=arn, tagKeys=["team"])
     assert states.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "k", "value": "v"}]
 

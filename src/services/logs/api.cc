@@ -95,6 +95,10 @@ Api::Answer<op::DescribeLogGroups> Api::describe_groups(shape::DescribeLogGroups
   if (in.log_group_name_prefix && in.log_group_name_pattern) {
     co_return invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive.");
   }
+  // "The only other filter that you can choose to specify is includeLinkedAccounts."
+  if (in.log_group_identifiers && (in.log_group_name_prefix || in.log_group_name_pattern)) {
+    co_return invalid("logGroupIdentifiers cannot be given together with a prefix or a pattern.");
+  }
   if (in.include_linked_accounts.value_or(false)) co_return not_supported("includeLinkedAccounts");
   Logic::GroupQuery query{.prefix = in.log_group_name_prefix.value_or(""),
                           .pattern = in.log_group_name_pattern.value_or(""),

@@ -34,7 +34,8 @@ Result<std::optional<std::string>> cut_page(std::vector<Row>& rows,
   if (token) {
     TRY(std::string after, parse_name_token(*token));
     auto last = std::ranges::find_if(rows, [&](const Row& row) { return name(row) == after; });
-    if (last != rows.end()) rows.erase(rows.begin(), last + 1);
+    if (last == rows.end()) return invalid("The specified nextToken is invalid.");
+    rows.erase(rows.begin(), last + 1);
   }
   auto rows_max = static_cast<size_t>(limit.value_or(kPageDefault));
   if (rows.size() <= rows_max) return std::nullopt;

@@ -63,6 +63,7 @@ class Logic {
   Task<Result<std::shared_ptr<LiveTail>>> start_tail(LiveTail::Options options);
 
   // Exports to the lake.
+  // Errors: those of the group, InvalidParameterException, LimitExceededException.
   Task<Result<std::string>> create_export(Export task);
   Task<Result<void>> cancel_export(std::string id);
   // All, newest first; of one id where it is not empty.
@@ -153,6 +154,7 @@ class Logic {
   Task<Result<std::vector<Found<Stream>>>> streams_to_filter(GroupId group,
                                                              const FilterQuery& query);
 
+  Task<Result<void>> check_bucket(std::string bucket);
   Task<Result<void>> try_put_subscription(const std::string& group,
                                           const SubscriptionFilter& filter);
   Task<Result<void>> try_delete_subscription(const std::string& group, const std::string& name);

@@ -59,10 +59,18 @@ std::unexpected<Error> no_such_task() {
 
 }  // namespace
 
+Task<Result<void>> Logic::check_bucket(std::string bucket) {
+  if (kernel_.objects == nullptr) co_return ok();
+  auto found = co_await kernel_.objects->read(bucket, "aws-logs-write-test", "");
+  if (found || found.error().code != "NoSuchBucket") co_return ok();
+  co_return invalid(fmt::format("The given bucket does not exist: {}", bucket));
+}
+
 Task<Result<std::string>> Logic::create_export(Export task) {
   CO_TRY_VOID(co_await existing_group(task.group));
   if (kernel_.lake == nullptr) co_return fail(codes::kNotImplemented, "there is no lake here");
   if (task.from > task.to) co_return invalid("The 'from' time must not be later than 'to'.");
+  CO_TRY_VOID(co_await check_bucket(task.bucket));
   CO_TRY(auto known, co_await exports(""));
   store::Batch batch;
   for (size_t i = 0; i < known.size(); ++i) {

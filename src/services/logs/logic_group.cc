@@ -37,7 +37,20 @@ Task<Result<Found<Stream>>> Logic::existing_stream(GroupId group, std::string na
   co_return *std::move(found);
 }
 
+namespace {
+
+Result<void> check_tags(const std::map<std::string, std::string>& tags) {
+  for (const auto& [key, value] : tags) {
+    if (!key.starts_with("aws:")) continue;
+    return invalid("aws: prefixed tag key names are not allowed for external use.");
+  }
+  return ok();
+}
+
+}  // namespace
+
 Task<Result<void>> Logic::create_group(std::string name, std::map<std::string, std::string> tags) {
+  CO_TRY_VOID(check_tags(tags));
   auto attempt = [&] { return try_create_group(name, tags); };
   co_return co_await run_on(kernel_.shards.owner(name), [&] { return settle(attempt); });
 }
@@ -110,6 +123,7 @@ Task<Result<uint64_t>> Logic::stored_bytes(GroupId group) {
 // ------------------------------------------------------------------------------------------
 
 Task<Result<void>> Logic::tag(std::string name, std::map<std::string, std::string> tags) {
+  CO_TRY_VOID(check_tags(tags));
   auto attempt = [&] { return try_tag(name, tags, {}); };
   co_return co_await run_on(kernel_.shards.owner(name), [&] { return settle(attempt); });
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/arn.h"
 #include "base/gzip.h"
 #include "services/logs/logic.h"
 #include "services/logs/tokens.h"
@@ -19,6 +20,22 @@ using Distribution = SubscriptionFilter::Distribution;
 
 bool is_function(std::string_view arn) {
   return arn.starts_with("arn:aws:lambda:");
+}
+
+// Which services events are sent to, and that a role goes with streams and not with functions,
+// whose own policy says who may call them.
+Result<void> check_vendor(const SubscriptionFilter& filter) {
+  auto arn = Arn::parse(filter.destination_arn);
+  if (!arn) return invalid(fmt::format("destinationArn {} is not an ARN", filter.destination_arn));
+  bool is_stream = arn->service == "kinesis" || arn->service == "firehose";
+  if (arn->service != "lambda" && !is_stream) {
+    return invalid(
+        fmt::format("PutSubscriptionFilter operation cannot work with destinationArn for vendor {}",
+                    arn->service));
+  }
+  if (is_stream == !filter.role_arn.empty()) return ok();
+  return invalid(fmt::format("destinationArn for vendor {} cannot be used {} roleArn", arn->service,
+                             is_stream ? "without" : "with"));
 }
 
 struct Message {
@@ -109,6 +126,7 @@ Task<Result<void>> Logic::check_destination(std::string group, std::string arn) 
 Task<Result<void>> Logic::put_subscription(std::string group, SubscriptionFilter filter) {
   CO_TRY_VOID(Pattern::parse(filter.pattern));
   CO_TRY_VOID(co_await existing_group(group));
+  CO_TRY_VOID(check_vendor(filter));
   CO_TRY_VOID(co_await check_destination(group, filter.destination_arn));
   auto attempt = [&] { return try_put_subscription(group, filter); };
   co_return co_await run_on(kernel_.shards.owner(group), [&] { return settle(attempt); });

@@ -71,10 +71,12 @@ class ReadersTest : public shapes::OperationsTest<event::SimKernel> {
     sim.advance(Millis(10));
   }
   std::string subscribe(std::string pattern, std::string destination = kStream) {
-    auto reply = call("PutSubscriptionFilter", {{"logGroupName", "g"},
-                                                {"filterName", pattern.empty() ? "all" : pattern},
-                                                {"filterPattern", pattern},
-                                                {"destinationArn", destination}});
+    json::object input{{"logGroupName", "g"},
+                       {"filterName", pattern.empty() ? "all" : pattern},
+                       {"filterPattern", pattern},
+                       {"destinationArn", destination}};
+    if (destination == kStream) input["roleArn"] = "arn:aws:iam::000000000000:role/logs";
+    auto reply = call("PutSubscriptionFilter", std::move(input));
     return reply ? "" : reply.error().code;
   }
 

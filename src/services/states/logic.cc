@@ -65,6 +65,9 @@ Result<Tags> tags_of(const std::optional<std::vector<shape::Tag>>& tags) {
   if (!tags) return out;
   for (const auto& tag : *tags) {
     if (!tag.key) return invalid("A tag needs a key.");
+    if (tag.key->starts_with("aws:")) {
+      return invalid("aws: prefixed tag key names are not allowed for external use.");
+    }
     out[*tag.key] = tag.value.value_or("");
   }
   if (out.size() > kTagsMax) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sessions that STS hands out: who may assume a role, and for how long. Source: AWS STS API
 // Reference, "AssumeRole" and "GetSessionToken"; IAM User Guide, "Methods to assume a role".
+#include <set>
+
 #include "base/arn.h"
 #include "server/identities.h"
 #include "server/request_context.h"
@@ -32,6 +34,22 @@ Result<void> check_seconds(const shapes::Call& call, const iam::Role& role, int3
   if (static_cast<uint32_t>(seconds) <= role.max_session_seconds) return ok();
   return fail("ValidationError",
               "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+}
+
+// IAM User Guide, "Pass session tags in AWS STS": keys differ by more than their case, and those of
+// AWS are its own.
+Result<void> check_session_tags(const sts::AssumeRequest& request) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : request.tags) {
+    std::string lower = to_lower(key);
+    if (lower.starts_with("aws:")) {
+      return fail("ValidationError", "The system tag prefix 'aws:' is reserved for AWS use.");
+    }
+    if (keys.insert(std::move(lower)).second) continue;
+    return fail("ValidationError",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+  }
+  return ok();
 }
 
 Result<void> check_session_policies(const iam::Directory& now, const sts::AssumeRequest& request) {
@@ -99,6 +117,7 @@ Result<sts::Assumed> Identities::assume(const shapes::Call& call, sts::AssumeReq
   }
   const iam::Role* role = role_of(*now, request.role_arn);
   if (role == nullptr) return denied(call, "sts:AssumeRole", request.role_arn);
+  TRY_VOID(check_session_tags(request));
   TRY_VOID(check_trust(call, *now, *role, request));
   int32_t seconds = request.seconds.value_or(kSecondsDefault);
   TRY_VOID(check_seconds(call, *role, seconds));

@@ -117,7 +117,8 @@ def test_repository_life(ecr, suiro, name):
 
 def test_what_is_not_there_is_refused(ecr, name):
     for options in ({"imageScanningConfiguration": {"scanOnPush": True}},
-                    {"encryptionConfiguration": {"encryptionType": "KMS"}}):
+                    {"encryptionConfiguration": {"encryptionType": "KMS"}},
+                    {"encryptionConfiguration": {"encryptionType": "AES256", "kmsKey": "k"}}):
         with pytest.raises(ClientError) as error:
             ecr.create_repository(repositoryName=name, **options)
         assert code_of(error) == "NotImplemented"
@@ -286,6 +287,10 @@ def test_lists_in_pages(ecr, registry, repository):
     details = list(ecr.get_paginator("describe_images").paginate(
         repositoryName=repository, PaginationConfig={"PageSize": 2}))
     assert sum(len(page["imageDetails"]) for page in details) == 3
+    with pytest.raises(ClientError) as error:
+        ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": "0-a"}],
+                            maxResults=1)
+    assert code_of(error) == "InvalidParameterException"
 
 
 # --- Lifecycle

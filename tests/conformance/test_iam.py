@@ -341,6 +341,9 @@ def test_assume_role(suiro, iam, user, name):
             "because no session policy allows the sqs:ListQueues action")
     refused(sts.assume_role, "ValidationError", "MaxSessionDuration", RoleArn=arn,
             RoleSessionName="n1", DurationSeconds=7200)
+    for keys, text in ((["team", "Team"], "Duplicate tag keys"), (["aws:team"], "reserved")):
+        refused(sts.assume_role, "ValidationError", text, RoleArn=arn, RoleSessionName="n1",
+                Tags=[{"Key": key, "Value": "a"} for key in keys])
     refused(suiro.client("sts").assume_role, "AccessDenied", "root accounts", RoleArn=arn,
             RoleSessionName="n1")
     iam.delete_role_policy(RoleName=name, PolicyName="p")
@@ -391,6 +394,12 @@ def test_simulation(iam, user, name):
         ContextEntries=[{"ContextKeyName": "s3:max-keys", "ContextKeyValues": ["9"],
                          "ContextKeyType": "numeric"}])["EvaluationResults"]
     assert custom[0]["EvalDecision"] == "allowed"
+
+
+def test_what_a_simulation_and_an_empty_list_refuse(iam):
+    refused(iam.simulate_custom_policy, "InvalidInput", PolicyInputList=[policy(allow("s3:*"))],
+            ActionNames=["s3:GetObject"], CallerArn="arn:aws:iam::000000000000:role/r")
+    refused(iam.list_virtual_mfa_devices, "ValidationError", Marker="?")
 
 
 def test_the_command_line(suiro, name, tmp_path):

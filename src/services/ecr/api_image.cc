@@ -170,6 +170,11 @@ Api::Answer<op::DescribeImages> Api::describe_images(shape::DescribeImagesReques
   shape::DescribeImagesResponse out;
   out.image_details.emplace();
   if (in.image_ids) {
+    if (in.next_token || in.max_results) {
+      co_return fail(kInvalidParameter,
+                     "Invalid parameter at 'imageIds' failed to satisfy constraint: 'goes without "
+                     "nextToken and maxResults'");
+    }
     for (const auto& id : *in.image_ids) {
       if (auto failure = check_id(id)) {
         co_return fail(kInvalidParameter, *failure->failure_reason);

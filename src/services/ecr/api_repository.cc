@@ -161,6 +161,9 @@ Api::Answer<op::CreateRepository> Api::create(shape::CreateRepositoryRequest in)
   if (in.encryption_configuration && in.encryption_configuration->encryption_type != "AES256") {
     co_return not_supported("encryptionConfiguration.encryptionType other than AES256");
   }
+  if (in.encryption_configuration && in.encryption_configuration->kms_key) {
+    co_return not_supported("encryptionConfiguration.kmsKey");
+  }
   CO_TRY(MutabilityRule rule,
          mutability_of(in.image_tag_mutability, in.image_tag_mutability_exclusion_filters));
   Logic::NewRepository wanted{.name = in.repository_name,

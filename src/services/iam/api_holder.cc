@@ -77,6 +77,7 @@ Result<typename Op::Output> list_none(const Directory& now, const Call& call,
     TRY(std::string name, user_of(call, in.user_name));
     TRY_VOID(need_user(now, name));
   }
+  TRY_VOID(after_marker(in.marker));
   typename Op::Output out;
   out.is_truncated = false;
   return out;

@@ -72,6 +72,14 @@ shape::EvaluationResult result_of(const policy::Grants& grants, const policy::Po
 template <class Input>
 Result<shape::SimulatePolicyResponse> simulate(const Directory& now, const Input& in,
                                                policy::Grants grants, std::string caller) {
+  if (in.caller_arn) {
+    auto caller_of = Arn::parse(*in.caller_arn);
+    bool is_user =
+        caller_of && caller_of->service == "iam" && caller_of->resource.starts_with("user/");
+    if (!is_user) {
+      return fail(kInvalidInput, fmt::format("CallerArn {} is not that of a user", *in.caller_arn));
+    }
+  }
   if (in.resource_owner && in.resource_owner != fmt::format("arn:aws:iam::{}:root", now.account)) {
     return fail(kInvalidInput, "ResourceOwner must be the root of this account");
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/analytics/api.h"
+#include "services/analytics/api_shared.h"
 #include "services/analytics/convert.h"
 
 namespace suiro::analytics {
@@ -132,27 +133,7 @@ void ApiV1::add_changes(shapes::Registry& registry) {
 }
 
 void ApiV1::add_tags(shapes::Registry& registry) {
-  registry.add<op::TagResource>(
-      [this](shapes::Call&, shape::TagResourceRequest in) -> Answer<op::TagResource> {
-        CO_TRY(std::string name, logic_.name_of_arn(in.resource_arn));
-        CO_TRY_VOID(co_await logic_.tag(std::move(name), to_tags(in.tags), {}));
-        co_return shape::TagResourceResponse{};
-      });
-  registry.add<op::UntagResource>(
-      [this](shapes::Call&, shape::UntagResourceRequest in) -> Answer<op::UntagResource> {
-        CO_TRY(std::string name, logic_.name_of_arn(in.resource_arn));
-        CO_TRY_VOID(co_await logic_.tag(std::move(name), {}, std::move(in.tag_keys)));
-        co_return shape::UntagResourceResponse{};
-      });
-  registry.add<op::ListTagsForResource>(
-      [this](shapes::Call&,
-             shape::ListTagsForResourceRequest in) -> Answer<op::ListTagsForResource> {
-        CO_TRY(std::string name, logic_.name_of_arn(in.resource_arn));
-        CO_TRY(Application application, co_await logic_.describe(std::move(name)));
-        shape::ListTagsForResourceResponse out;
-        describe_tags(out.tags, application.tags);
-        co_return out;
-      });
+  add_tag_operations<op::TagResource, op::UntagResource, op::ListTagsForResource>(registry, logic_);
 }
 
 ApiV1::Answer<op::CreateApplication> ApiV1::create(shape::CreateApplicationRequest in) {
@@ -211,24 +192,7 @@ ApiV1::Answer<op::StartApplication> ApiV1::start(shape::StartApplicationRequest 
 }
 
 ApiV1::Answer<op::DiscoverInputSchema> ApiV1::discover(shape::DiscoverInputSchemaRequest in) {
-  Discovery::Question question{.stream_arn = in.resource_arn.value_or("")};
-  if (in.s3_configuration) {
-    question.bucket_arn = in.s3_configuration->bucket_arn;
-    question.key = in.s3_configuration->file_key;
-  }
-  if (in.input_starting_position_configuration) {
-    question.from = start_named(in.input_starting_position_configuration->input_starting_position);
-  }
-  if (in.input_processing_configuration) {
-    question.processor = to_processor(*in.input_processing_configuration).arn;
-  }
-  CO_TRY(Discovered found, co_await discovery_.ask(std::move(question)));
-  shape::DiscoverInputSchemaResponse out;
-  out.input_schema = describe_schema<shape::SourceSchema>(found.schema);
-  out.parsed_input_records = std::move(found.parsed);
-  if (!found.processed.empty()) out.processed_input_records = std::move(found.processed);
-  out.raw_input_records = std::move(found.raw);
-  co_return out;
+  return discover_schema<op::DiscoverInputSchema, shape::SourceSchema>(discovery_, std::move(in));
 }
 
 }  // namespace suiro::analytics

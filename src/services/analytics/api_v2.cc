@@ -2,6 +2,7 @@
 // Applications of version 2: create, update, describe, list, start, stop, discover. The changes of
 // parts are in api_v2_parts.cc.
 #include "services/analytics/api.h"
+#include "services/analytics/api_shared.h"
 #include "services/analytics/convert.h"
 
 namespace suiro::analytics {
@@ -266,24 +267,7 @@ ApiV2::Answer<op::StopApplication> ApiV2::stop(shape::StopApplicationRequest in)
 }
 
 ApiV2::Answer<op::DiscoverInputSchema> ApiV2::discover(shape::DiscoverInputSchemaRequest in) {
-  Discovery::Question question{.stream_arn = in.resource_arn.value_or("")};
-  if (in.s3_configuration) {
-    question.bucket_arn = in.s3_configuration->bucket_arn;
-    question.key = in.s3_configuration->file_key;
-  }
-  if (in.input_starting_position_configuration) {
-    question.from = start_named(in.input_starting_position_configuration->input_starting_position);
-  }
-  if (in.input_processing_configuration) {
-    question.processor = to_processor(*in.input_processing_configuration).arn;
-  }
-  CO_TRY(Discovered found, co_await discovery_.ask(std::move(question)));
-  shape::DiscoverInputSchemaResponse out;
-  out.input_schema = describe_schema<shape::SourceSchema>(found.schema);
-  out.parsed_input_records = std::move(found.parsed);
-  if (!found.processed.empty()) out.processed_input_records = std::move(found.processed);
-  out.raw_input_records = std::move(found.raw);
-  co_return out;
+  return discover_schema<op::DiscoverInputSchema, shape::SourceSchema>(discovery_, std::move(in));
 }
 
 }  // namespace suiro::analytics

@@ -2,6 +2,7 @@
 // Version 2: inputs, outputs, references, logging options; versions and operations; tags; and what
 // AWS has for applications of Flink alone.
 #include "services/analytics/api.h"
+#include "services/analytics/api_shared.h"
 #include "services/analytics/convert.h"
 
 namespace suiro::analytics {
@@ -181,27 +182,7 @@ void ApiV2::add_lists(shapes::Registry& registry) {
       [this](shapes::Call&, shape::ListApplicationOperationsRequest in) {
         return list_operations(std::move(in));
       });
-  registry.add<op::TagResource>(
-      [this](shapes::Call&, shape::TagResourceRequest in) -> Answer<op::TagResource> {
-        CO_TRY(std::string name, logic_.name_of_arn(in.resource_arn));
-        CO_TRY_VOID(co_await logic_.tag(std::move(name), to_tags(in.tags), {}));
-        co_return shape::TagResourceResponse{};
-      });
-  registry.add<op::UntagResource>(
-      [this](shapes::Call&, shape::UntagResourceRequest in) -> Answer<op::UntagResource> {
-        CO_TRY(std::string name, logic_.name_of_arn(in.resource_arn));
-        CO_TRY_VOID(co_await logic_.tag(std::move(name), {}, std::move(in.tag_keys)));
-        co_return shape::UntagResourceResponse{};
-      });
-  registry.add<op::ListTagsForResource>(
-      [this](shapes::Call&,
-             shape::ListTagsForResourceRequest in) -> Answer<op::ListTagsForResource> {
-        CO_TRY(std::string name, logic_.name_of_arn(in.resource_arn));
-        CO_TRY(Application application, co_await logic_.describe(std::move(name)));
-        shape::ListTagsForResourceResponse out;
-        describe_tags(out.tags, application.tags);
-        co_return out;
-      });
+  add_tag_operations<op::TagResource, op::UntagResource, op::ListTagsForResource>(registry, logic_);
 }
 
 ApiV2::Answer<op::DescribeApplicationVersion> ApiV2::describe_version(

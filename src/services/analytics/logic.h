@@ -112,6 +112,8 @@ class Logic {
   // Of a start: whatever the program reads and writes is there.
   Task<Result<void>> check_resources(const Configuration& configuration);
   Result<void> check_guard(const Application& application, const Guard& guard) const;
+  // Commits the new status, and the operation that is in progress until another one ends it.
+  Task<Result<Changed>> begin(Found found, std::string kind);
   void begin_operation(store::Batch& batch, Application& application, Operation operation) const;
 
   // The further life of a status that ends by itself, on the owner's shard.

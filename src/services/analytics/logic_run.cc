@@ -50,13 +50,18 @@ Task<Result<Changed>> Logic::try_start(std::string name, const Positions& positi
     if (input.start_at == StartAt::kNone) input.start_at = StartAt::kNow;
   }
   CO_TRY_VOID(co_await check_resources(configuration));
-  TimePoint now = kernel_.clock.now();
   application.status = Status::kStarting;
   ++application.starts;
-  application.last_update = now;
   application.conditional_token = kernel_.random.text(32, "0123456789abcdef");
+  co_return co_await begin(std::move(found), "StartApplication");
+}
+
+Task<Result<Changed>> Logic::begin(Found found, std::string kind) {
+  Application& application = found.record;
+  const TimePoint now = kernel_.clock.now();
+  application.last_update = now;
   Operation record{.id = kernel_.random.uuid(),
-                   .kind = "StartApplication",
+                   .kind = std::move(kind),
                    .begun = now,
                    .ended = now,
                    .outcome = Operation::Outcome::kInProgress};
@@ -130,20 +135,8 @@ Task<Result<Changed>> Logic::try_stop(std::string name) {
     co_return in_use(fmt::format("Application {} cannot be stopped while it is {}", arn_of(name),
                                  name_of(application.status)));
   }
-  TimePoint now = kernel_.clock.now();
   application.status = Status::kStopping;
-  application.last_update = now;
-  Operation record{.id = kernel_.random.uuid(),
-                   .kind = "StopApplication",
-                   .begun = now,
-                   .ended = now,
-                   .outcome = Operation::Outcome::kInProgress};
-  std::string operation_id = record.id;
-  store::Batch batch;
-  begin_operation(batch, application, std::move(record));
-  Storage::put(batch, found);
-  CO_TRY_VOID(co_await commit(std::move(batch)));
-  co_return Changed{std::move(application), std::move(operation_id)};
+  co_return co_await begin(std::move(found), "StopApplication");
 }
 
 // --- What ends by itself -----------------------------------------------------------------------

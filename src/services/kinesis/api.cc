@@ -89,6 +89,19 @@ struct Api::Streams {
     co_return shape::DeleteStreamResponse{};
   }
 
+  // What both descriptions tell.
+  template <class Description>
+  static void describe(Description& to, const StreamView& view) {
+    to.stream_name = view.name;
+    to.stream_arn = view.arn;
+    to.stream_status = kActive;
+    to.stream_mode_details = shape_of(view.record.mode);
+    to.retention_period_hours = static_cast<int32_t>(view.record.retention_hours);
+    to.stream_creation_timestamp = view.record.created;
+    to.enhanced_monitoring.push_back(metrics_of(view.record));
+    set_encryption(to, view.record);
+  }
+
   static Task<Result<shape::DescribeStreamOutput>> run(Api& api, shape::DescribeStreamInput in) {
     CO_TRY(std::string name, api.stream_of(in));
     CO_TRY(StreamView view, co_await api.logic_.describe(name));
@@ -97,14 +110,7 @@ struct Api::Streams {
     const std::vector<ShardView>& shards = list.shards;
     shape::DescribeStreamOutput out;
     shape::StreamDescription& to = out.stream_description;
-    to.stream_name = std::move(view.name);
-    to.stream_arn = std::move(view.arn);
-    to.stream_status = kActive;
-    to.stream_mode_details = shape_of(view.record.mode);
-    to.retention_period_hours = static_cast<int32_t>(view.record.retention_hours);
-    to.stream_creation_timestamp = view.record.created;
-    to.enhanced_monitoring.push_back(metrics_of(view.record));
-    set_encryption(to, view.record);
+    describe(to, view);
     size_t most = std::min<size_t>(in.limit.value_or(kDescribeShardsMax), kDescribeShardsMax);
     for (const ShardView& shard : shards) {
       if (in.exclusive_start_shard_id && shard_name(shard.index) <= *in.exclusive_start_shard_id) {
@@ -123,14 +129,7 @@ struct Api::Streams {
     CO_TRY(StreamView view, co_await api.logic_.describe(std::move(name)));
     shape::DescribeStreamSummaryOutput out;
     shape::StreamDescriptionSummary& to = out.stream_description_summary;
-    to.stream_name = std::move(view.name);
-    to.stream_arn = std::move(view.arn);
-    to.stream_status = kActive;
-    to.stream_mode_details = shape_of(view.record.mode);
-    to.retention_period_hours = static_cast<int32_t>(view.record.retention_hours);
-    to.stream_creation_timestamp = view.record.created;
-    to.enhanced_monitoring.push_back(metrics_of(view.record));
-    set_encryption(to, view.record);
+    describe(to, view);
     to.open_shard_count = static_cast<int32_t>(view.open_shards);
     to.consumer_count = static_cast<int32_t>(view.consumers);
     to.max_record_size_in_ki_b = static_cast<int32_t>(view.record.max_record_kib);

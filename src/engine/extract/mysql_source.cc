@@ -179,14 +179,7 @@ class MysqlSource final : public Source {
     return facts;
   }
 
-  std::string quoted(std::string_view name) const override {
-    std::string out = "`";
-    for (char c : name) {
-      if (c == '`') out += '`';
-      out += c;
-    }
-    return out + "`";
-  }
+  std::string quoted(std::string_view name) const override { return between('`', name); }
 
  private:
   SourceUrl url_;

@@ -206,14 +206,7 @@ class PostgresSource final : public Source {
     return facts;
   }
 
-  std::string quoted(std::string_view name) const override {
-    std::string out = "\"";
-    for (char c : name) {
-      if (c == '"') out += '"';
-      out += c;
-    }
-    return out + "\"";
-  }
+  std::string quoted(std::string_view name) const override { return between('"', name); }
 
  private:
   std::string position_;

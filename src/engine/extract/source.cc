@@ -143,6 +143,15 @@ Result<SmallTable> read_small(Session& session, const std::string& query) {
   return std::move(sink.rows);
 }
 
+std::string between(char mark, std::string_view name) {
+  std::string out(1, mark);
+  for (char c : name) {
+    if (c == mark) out += mark;
+    out += c;
+  }
+  return out + mark;
+}
+
 std::string literal(SourceUrl::Kind kind, std::string_view text) {
   std::string out = "'";
   for (char c : text) {

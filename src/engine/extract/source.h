@@ -103,6 +103,9 @@ using SmallTable = std::vector<std::vector<std::optional<std::string>>>;
 inline constexpr size_t kSmallRowsMax = 10'000;
 Result<SmallTable> read_small(Session& session, const std::string& query);
 
+// A name between two marks; the mark within it is doubled.
+std::string between(char mark, std::string_view name);
+
 // A text literal of standard SQL; backslashes doubled where `url` is a MySQL's.
 std::string literal(SourceUrl::Kind kind, std::string_view text);
 

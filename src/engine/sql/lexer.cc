@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/sql/utf8.h"
+
 namespace suiro::sql {
 namespace {
 
@@ -75,24 +77,6 @@ int hex_value(char c) {
   return u >= 'A' && u <= 'F' ? u - 'A' + 10 : -1;
 }
 
-void append_utf8(std::string& to, uint32_t code) {
-  if (code < 0x80) {
-    to += static_cast<char>(code);
-  } else if (code < 0x800) {
-    to += static_cast<char>(0xC0 | (code >> 6));
-    to += static_cast<char>(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    to += static_cast<char>(0xE0 | (code >> 12));
-    to += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
-    to += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
-    to += static_cast<char>(0xF0 | (code >> 18));
-    to += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
-    to += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
-    to += static_cast<char>(0x80 | (code & 0x3F));
-  }
-}
-
 // Undoes \XXXX and \+XXXXXX of a u&'..' string. False: a broken escape.
 bool undo_escapes(std::string_view text, char escape, std::string& to) {
   for (size_t i = 0; i < text.size(); ++i) {
@@ -115,7 +99,7 @@ bool undo_escapes(std::string_view text, char escape, std::string& to) {
       code = code * 16 + static_cast<uint32_t>(value);
     }
     if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return false;
-    append_utf8(to, code);
+    utf8_append(to, code);
     i += digits - 1;
   }
   return true;

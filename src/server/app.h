@@ -40,7 +40,6 @@ class App {
 
   explicit App(const Settings& settings);
   Result<void> open_store();
-  Result<void> start_parts(uint16_t port);
 
   const Settings settings_;
   RealClock clock_;

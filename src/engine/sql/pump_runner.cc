@@ -126,7 +126,6 @@ void PumpRunner::build(const NodePtr& node, size_t parent, size_t input) {
   stage.parent = parent;
   stage.input = input;
   stages_.push_back(std::move(stage));
-  stateful_ += keeps_state(*node) ? 1 : 0;
   const size_t self = stages_.size() - 1;
   for (size_t i = 0; i < node->inputs.size(); ++i) {
     if (!is_relation(*node->inputs[i])) build(node->inputs[i], self, i);

@@ -41,7 +41,6 @@ class PumpRunner {
 
   const std::vector<size_t>& reads() const { return reads_; }  // streams
   size_t stages() const { return stages_.size(); }
-  size_t stateful_stages() const { return stateful_; }
   // Evaluates the relations that the tree joins with. Errors: "LimitExceeded".
   Result<void> load(const Relations& relations);
   // A pump that reads no stream: its rows, once.
@@ -101,7 +100,6 @@ class PumpRunner {
   std::vector<Stage> stages_;
   std::vector<Leaf> leaves_;
   std::vector<size_t> reads_;
-  size_t stateful_ = 0;
   unsigned tainted_ = 0;
   std::unique_ptr<Evaluator> coercions_;
   std::vector<int> coercion_of_;  // for each column of the target; -1: none

@@ -28,7 +28,6 @@ class RocksSnapshot final : public Snapshot {
   Task<Result<std::optional<Entry>>> get(Key key) const override;
   Task<Result<ScanPage>> scan(ScanOptions options) const override;
   uint64_t sequence() const override { return view_.sequence; }
-  const rocksdb::Snapshot* rocks() const { return view_.snapshot; }
 
  private:
   std::shared_ptr<RocksCore> core_;

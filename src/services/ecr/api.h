@@ -23,8 +23,6 @@ class Api {
   using Handler = Answer<Op> (Api::*)(typename Op::Input);
   template <class Op>
   void add(shapes::Registry& registry, Handler<Op> handler);
-  void add_image_operations(shapes::Registry& registry);
-  void add_policy_operations(shapes::Registry& registry);
 
   // Another registry than this account's has no repositories here.
   Result<void> check_registry(const std::optional<std::string>& id, std::string_view name) const;

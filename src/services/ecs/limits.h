@@ -29,7 +29,6 @@ inline constexpr int32_t kDesiredCountMax = 5000;
 inline constexpr size_t kStopReasonBytesMax = 1024;
 inline constexpr std::chrono::hours kClientTokenLife{24};
 inline constexpr uint32_t kMemoryMbMin = 4;
-inline constexpr std::chrono::seconds kStopTimeoutDefault{30};
 
 // Suiro's.
 inline constexpr size_t kLiveTasksMax = 20'000;  // that wait or run

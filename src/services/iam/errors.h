@@ -17,7 +17,6 @@ inline constexpr std::string_view kMalformedDocument = "MalformedPolicyDocument"
 inline constexpr std::string_view kLimitExceeded = "LimitExceeded";
 inline constexpr std::string_view kInvalidInput = "InvalidInput";
 inline constexpr std::string_view kUnmodifiable = "UnmodifiableEntity";
-inline constexpr std::string_view kNotAttachable = "PolicyNotAttachable";
 inline constexpr std::string_view kValidation = "ValidationError";
 
 inline std::unexpected<Error> quota(std::string_view name, size_t limit) {

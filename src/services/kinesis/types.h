@@ -72,7 +72,6 @@ struct ConsumerRecord {
 };
 
 // Amazon Kinesis Data Streams API Reference, "PutRecords".
-inline constexpr size_t kPutRecordsMax = 500;
 inline constexpr size_t kPutBytesMax = 10 << 20;
 // "GetRecords".
 inline constexpr size_t kGetRecordsMax = 10'000;
@@ -88,7 +87,6 @@ inline constexpr double kShardBytesOutMax = 2 << 20;
 // "CreateStream", "UpdateStreamMode": an on-demand stream begins with four shards.
 inline constexpr uint32_t kOnDemandShards = 4;
 inline constexpr uint32_t kRecordKibMin = 1024;
-inline constexpr uint32_t kRecordKibMax = 10'240;
 // "IncreaseStreamRetentionPeriod".
 inline constexpr uint32_t kRetentionHoursMin = 24;
 inline constexpr uint32_t kRetentionHoursMax = 8760;

@@ -27,7 +27,6 @@ inline constexpr size_t kZipPathBytesMax = 1024;
 inline constexpr size_t kSyncPayloadBytesMax = 6 << 20;
 inline constexpr size_t kAsyncPayloadBytesMax = 1 << 20;
 inline constexpr size_t kClientContextBytesMax = 3583;
-inline constexpr size_t kLogTailBytesMax = 4096;
 inline constexpr uint32_t kAccountConcurrency = 1000;
 inline constexpr uint32_t kUnreservedConcurrencyMin = 100;
 inline constexpr uint32_t kAsyncRetriesMax = 2;

@@ -159,14 +159,6 @@ Bytes attributes_digest(const MessageAttributes& attributes) {
   return digest.finish();
 }
 
-size_t counted_bytes(const Message& message) {
-  size_t total = message.body.size();
-  for (const auto& [name, attribute] : message.attributes) {
-    total += name.size() + attribute.type.size() + attribute.value.size();
-  }
-  return total;
-}
-
 Result<void> check_text(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {

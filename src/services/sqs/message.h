@@ -96,9 +96,6 @@ std::string sequence_text(Sequence sequence);
 // The digest of message attributes; raw. Empty for none.
 Bytes attributes_digest(const MessageAttributes& attributes);
 
-// Bytes that count against MaximumMessageSize: body, and names, types and values of attributes.
-size_t counted_bytes(const Message& message);
-
 // Errors: InvalidMessageContents, naming the first character that XML 1.0 does not allow (API
 // Reference, SendMessage), or an encoding that is not UTF-8.
 Result<void> check_text(std::string_view text);

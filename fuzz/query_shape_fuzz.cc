@@ -2,7 +2,6 @@
 // Forms of the query protocol: decoding, routing and reading into SQS's structs.
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "protocol/aws/codec.h"
 #include "shapes/gen/sqs.h"

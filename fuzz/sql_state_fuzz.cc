@@ -3,7 +3,6 @@
 // function. What is read is written as a state that reads as the same, and the function goes on.
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 

@@ -2,7 +2,6 @@
 // XML bodies into S3's structs; what was read is written and must read as the same.
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 #include "base/check.h"
 #include "protocol/aws/xml_shape.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text forms of time of base/clock.h.
 #include <array>
-#include <charconv>
 
 #include "base/bytes.h"
 #include "base/clock.h"

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "engine/definition/handlers.h"
 #include "engine/definition/report.h"
 #include "server/command_timeline.h"

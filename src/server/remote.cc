@@ -7,7 +7,6 @@
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 
 #include "base/bytes.h"
 #include "server/credentials.h"

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <boost/json.hpp>
-#include <map>
 
 #include "base/bytes.h"
 #include "base/check.h"

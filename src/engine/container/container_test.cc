@@ -7,7 +7,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "engine/container/bundle.h"
 #include "engine/container/output_reader.h"
@@ -20,7 +19,6 @@ namespace {
 
 using testing::Contains;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::Not;
 
 constexpr auto kPasswd = "root:x:0:0:root:/root:/bin/sh\nworker:x:1000:100::/work:/bin/sh\n";

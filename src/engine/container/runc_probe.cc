@@ -5,7 +5,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <filesystem>
 #include <thread>
 

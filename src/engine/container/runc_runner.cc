@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/container/runc_runner.h"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>

@@ -11,11 +11,8 @@
 namespace suiro::container {
 namespace {
 
-using testing::Contains;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 using StopCode = TaskReport::StopCode;
 
 // --- how a container ends

@@ -2,7 +2,6 @@
 #include "engine/container/task_run.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>

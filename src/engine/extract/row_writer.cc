@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/extract/row_writer.h"
 
-#include <fmt/format.h>
-
 #include "base/bytes.h"
 #include "engine/json/value.h"
 

@@ -5,7 +5,6 @@
 //
 //   parsed:    a . b [ % . c = 1 ]         kDot(a, kFilter(b, ...))
 //   arranged:  kPath{ a, b }, b.stages = { % . c = 1 }, b.ancestor = the one of `%`
-#include <algorithm>
 
 #include "engine/jsonata/parser.h"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/jsonata/fault.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "engine/jsonata/value.h"

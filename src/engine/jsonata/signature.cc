@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/jsonata/signature.h"
 
-#include <algorithm>
-
 #include "base/check.h"
 
 namespace suiro::jsonata {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/log_query/event.h"
 
-#include <array>
-
 namespace suiro::log_query {
 namespace {
 

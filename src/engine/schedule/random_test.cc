@@ -9,7 +9,6 @@
 
 #include <cstdlib>
 #include <ctime>
-#include <span>
 
 #include "engine/schedule/schedule.h"
 

@@ -4,7 +4,6 @@
 // cut towards zero where that is exact (29 and 32 give 30).
 #include <limits>
 #include <map>
-#include <optional>
 
 #include "engine/sql/aggregate.h"
 #include "engine/sql/convert.h"

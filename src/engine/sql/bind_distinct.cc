@@ -4,7 +4,6 @@
 // compared with those of the same ROWTIME.
 //
 //   node ─► Project (columns, perhaps ROWTIME) ─► Distinct ─► Sort ─► Project (the list)
-#include <algorithm>
 
 #include "engine/sql/bind.h"
 #include "engine/sql/lexer.h"

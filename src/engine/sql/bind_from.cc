@@ -2,8 +2,6 @@
 // FROM: streams, tables, subqueries and table functions become sides with their names.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "engine/sql/bind.h"
 #include "engine/sql/lexer.h"
 #include "engine/sql/selected.h"

@@ -2,8 +2,6 @@
 // Queries: VALUES, UNION, EXCEPT, INTERSECT and their ORDER BY.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "engine/sql/bind.h"
 #include "engine/sql/lexer.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CAST. What may become what, and when it raises: the reference's page "CAST"; what that page
 // leaves open: docs/decisions/131-casts.md.
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

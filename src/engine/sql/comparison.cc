@@ -2,8 +2,6 @@
 // = <> < <= > >=, IS [NOT] DISTINCT FROM, IS TRUE/FALSE/UNKNOWN/NULL and NOT, in three-valued
 // logic. Numbers compare with numbers, texts with texts, binaries with binaries, each datetime with
 // its own kind, intervals of one class.
-#include <algorithm>
-#include <cmath>
 
 #include "engine/sql/convert.h"
 #include "engine/sql/library.h"

@@ -4,9 +4,7 @@
 //   'a', 5, 2.50, TIMESTAMP 2026-01-01 00:00:00.000, 60000:INTERVAL MINUTE   constants
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include "engine/sql/plan.h"
 

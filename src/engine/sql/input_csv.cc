@@ -2,7 +2,6 @@
 // Delimited records: columns by position. A field may stand in double quotes, doubled inside; an
 // empty field without quotes is NULL. Columns that the record has not are NULL, fields that the
 // schema has not are dropped.
-#include <fmt/format.h>
 
 #include "engine/sql/function.h"
 #include "engine/sql/input_coercion.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // FIXED_COLUMN_LOG_PARSE, VARIABLE_COLUMN_LOG_PARSE and SYS_LOG_PARSE.
-#include <algorithm>
 
 #include "base/bytes.h"
 #include "engine/sql/calendar.h"
@@ -10,8 +9,6 @@
 
 namespace suiro::sql {
 namespace {
-
-using Columns = std::shared_ptr<const std::vector<LogColumn>>;
 
 Result<Value> fixed_columns(const std::vector<LogColumn>& columns, std::string_view text,
                             EvalContext& context) {

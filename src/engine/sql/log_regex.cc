@@ -7,7 +7,6 @@
 // beginning of a part moves to the end of the part before; then each part takes the shortest text
 // that matches it, without going back; the last one must reach the end. A part that lies between
 // two groups and ends without a fixed text takes the longest (the reference's example B).
-#include <algorithm>
 
 #include "engine/sql/automaton.h"
 #include "engine/sql/convert.h"

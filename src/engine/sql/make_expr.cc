@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Expressions of the plan: making, counting, folding, comparing, rewriting them.
-#include <fmt/format.h>
 
 #include <algorithm>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which way expressions go over the rows of a stream, and where they change in terms of ROWTIME.
 // Source of the rules: the service's SQL reference, "Monotonic Expressions and Operators".
-#include <limits>
 
 #include "engine/sql/bind.h"
 #include "engine/sql/calendar.h"

@@ -2,7 +2,6 @@
 // Stagger windows: a window a key, opened by its first row, closed `width` later with that ROWTIME;
 // a row at the very end opens the next one.
 #include <deque>
-#include <map>
 
 #include "engine/sql/operator.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls: functions with key words between their arguments, plain ones, CAST and CASE.
-#include <fmt/format.h>
 
 #include <algorithm>
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "base/bytes.h"
 #include "engine/sql/convert.h"

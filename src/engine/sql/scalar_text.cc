@@ -2,8 +2,6 @@
 // Functions of texts. Positions and lengths count characters from 1. Results that are a part of an
 // argument borrow from it; others lie in the context's arena.
 #include <algorithm>
-#include <cstring>
-#include <limits>
 
 #include "engine/sql/convert.h"
 #include "engine/sql/library.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of dates and times: FLOOR, CEIL and STEP to a unit, EXTRACT, TSDIFF, UNIX_TIMESTAMP,
 // TO_TIMESTAMP, the CURRENT_ family, and period predicates.
-#include <algorithm>
 #include <limits>
 
 #include "engine/sql/calendar.h"

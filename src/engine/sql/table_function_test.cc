@@ -2,8 +2,6 @@
 // Table functions: results, and that a state that is stored and read back continues as it was.
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "base/random.h"
 #include "engine/sql/convert.h"
 #include "engine/sql/function.h"

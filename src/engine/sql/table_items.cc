@@ -7,7 +7,6 @@
 // algorithm: a new item takes the place of the rarest one, and its count. COUNT_DISTINCT is exact
 // up to kExactItemsMax, then a HyperLogLog of 2^14 registers (standard error 0.8%).
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <deque>

@@ -2,7 +2,6 @@
 #include "engine/statechart/layers.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace suiro::statechart {
 namespace {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Items of JSON files: the elements of an array, the members of an object, or a value a line. A
 // document is walked byte by byte to where ItemsPointer points; only one item at a time is built.
-#include <charconv>
 
 #include "engine/workflow/item_source.h"
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "engine/workflow/item_batch.h"
 #include "engine/workflow/machine.h"

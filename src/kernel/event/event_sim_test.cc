@@ -21,7 +21,6 @@ namespace suiro::event {
 namespace {
 
 using std::chrono::hours;
-using std::chrono::seconds;
 
 constexpr int kRounds = 6;         // crashes in one run
 constexpr int kStepsInRound = 60;  // commits of the test itself

@@ -13,7 +13,6 @@ namespace suiro::aws {
 namespace {
 
 using shapes::Kind;
-using shapes::Location;
 using shapes::Member;
 using shapes::Shape;
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Http2Session: from headers to the handler, and its answer back.
-#include <fmt/format.h>
 
 #include <charconv>
 

@@ -2,8 +2,6 @@
 // Applications as data: create, describe, list, delete, change, tags, versions, operations.
 #include "services/analytics/logic.h"
 
-#include <algorithm>
-
 #include "base/arn.h"
 #include "services/analytics/runners.h"
 #include "services/analytics/validate.h"

@@ -5,7 +5,6 @@
 namespace suiro::analytics {
 namespace {
 
-using testing::FakeStream;
 using testing::kDeliveryArn;
 using testing::kFunctionArn;
 using testing::kRole;

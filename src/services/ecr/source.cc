@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/ecr/source.h"
 
-#include <array>
-
 #include "engine/image/reference.h"
 
 namespace suiro::ecr {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tags by ARN, and account settings.
 #include <algorithm>
-#include <array>
 
 #include "base/arn.h"
 #include "services/ecs/errors.h"

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/arn.h"
 #include "services/ecs/errors.h"
 

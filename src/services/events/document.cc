@@ -6,7 +6,6 @@
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
-#include <cmath>
 
 #include "shapes/json.h"
 

@@ -7,7 +7,6 @@ namespace {
 namespace json = boost::json;
 using std::chrono::hours;
 using std::chrono::minutes;
-using std::chrono::seconds;
 using Texts = std::vector<std::string>;
 
 TEST_F(EventsTest, AnEventReachesTheTargetsOfTheRulesThatMatch) {

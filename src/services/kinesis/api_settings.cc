@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Settings, tags and consumers of streams.
-#include <fmt/format.h>
 
 #include "services/kinesis/api.h"
 #include "services/kinesis/iterator.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events: PutLogEvents, GetLogEvents, FilterLogEvents.
-#include <fmt/format.h>
 
 #include <algorithm>
 

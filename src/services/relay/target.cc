@@ -6,7 +6,6 @@
 #include <boost/json.hpp>
 #include <fstream>
 #include <set>
-#include <sstream>
 
 namespace suiro::relay {
 namespace {

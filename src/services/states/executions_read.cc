@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is told of executions: one, lists, history.
-#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -9,8 +8,6 @@
 #include "services/states/status_event.h"
 
 namespace suiro::states {
-
-using workflow::ExecutionStatus;
 
 namespace {
 

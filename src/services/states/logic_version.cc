@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Versions of state machines. Source: Step Functions Developer Guide, "State machine versions".
-#include <algorithm>
 
 #include "services/states/logic.h"
 

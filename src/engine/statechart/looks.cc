@@ -84,6 +84,10 @@ class Reader {
  private:
   void add(const HistoryEvent& event) {
     previous_[event.id] = event.previous_id;
+    // Of a state that failed as it was entered, it points past the entry.
+    if (event.type == EventType::kEvaluationFailed) {
+      if (uint64_t entry = entry_beside(event)) previous_[event.id] = entry;
+    }
     if (event.type == EventType::kExecutionStarted) looks_.begun = event.time;
     if (event.type == EventType::kExecutionRedriven) looks_.ended.reset(), looks_.failed = false;
     if (ends_execution(event.type)) {
@@ -115,6 +119,17 @@ class Reader {
     ++look.visits;
     look.status = std::max(look.status, Status::kRunning);
     looks_.path.push_back(event.name);
+  }
+
+  // The open visit of the event's state whose entry points where the event does; 0: none.
+  uint64_t entry_beside(const HistoryEvent& event) const {
+    for (auto at = visits_.rbegin(); at != visits_.rend(); ++at) {
+      const auto& [entry, visit] = *at;
+      if (visit.open && visit.name == event.name && previous_.at(entry) == event.previous_id) {
+        return entry;
+      }
+    }
+    return 0;
   }
 
   // The visit under which an event stands; of the state `name`, if one is told.

@@ -292,6 +292,30 @@ TEST(Looks, TellWhichStatesFailed) {
   EXPECT_EQ(looks.states.at("Check").status, Status::kFailed);
 }
 
+// What fails as it is entered is told past its entry (decision 230).
+TEST(Looks, FindTheStateOfAnEvaluation) {
+  std::vector<HistoryEvent> history = {
+      event(1, 0, 0, EventType::kExecutionStarted),
+      event(2, 0, 0, EventType::kPassStateEntered, "First"),
+      event(3, 2, 0, EventType::kPassStateExited, "First"),
+      event(4, 3, 0, EventType::kTaskStateEntered, "Call"),
+      event(5, 3, 0, EventType::kEvaluationFailed, "Call"),
+  };
+  auto caught = history;
+  caught.push_back(event(6, 5, 7, EventType::kTaskStateExited, "Call"));
+  caught.push_back(event(7, 6, 7, EventType::kExecutionSucceeded));
+  Looks looks = looks_of(caught);
+  EXPECT_EQ(looks.states.at("Call").status, Status::kCaught);
+  EXPECT_EQ(looks.states.at("Call").longest, Millis(7));
+  EXPECT_EQ(looks.states.at("First").status, Status::kSucceeded);
+  auto failed = history;
+  failed.push_back(event(6, 5, 7, EventType::kExecutionFailed));
+  looks = looks_of(failed);
+  EXPECT_EQ(looks.states.at("Call").status, Status::kFailed);
+  EXPECT_EQ(looks.states.at("Call").failures, 1u);
+  EXPECT_EQ(looks.states.at("First").failures, 0u);
+}
+
 TEST(Looks, ChildrenAreCountedInTheirExecution) {
   auto child = [](int64_t ms, bool fails) {
     return looks_of({

@@ -28,6 +28,15 @@ std::string execution_title(const std::string& arn) {
   return title;
 }
 
+// Of a child of a distributed Map, which begins inside of it: what is inside.
+std::shared_ptr<const workflow::Plan> plan_of_course(std::shared_ptr<const workflow::Plan> plan,
+                                                     const statechart::Looks& looks) {
+  if (looks.path.empty()) return plan;
+  auto first = plan->by_name.find(looks.path.front());
+  if (first == plan->by_name.end() || first->second->group->parent == nullptr) return plan;
+  return workflow::child_plan(plan, *first->second->group->parent);
+}
+
 // As a schedule would give it to an execution that it starts.
 std::string input_at(const std::string& input, const std::string& execution, TimePoint time) {
   scheduler::Occasion occasion;
@@ -194,6 +203,7 @@ Result<void> DrawCommand::run(const ServerAddress& address) const {
   TRY(RecordedExecution recorded, fetch_execution(address, what_));
   TRY(auto plan, compile_definition(recorded.definition));
   auto looks = statechart::looks_of(recorded.history);
+  plan = plan_of_course(std::move(plan), looks);
   TRY(RecordedChildren children, fetch_children(address, what_));
   for (const auto& history : children.histories) {
     statechart::add_child(looks, statechart::looks_of(history));

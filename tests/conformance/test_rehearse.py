@@ -80,6 +80,13 @@ def test_a_recorded_execution_and_its_children_are_rehearsed(suiro, flows, defin
     assert recorded["states"]["Price"]["retries"] == 1
     # Waits for the retry, and the tasks took what they took.
     assert 1000 < recorded["states"]["Shops"]["total_ms"] < 60_000
+    # A child is drawn by itself.
+    (run,) = flows.client.list_map_runs(executionArn=told["executionArn"])["mapRuns"]
+    child = flows.client.list_executions(mapRunArn=run["mapRunArn"])["executions"][0]
+    picture = tmp_path / "child.svg"
+    suiro.run("draw", child["executionArn"], "--to", str(picture))
+    assert set(states_of(picture)) == {"Price", "Lines", "Send", "Closed"}
+    assert states_of(picture)["Price"] in ("succeeded", "caught-error")
     # The saved document does the same, also for a definition that runs its children another way.
     definition["States"]["Shops"]["MaxConcurrency"] = 1
     files["day.asl"].write_text(json.dumps(definition))
@@ -175,6 +182,13 @@ def test_tasks_take_as_long_as_they_took(suiro, flows, name, tmp_path):
     assert took["Unknown"] == 0
 
 
+def states_of(picture):
+    """The colour of each state of a picture."""
+    found = re.findall(r'class="state ([a-z-]+)(?: around)?" [^<]*<text class="name".*?>([^<]+)<',
+                       picture.read_text())
+    return {state: status for status, state in found}
+
+
 def test_an_execution_is_drawn_with_its_course(suiro, flows, name, tmp_path):
     url, _ = queue(suiro, name)
     definition = {"StartAt": "First", "States": {
@@ -191,8 +205,7 @@ def test_an_execution_is_drawn_with_its_course(suiro, flows, name, tmp_path):
     assert told["status"] == "FAILED"
     picture = tmp_path / "e.svg"
     suiro.run("draw", told["executionArn"], "--to", str(picture))
-    drawn = re.findall(r'class="state ([a-z-]+)(?: around)?" .*?class="name".*?>([^<]+)<',
-                       picture.read_text())
-    assert dict((state, status) for status, state in drawn) == {
+    drawn = states_of(picture)
+    assert drawn == {
         "First": "succeeded", "Both": "failed", "Send": "succeeded", "Look": "failed",
         "Never": "not-run", "Beside": "aborted"}

@@ -26,7 +26,8 @@ struct RecordedRun {
 };
 // Adds the answers that a history tells to `scope`, those of a Map's iterations by their index.
 // Returns the runs of distributed Maps, whose children have histories of their own: their answers
-// belong into scope.at(place...).at(state, index of the child). Errors: kTooLarge, kCorrupt.
+// belong into scope.at(place...).at(state, index of the child). Errors: kTooLarge, kCorrupt;
+// kInvalidArgument for an execution that was redriven.
 Result<std::vector<RecordedRun>> add_history(MockScope& scope,
                                              const std::vector<workflow::HistoryEvent>& history);
 // `scope.at(...)` for each of `place`.

@@ -42,7 +42,8 @@ bool fails(EventType type) {
 }
 
 // Knows in which states and iterations each event stands: it is where the event stands that it
-// points at, but for those that enter, exit or iterate.
+// points at, but for those that enter, exit or iterate. What fails as it is entered points past its
+// entry (decision 230), as its exit then does.
 class AnswerReader {
  public:
   explicit AnswerReader(MockScope& scope) : scope_(scope) {}
@@ -72,12 +73,12 @@ class AnswerReader {
     return levels_.size() - 1;
   }
 
-  // The level of the state `name` that is around `level`; kTop where there is none.
-  size_t level_of_state(size_t level, const std::string& name) const {
-    while (level != kTop && (levels_[level].index || levels_[level].state != name)) {
-      level = levels_[level].around;
+  // The level of the state `name` that is around `level`; nullopt where there is none.
+  std::optional<size_t> level_of_state(size_t level, const std::string& name) const {
+    for (; level != kTop; level = levels_[level].around) {
+      if (!levels_[level].index && levels_[level].state == name) return level;
     }
-    return level;
+    return std::nullopt;
   }
 
   size_t level_of(const HistoryEvent& event) {
@@ -85,10 +86,13 @@ class AnswerReader {
     size_t level = before == level_of_.end() ? kTop : before->second;
     std::string_view type = workflow::event_type_name(event.type);
     if (type.ends_with("StateEntered")) return push(level, event, std::nullopt);
-    if (type.ends_with("StateExited")) return levels_[level_of_state(level, event.name)].around;
+    if (type.ends_with("StateExited")) {
+      auto own = level_of_state(level, event.name);
+      return own ? levels_[*own].around : level;
+    }
     if (event.type == EventType::kMapIterationStarted) {
       uint64_t index = event.index ? static_cast<uint64_t>(*event.index) : 0;
-      return push(level_of_state(level, event.name), event, index);
+      return push(level_of_state(level, event.name).value_or(level), event, index);
     }
     return level;
   }
@@ -102,6 +106,12 @@ class AnswerReader {
   }
 
   Result<void> add(const HistoryEvent& event) {
+    if (event.type == EventType::kExecutionRedriven) {
+      return fail(
+          codes::kInvalidArgument,
+          "an execution was redriven: its history does not tell which states its later tasks "
+          "belong to");
+    }
     const size_t level = level_of_[event.id] = level_of(event);
     if (event.type == EventType::kMapRunStarted) {
       runs_.push_back({event.map_run_arn, levels_[level].state, place_of(level)});

@@ -224,6 +224,36 @@ TEST(Recorded, AnswersOfIterationsGoToTheirIndex) {
   }
 }
 
+// A state fails as it is entered, and what catches it stands in the same iteration.
+TEST(Recorded, AnswersBehindACaughtEvaluationStayInTheirIteration) {
+  constexpr std::string_view kCaught = R"({"QueryLanguage": "JSONata", "StartAt": "Each",
+    "States": {"Each": {"Type": "Map", "Items": "{% [1, 2] %}", "End": true, "ItemProcessor": {
+      "StartAt": "Bad", "States": {
+        "Bad": {"Type": "Task", "Resource": "arn:aws:states:us-east-1:000000000000:activity:b",
+          "Arguments": "{% $states.input.none %}", "Next": "After",
+          "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "After"}]},
+        "After": {"Type": "Task", "End": true,
+          "Resource": "arn:aws:states:us-east-1:000000000000:activity:a"}}}}}})";
+  Mocks first = mocks_of(R"({"maps": {"Each": [
+      {"states": {"After": {"result": "one", "seconds": 9}}},
+      {"states": {"After": {"result": "two", "seconds": 1}}}]}})");
+  auto once = rehearse(kCaught, first);
+  ASSERT_TRUE(once) << once.error().message;
+  ASSERT_EQ(once->output, R"(["one","two"])") << once->cause;
+  Mocks again = mocks_of_history(*once);
+  EXPECT_NE(again.text().find("maps"), std::string::npos) << again.text();
+  EXPECT_EQ(rehearse(kCaught, again)->output, once->output);
+}
+
+TEST(Recorded, RefusesARedrivenExecution) {
+  MockScope scope;
+  auto added = add_history(scope, {{.id = 1, .type = workflow::EventType::kExecutionStarted},
+                                   {.id = 2, .type = workflow::EventType::kExecutionFailed},
+                                   {.id = 3, .type = workflow::EventType::kExecutionRedriven}});
+  ASSERT_FALSE(added);
+  EXPECT_NE(added.error().message.find("redriven"), std::string::npos);
+}
+
 TEST(Mocks, DocumentsGoBeforeWhatWasRecorded) {
   MockScope recorded;
   for (uint64_t index : {0, 1}) {

@@ -9,7 +9,8 @@ import pytest
 
 from suiro_server import binary
 from test_lambda import make as make_function
-from workflows import bucket, one, queue, task, until
+from waiting import until
+from workflows import bucket, one, queue, task
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -143,7 +143,7 @@ def changer(harness):
     client = harness.client("kinesisanalytics")
 
     def step(rng):
-        time.sleep(rng.random() / 2)
+        time.sleep(rng.random() / 2)  # the random moment is the point
         try:
             detail = client.describe_application(ApplicationName=NAME)["ApplicationDetail"]
             client.update_application(

@@ -44,7 +44,7 @@ def resharder(harness):
     counts = [2, 3, 4, 3]
 
     def step(rng):
-        time.sleep(rng.uniform(0.1, 0.5))
+        time.sleep(rng.uniform(0.1, 0.5))  # the random moment is the point
         try:
             client.update_shard_count(StreamName=STREAM, ScalingType="UNIFORM_SCALING",
                                       TargetShardCount=rng.choice(counts))

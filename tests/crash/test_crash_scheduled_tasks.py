@@ -53,7 +53,7 @@ def writer(number, runs, harness):
                 raise
             return
         runs.acknowledged.add(name)
-        time.sleep(rng.uniform(0.1, 0.4))
+        time.sleep(rng.uniform(0.1, 0.4))  # a rate, so that the drain ends
 
     return step
 

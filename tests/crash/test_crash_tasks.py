@@ -48,12 +48,12 @@ def starter(harness, number, runs):
             except FAILURES as error:
                 if not unknown(error):
                     raise
-                time.sleep(0.02)
+                time.sleep(0.02)  # the server is down; there is no condition to wait for
                 continue
             assert not answer["failures"], answer["failures"]
             runs.acknowledged[token] = answer["tasks"][0]["taskArn"]
             break
-        time.sleep(rng.uniform(0, 0.2))
+        time.sleep(rng.uniform(0, 0.2))  # a rate, so that the drain ends
 
     return step
 

@@ -19,12 +19,6 @@ constexpr size_t kPathStatesMax = 40;
 constexpr size_t kRunsShownMax = 62;
 constexpr size_t kOutputCharactersMax = 2'000;
 
-std::string_view status_name(ExecutionStatus status) {
-  static constexpr std::string_view kNames[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT",
-                                                "ABORTED"};
-  return kNames[static_cast<size_t>(status)];
-}
-
 std::string shortened(std::string_view text, size_t most) {
   if (text.size() <= most) return std::string(text);
   while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;

@@ -50,6 +50,22 @@ size_t bytes_of(const MapRunEffect& effect) {
 
 }  // namespace
 
+std::string_view status_name(ExecutionStatus status) {
+  switch (status) {
+    case ExecutionStatus::kRunning:
+      return "RUNNING";
+    case ExecutionStatus::kSucceeded:
+      return "SUCCEEDED";
+    case ExecutionStatus::kFailed:
+      return "FAILED";
+    case ExecutionStatus::kTimedOut:
+      return "TIMED_OUT";
+    case ExecutionStatus::kAborted:
+      return "ABORTED";
+  }
+  return "";
+}
+
 uint64_t effect_id(const Effect& effect) {
   return std::visit([](const auto& each) { return each.id; }, effect);
 }

@@ -181,6 +181,8 @@ struct TimerRequest {
 };
 
 enum class ExecutionStatus : uint8_t { kRunning, kSucceeded, kFailed, kTimedOut, kAborted };
+// As the API has it: "RUNNING", "TIMED_OUT".
+std::string_view status_name(ExecutionStatus status);
 struct Ending {
   ExecutionStatus status = ExecutionStatus::kSucceeded;
   std::optional<Payload> output;

@@ -13,31 +13,16 @@ using workflow::ExecutionStatus;
 
 constexpr std::string_view kPendingRedrive = "PENDING_REDRIVE";
 
-std::string name_of(ExecutionStatus status) {
-  switch (status) {
-    case ExecutionStatus::kRunning:
-      return "RUNNING";
-    case ExecutionStatus::kSucceeded:
-      return "SUCCEEDED";
-    case ExecutionStatus::kFailed:
-      return "FAILED";
-    case ExecutionStatus::kTimedOut:
-      return "TIMED_OUT";
-    case ExecutionStatus::kAborted:
-      return "ABORTED";
-  }
-  return "";
-}
-
 std::string status_of(const ExecutionRecord& record) {
-  return record.pending_redrive ? std::string(kPendingRedrive) : name_of(record.status);
+  return record.pending_redrive ? std::string(kPendingRedrive)
+                                : std::string(status_name(record.status));
 }
 
 // Of a name that the model's validation let through.
 ExecutionStatus status_named(std::string_view name) {
   for (auto status : {ExecutionStatus::kSucceeded, ExecutionStatus::kFailed,
                       ExecutionStatus::kTimedOut, ExecutionStatus::kAborted}) {
-    if (name == name_of(status)) return status;
+    if (name == status_name(status)) return status;
   }
   return ExecutionStatus::kRunning;
 }
@@ -123,7 +108,7 @@ Api::Answer<op::StartSyncExecution> Api::start_sync(shapes::Call& call,
   out.name = std::move(record.name);
   out.start_date = record.start;
   out.stop_date = record.stop.value_or(record.start);
-  out.status = name_of(record.status);
+  out.status = status_name(record.status);
   out.error = std::move(record.error);
   out.cause = std::move(record.cause);
   out.trace_header = if_any(std::move(record.trace_header));

@@ -13,22 +13,6 @@ using workflow::ExecutionStatus;
 
 constexpr Millis kLookAgain{1'000};
 
-std::string_view status_name(ExecutionStatus status) {
-  switch (status) {
-    case ExecutionStatus::kRunning:
-      return "RUNNING";
-    case ExecutionStatus::kSucceeded:
-      return "SUCCEEDED";
-    case ExecutionStatus::kFailed:
-      return "FAILED";
-    case ExecutionStatus::kTimedOut:
-      return "TIMED_OUT";
-    case ExecutionStatus::kAborted:
-      break;
-  }
-  return "ABORTED";
-}
-
 json::Value included() {
   json::Object out;
   out.set("Included", true);

@@ -50,22 +50,6 @@ void payload(std::string& object, std::string_view name, std::string_view detail
 
 }  // namespace
 
-std::string_view status_name(ExecutionStatus status) {
-  switch (status) {
-    case ExecutionStatus::kRunning:
-      return "RUNNING";
-    case ExecutionStatus::kSucceeded:
-      return "SUCCEEDED";
-    case ExecutionStatus::kFailed:
-      return "FAILED";
-    case ExecutionStatus::kTimedOut:
-      return "TIMED_OUT";
-    case ExecutionStatus::kAborted:
-      return "ABORTED";
-  }
-  return "";
-}
-
 RedriveStatus redrive_status_of(const ExecutionRow& row, const RuntimeConfig& config,
                                 TimePoint now) {
   auto refused = [](std::string reason) {

@@ -11,9 +11,6 @@ namespace suiro::states {
 
 inline constexpr std::string_view kStatusEventSource = "aws.states";
 
-// "RUNNING", "SUCCEEDED", ...
-std::string_view status_name(workflow::ExecutionStatus status);
-
 struct RedriveStatus {
   std::string status;
   std::string reason;  // with NOT_REDRIVABLE

@@ -13,7 +13,9 @@
 //  3. Executions that only wait are in memory as far as the cache has room.
 //  4. While a chain is cut between two commits, a record says so: it goes on after a crash. What
 //     happens meanwhile comes before the next part of the chain.
-//  5. An execution whose step no commit can hold (kTooLarge) fails: States.DataLimitExceeded.
+//  5. Others of the shard have their turn after kEventsAtOnce events, step_work_max of computing,
+//     or a part of a chain.
+//  6. An execution whose step no commit can hold (kTooLarge) fails: States.DataLimitExceeded.
 // Thread: the shard's. Bytes on disk: docs/formats/states.md, "Executions".
 #pragma once
 
@@ -123,6 +125,7 @@ class ExecutionShard {
     bool redriven = false;
     bool stepped = false;
     size_t bytes = 0;
+    uint64_t computed = 0;  // Outcome::work of its steps
   };
   class Sink;
 

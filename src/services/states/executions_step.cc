@@ -42,6 +42,7 @@ bool ExecutionShard::has_room(const Work& work) const {
 // shard have their turn in between.
 Task<void> ExecutionShard::step_items(Live& live, Work& work) {
   size_t events = 0;
+  uint64_t computed = 0;
   while (has_room(work) && (live.more || !live.inbox.empty())) {
     if (live.inbox.empty()) {
       step(live, work, workflow::Continue{});
@@ -50,8 +51,12 @@ Task<void> ExecutionShard::step_items(Live& live, Work& work) {
       live.inbox.pop_front();
       step_item(live, work, work.items.back());
     }
-    if (!live.more && work.events.size() - events < kEventsAtOnce) continue;
+    if (!live.more && work.events.size() - events < kEventsAtOnce &&
+        work.computed - computed < parts_.config.limits.step_work_max) {
+      continue;
+    }
     events = work.events.size();
+    computed = work.computed;
     co_await asio::post(executor_, use_task);
   }
 }
@@ -86,6 +91,7 @@ void ExecutionShard::step(Live& live, Work& work, const workflow::Occurrence& oc
   work.stepped = true;
   workflow::Outcome outcome = live.execution->step(occurrence, moment);
   live.more = outcome.more;
+  work.computed += outcome.work;
   collect(live, work, std::move(outcome));
 }
 

@@ -335,6 +335,54 @@ TEST_F(WorkTest, ABusyStoreIsAskedAgain) {
   EXPECT_EQ(describe(arn).status, ExecutionStatus::kRunning);  // it waits for its callback
 }
 
+// Steps that compute much let others of the shard have their turn, though they make few events.
+TEST_F(WorkTest, WorkThatIsLargeIsDividedIntoTurns) {
+  constexpr int kItems = 12;
+  const std::string definition = R"({"QueryLanguage":"JSONata","StartAt":"M","States":{
+    "M":{"Type":"Map","Items":"{% [1..12] %}","ItemProcessor":{"StartAt":"I","States":{
+      "I":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken",
+           "Arguments":{"t":"{% $states.context.Task.Token %}"},
+           "Output":"{% $sum([1..500].($ * 2)) %}","End":true}}},"Next":"N"},
+    "N":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage",
+         "Arguments":{},"End":true}}})";
+  std::vector<uint64_t> ticks;
+  uint64_t at_end = 0;
+  performer.works["I"] = FakePerformer::submit;
+  performer.works["N"] = [&](TaskCall call, TaskReporter& reporter) -> Task<void> {
+    at_end = ticks[sim.shards().current()];
+    co_await FakePerformer::succeed(std::move(call), reporter);
+  };
+  // Turns that others got until all results were taken, which come at once.
+  auto turns = [&](std::string name) {
+    performer.performed.clear();
+    EXPECT_FALSE(start(machine_of(definition), std::move(name)).empty());
+    EXPECT_EQ(performer.performed.size(), size_t{kItems});
+    std::vector<std::future<Result<void>>> answers;
+    for (const auto& call : performer.performed) {
+      answers.push_back(asio::co_spawn(sim.shards().executor(0),
+                                       executions->task_succeeded(call.effect.token, "1"),
+                                       asio::use_future));
+    }
+    ticks.assign(sim.kernel().shards.size(), 0);
+    std::function<void(size_t)> tick = [&](size_t shard) {
+      if (++ticks[shard] >= 10'000) return;
+      asio::post(sim.shards().executor(shard), [&tick, shard] { tick(shard); });
+    };
+    for (size_t shard = 0; shard < ticks.size(); ++shard) tick(shard);
+    at_end = 0;
+    sim.settle();
+    EXPECT_GT(at_end, 0U);
+    for (auto& answer : answers) EXPECT_TRUE(answer.get());
+    return at_end;
+  };
+  const uint64_t undivided = turns("a");
+  tear_down();
+  config.limits.step_work_max = 1'000;
+  sim.reopen();
+  build();
+  EXPECT_GE(turns("b"), undivided + kItems / 2);
+}
+
 class CrashTest : public WorkTest {
  protected:
   void arrange() {

@@ -112,7 +112,9 @@ Task<Result<ExpressEnd>> ExpressRun::run() {
     }
     const size_t before = events_;
     step(next);
-    if (events_ - before >= kEventsAtOnce || steps % kStepsAtOnce == 0) {
+    if (events_ - before >= kEventsAtOnce || steps % kStepsAtOnce == 0 ||
+        computed_ >= parts_.config.limits.step_work_max) {
+      computed_ = 0;
       co_await asio::post(executor_, use_task);
     }
   }
@@ -155,6 +157,7 @@ void ExpressRun::step(const workflow::Occurrence& occurrence) {
   moment.token = [](uint64_t) { return std::string(); };
   workflow::Outcome outcome = execution_.step(occurrence, moment);
   more_ = outcome.more;
+  computed_ += outcome.work;
   collect(std::move(outcome));
 }
 

@@ -122,6 +122,22 @@ def test_a_stop_reaches_what_the_children_of_a_map_wait_for(flows):
           "the end of the run")
 
 
+def test_a_map_run_that_is_not_there(flows, name):
+    prefix = f"arn:aws:states:{flows.region}:{ACCOUNT}"
+    run = f"{prefix}:mapRun:{name}/S:a0b1c2d3-0000-4000-8000-000000000001"
+    for call in (flows.client.list_executions, flows.client.describe_map_run):
+        with pytest.raises(ClientError) as info:
+            call(mapRunArn=run)
+        error = info.value.response["Error"]
+        assert (error["Code"], error["Message"]) == (
+            "ResourceNotFound", f"Resource not found: '{run}'")
+    for arn, code in ((f"{prefix}:execution:{name}:e", "ExecutionDoesNotExist"),
+                      (f"{prefix}:stateMachine:{name}", "InvalidArn")):
+        with pytest.raises(ClientError) as info:
+            flows.client.list_map_runs(executionArn=arn)
+        assert info.value.response["Error"]["Code"] == code
+
+
 # --- redrives
 
 def test_a_redrive_goes_on_where_it_failed(suiro, flows, name):

@@ -2,6 +2,7 @@
 #include "services/states/api_map_run.h"
 
 #include "services/states/errors.h"
+#include "services/states/names.h"
 
 namespace suiro::states {
 namespace {
@@ -42,6 +43,7 @@ void MapRunApi::add_operations(shapes::Registry& registry) {
 }
 
 MapRunApi::Answer<op::ListMapRuns> MapRunApi::list(shape::ListMapRunsInput in) {
+  CO_TRY_VOID(check_execution_arn(in.execution_arn));
   // That it is there.
   CO_TRY(const ExecutionRecord execution, co_await executions_.describe(in.execution_arn));
   ListMapRunsRequest request{.execution_arn = execution.arn};

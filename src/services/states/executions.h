@@ -121,6 +121,7 @@ class Executions {
   // Errors: ExecutionDoesNotExist, ExecutionNotRedrivable, ExecutionLimitExceeded.
   virtual Task<Result<TimePoint>> redrive(std::string arn, std::string client_token) = 0;
   virtual Task<Result<ExecutionRecord>> describe(std::string arn) = 0;
+  // Errors: InvalidToken; of a Map Run InvalidArn, ResourceNotFound.
   virtual Task<Result<ListPage>> list(ListRequest request) = 0;
   virtual Task<Result<HistoryPage>> history(HistoryRequest request) = 0;
   // Whether executions of this machine run: a machine that is deleted waits for them.

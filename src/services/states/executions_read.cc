@@ -6,6 +6,7 @@
 #include "services/states/executions_durable.h"
 #include "services/states/history_record.h"
 #include "services/states/status_event.h"
+#include "services/states/storage_map_run.h"
 
 namespace suiro::states {
 
@@ -113,6 +114,9 @@ Task<Result<bool>> DurableExecutions::any_running(std::string machine_arn) {
 // --- lists
 
 Task<Result<ListPage>> DurableExecutions::list(ListRequest request) {
+  if (!request.map_run_arn.empty()) {
+    CO_TRY_VOID(co_await read_run(kernel_.store, request.map_run_arn));
+  }
   const std::string& of = request.map_run_arn.empty() ? request.machine_arn : request.map_run_arn;
   const store::Key prefix = list_prefix(arn_hash(of));
   constexpr size_t kRestBytes = 8 + 16;

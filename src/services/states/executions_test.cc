@@ -224,6 +224,14 @@ TEST_F(ExecutionsTest, ListsTheNewestFirst) {
   EXPECT_FALSE(*sim.run(executions->any_running(kMachine)));
 }
 
+TEST_F(ExecutionsTest, ListsNoExecutionsOfAnUnknownMapRun) {
+  const std::string uuid = "a0b1c2d3-0000-4000-8000-000000000001";
+  const std::string run = "arn:aws:states:ap-northeast-1:000000000000:mapRun:m/M:" + uuid;
+  EXPECT_EQ(message(sim.run(executions->list({.map_run_arn = run}))),
+            "ResourceNotFound: Resource not found: '" + run + "'");
+  EXPECT_EQ(code(sim.run(executions->list({.map_run_arn = "m"}))), "InvalidArn");
+}
+
 TEST_F(ExecutionsTest, OldExecutionsAreSwept) {
   std::string arn = start(machine_of(kChain), "old");
   let_end(arn);

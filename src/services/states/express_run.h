@@ -52,7 +52,7 @@ class ExpressRun {
   std::optional<workflow::Ending> ending_;
   uint64_t events_ = 0;
   uint64_t computed_ = 0;  // Outcome::work since others of the shard had their turn
-  bool more_ = false;  // a chain goes on
+  bool more_ = false;      // a chain goes on
   bool stopping_ = false;
 };
 

@@ -73,7 +73,6 @@ struct MapRuns::Impl {
   }
   Task<void> run(MapRunCall call, TaskReporter& reporter, Executor reporter_home);
   Task<Result<void>> abort(MapRunCall call);
-  Task<Result<RunRecord>> read(std::string arn);
   Task<Result<void>> update(UpdateMapRunRequest request);
   Task<Result<MapRunDescription>> describe(std::string arn);
 };
@@ -134,7 +133,7 @@ Task<Result<void>> MapRuns::Impl::abort(MapRunCall call) {
   RunningMap running({kernel, operations, children}, std::move(call), nullptr, here, here);
   while (!co_await try_enter(running, home)) {
     // Where a redrive goes on with the run, nothing of this effect is left.
-    const auto record = co_await read(arn);
+    const auto record = co_await read_run(kernel.store, arn);
     if (record && record->key != running.key()) co_return ok();
   }
   auto done = co_await running.abort();
@@ -192,20 +191,10 @@ Task<Result<void>> MapRuns::forget(std::string execution_arn) {
 // --- the API
 // --------------------------------------------------------------------------------------
 
-Task<Result<RunRecord>> MapRuns::Impl::read(std::string arn) {
-  const auto run = run_of_arn(arn);
-  if (!run) co_return invalid_arn("Resource type not valid in this context: " + arn);
-  CO_TRY(const auto entry, co_await kernel.store.get(keys::map_run(*run)));
-  if (!entry) co_return no_resource(arn);
-  CO_TRY(RunRecord record, decode_run(entry->value));
-  if (record.told.arn != arn) co_return no_resource(arn);
-  co_return record;
-}
-
 Task<Result<MapRunDescription>> MapRuns::Impl::describe(std::string arn) {
   RunningMap* running = find(arn);
   if (running != nullptr && running->is_loaded()) co_return running->description();
-  CO_TRY(RunRecord record, co_await read(arn));
+  CO_TRY(RunRecord record, co_await read_run(kernel.store, arn));
   // Its record has no counts.
   if (record.told.status == workflow::MapRunStatus::kRunning) co_return not_ready();
   co_return std::move(record.told);
@@ -217,7 +206,7 @@ Task<Result<MapRunDescription>> MapRuns::describe(std::string arn) {
 }
 
 Task<Result<void>> MapRuns::Impl::update(UpdateMapRunRequest request) {
-  CO_TRY(const RunRecord record, co_await read(request.arn));
+  CO_TRY(const RunRecord record, co_await read_run(kernel.store, request.arn));
   if (record.told.status != workflow::MapRunStatus::kRunning) {
     co_return fail("ValidationException", "Map Run is not running: '" + request.arn + "'");
   }

@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "kernel/event/record_parts.h"
+#include "services/states/errors.h"
 #include "services/states/map_run_names.h"
 
 namespace suiro::states {
@@ -244,6 +245,16 @@ Result<RunOutcome> decode_run_outcome(ByteView bytes) {
   outcome.cause = in.text();
   TRY_VOID(in.end("outcome of a map run"));
   return outcome;
+}
+
+Task<Result<RunRecord>> read_run(store::Store& store, std::string arn) {
+  const auto run = run_of_arn(arn);
+  if (!run) co_return invalid_arn("Resource type not valid in this context: " + arn);
+  CO_TRY(const auto entry, co_await store.get(keys::map_run(*run)));
+  if (!entry) co_return no_resource(arn);
+  CO_TRY(RunRecord record, decode_run(entry->value));
+  if (record.told.arn != arn) co_return no_resource(arn);
+  co_return record;
 }
 
 }  // namespace suiro::states

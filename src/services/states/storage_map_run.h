@@ -48,6 +48,9 @@ struct RunOutcome {
   std::string cause;
 };
 
+// Errors: InvalidArn, ResourceNotFound, the store's.
+Task<Result<RunRecord>> read_run(store::Store& store, std::string arn);
+
 namespace keys {
 store::Key map_run(ByteView run);
 // Of an execution, by start.

@@ -206,6 +206,39 @@ TEST_F(WorkTest, AcknowledgedExpressBeginsAnewAfterACrash) {
   EXPECT_EQ(performer.performed.size(), 2U);
 }
 
+// Five minutes count from the start, also while no server runs.
+TEST_F(WorkTest, AcknowledgedExpressTimesOutWhileTheServerIsDown) {
+  MachineAtStart machine = machine_of(kTask, workflow::MachineType::kExpress);
+  machine.logging = R"({"level":"ALL","destinations":[
+    {"cloudWatchLogsLogGroup":{"logGroupArn":"arn:aws:logs:r:1:log-group:/x:*"}}]})";
+  performer.works["T"] = FakePerformer::hang;
+  const std::string old = start(machine, "old");
+  sim.advance(std::chrono::minutes(2));
+  const std::string late = start(machine, "late");
+  auto ends_of = [&](const std::string& arn, std::string_view type) {
+    return std::ranges::count_if(logs.lines, [&](const std::string& line) {
+      return line.find(arn) != line.npos && line.find(type) != line.npos;
+    });
+  };
+  sim.crash();
+  tear_down();
+  sim.reopen();
+  sim.advance(std::chrono::minutes(4));
+  performer.performed.clear();
+  build();
+  ASSERT_EQ(performer.performed.size(), 1U);  // the late one begins anew, and has a minute left
+  EXPECT_EQ(performer.performed[0].execution_arn, late);
+  EXPECT_EQ(ends_of(old, "ExecutionTimedOut"), 1);
+  EXPECT_EQ(ends_of(late, "ExecutionTimedOut"), 0);
+  EXPECT_EQ(rows(express_space()), 1U);
+  sim.advance(std::chrono::seconds(61));
+  EXPECT_EQ(ends_of(late, "ExecutionTimedOut"), 1);
+  EXPECT_EQ(rows(express_space()), 0U);
+  restart();
+  EXPECT_EQ(ends_of(old, "ExecutionTimedOut"), 1);
+  EXPECT_EQ(performer.performed.size(), 1U);
+}
+
 TEST_F(WorkTest, CancelledWorkIsStoppedAfterACrashToo) {
   performer.works["T"] = FakePerformer::hang;
   std::string definition = R"({"StartAt":"T","States":{"T":{"Type":"Task",

@@ -95,9 +95,10 @@ void ExpressRun::stop() {
 }
 
 Task<Result<ExpressEnd>> ExpressRun::run() {
-  auto limit =
-      kernel_.clock.alarm(executor_, kernel_.clock.now() + parts_.config.express_duration_max,
-                          [this] { end_by_time(); });
+  // From its start, which may lie before a restart of the server.
+  const TimePoint deadline = row_.start + parts_.config.express_duration_max;
+  auto limit = kernel_.clock.alarm(executor_, deadline, [this] { end_by_time(); });
+  if (kernel_.clock.now() >= deadline) end_by_time();
   inbox_.push_back(workflow::Started{});
   for (size_t steps = 1; !ending_ && !stopping_; ++steps) {
     if (inbox_.empty() && !more_) {

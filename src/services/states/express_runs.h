@@ -5,12 +5,12 @@
 //   run():                            run ──► the result, to who waits
 //
 // Invariants:
-//  1. An acknowledged asynchronous execution runs at least once to its end: its record goes with
-//     the commit of its result; after a crash it begins anew.
+//  1. An acknowledged asynchronous execution comes to its end, whose line in the log is one: its
+//     record goes with the commit of its result. After a crash it begins anew, with what is left of
+//     its time; where that passed while no server ran, it ends as TIMED_OUT without beginning.
 //  2. At most kExpressRunsMax run on a shard at once; further synchronous ones are refused,
 //     asynchronous ones too. Who is about to run has a Slot before it waits for anything.
-//  3. After a start, records are read kExpressLoadsMax at once, again while the store is busy. How
-//     old a record is makes no difference: what was acknowledged runs.
+//  3. After a start, records are read kExpressLoadsMax at once, again while the store is busy.
 //  4. The end of a run is told at once; calls of effects that it cancelled may end later.
 // Thread: the shard's. Bytes on disk: docs/formats/states.md.
 #pragma once

@@ -129,7 +129,7 @@ App::Parts::Parts(const Options& o)
       scheduler(o.kernel, operations, identities, schedule_policy(o.settings.schedules).value()),
       workflows(o.kernel, operations, identities, workflow_client,
                 states_config(o.settings.states)),
-      states(o.kernel, operations, &workflows.executions()),
+      states(o.kernel, operations, identities, &workflows.executions()),
       map_runs(workflows.map_runs(), workflows.executions()),
       state_tests(o.kernel, operations, workflows.performer()),
       own{o.kernel, o.settings.data, [this] { return usage(); }, [this] { return relays(); },

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from workflows import ended
+from workflows import ended, kept_role
 
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
@@ -92,6 +92,25 @@ def test_a_log_group_must_exist(suiro, states, name):
     suiro.client("logs").create_log_group(logGroupName=name)
     arn = states.create_state_machine(**request)["stateMachineArn"]
     assert states.describe_state_machine(stateMachineArn=arn)["loggingConfiguration"] == logging
+
+
+def test_the_role_must_deliver_logs(suiro, states, name):
+    suiro.client("logs").create_log_group(logGroupName=name)
+    group = f"arn:aws:logs:ap-northeast-1:{ACCOUNT}:log-group:{name}:*"
+    role = kept_role(suiro, name, "states.amazonaws.com", "logs:PutLogEvents")
+    request = {"name": name, "definition": definition(), "roleArn": role, "loggingConfiguration": {
+        "level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]}}
+    with pytest.raises(ClientError) as info:
+        states.create_state_machine(**request)
+    assert fault(info) == (
+        "AccessDeniedException",
+        "The state machine IAM Role is not authorized to access the Log Destination")
+    suiro.client("iam").put_role_policy(RoleName=name, PolicyName="d", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", "Action": [
+            "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy",
+            "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"]}]}))
+    states.create_state_machine(**request)
 
 
 def test_pages_of_machines(states, name):

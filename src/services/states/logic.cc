@@ -4,8 +4,13 @@
 
 namespace suiro::states {
 
-Logic::Logic(event::Kernel& kernel, event::OperationCaller& operations, Executions* executions)
-    : kernel_(kernel), operations_(operations), executions_(executions), plans_(kernel.shards) {
+Logic::Logic(event::Kernel& kernel, event::OperationCaller& operations,
+             const event::RolePermissions& permissions, Executions* executions)
+    : kernel_(kernel),
+      operations_(operations),
+      permissions_(permissions),
+      executions_(executions),
+      plans_(kernel.shards) {
   kernel_.timers.handle(std::string(kDeleteTimer),
                         [this](event::Timer timer, store::Batch consume) {
                           return on_delete(std::move(timer), std::move(consume));

@@ -19,6 +19,7 @@
 
 #include "kernel/event/kernel.h"
 #include "kernel/event/operation_caller.h"
+#include "kernel/event/role_permissions.h"
 #include "services/states/errors.h"
 #include "services/states/executions.h"
 #include "services/states/limits.h"
@@ -42,9 +43,10 @@ Result<void> check_role(const event::Kernel& kernel, const std::string& arn);
 
 class Logic {
  public:
-  // Registers its timer: before the kernel starts. `operations` is asked once the server is wired.
-  // `executions` may be null: nothing runs then.
-  Logic(event::Kernel& kernel, event::OperationCaller& operations, Executions* executions);
+  // Registers its timer: before the kernel starts. `operations` and `permissions` are asked once
+  // the server is wired. `executions` may be null: nothing runs then.
+  Logic(event::Kernel& kernel, event::OperationCaller& operations,
+        const event::RolePermissions& permissions, Executions* executions);
 
   // State machines.
   Task<Result<shape::CreateStateMachineOutput>> create(shape::CreateStateMachineInput in);
@@ -121,8 +123,11 @@ class Logic {
     std::optional<std::string> tracing;
   };
   Task<Result<Settings>> checked(std::optional<shape::LoggingConfiguration> logging,
-                                 std::optional<shape::TracingConfiguration> tracing);
+                                 std::optional<shape::TracingConfiguration> tracing,
+                                 std::string role_arn);
   Task<Result<void>> check_log_group(std::string arn);
+  // Errors: AccessDeniedException.
+  Result<void> check_log_delivery(const std::string& role_arn) const;
   Task<Result<shape::CreateStateMachineOutput>> create_once(shape::CreateStateMachineInput in,
                                                             Settings settings);
   Task<Result<shape::CreateStateMachineOutput>> create_again(shape::CreateStateMachineInput in,
@@ -162,6 +167,7 @@ class Logic {
 
   event::Kernel& kernel_;
   event::OperationCaller& operations_;
+  const event::RolePermissions& permissions_;
   Executions* executions_;
   Plans plans_;
 };

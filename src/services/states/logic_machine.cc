@@ -55,7 +55,8 @@ Task<Result<shape::CreateStateMachineOutput>> Logic::create(shape::CreateStateMa
   CO_TRY_VOID(check_description(in.version_description, in.publish.value_or(false)));
   CO_TRY_VOID(check_definition(in.definition, type_of_name(in.type)));
   CO_TRY_VOID(check_role(kernel_, in.role_arn));
-  CO_TRY(Settings settings, co_await checked(in.logging_configuration, in.tracing_configuration));
+  CO_TRY(Settings settings,
+         co_await checked(in.logging_configuration, in.tracing_configuration, in.role_arn));
   if (!settings.logging) settings.logging = default_logging();
   if (!settings.tracing) settings.tracing = default_tracing();
   co_return co_await until_won("State machine " + in.name,
@@ -127,10 +128,17 @@ Task<Result<shape::UpdateStateMachineOutput>> Logic::update(shape::UpdateStateMa
   if (in.definition) {
     CO_TRY_VOID(check_definition(*in.definition, found.machine.value.type));
   }
+  auto logging = in.logging_configuration;
+  const Configuration& now = found.machine.value.now;
   if (in.role_arn) {
     CO_TRY_VOID(check_role(kernel_, *in.role_arn));
+    // Another role needs the right to deliver logs, too.
+    if (!logging && *in.role_arn != now.role_arn) {
+      CO_TRY(logging, shapes::from_json<shape::LoggingConfiguration>(now.logging));
+    }
   }
-  CO_TRY(Settings settings, co_await checked(in.logging_configuration, in.tracing_configuration));
+  CO_TRY(Settings settings, co_await checked(std::move(logging), in.tracing_configuration,
+                                             in.role_arn.value_or(now.role_arn)));
   co_return co_await until_won("State machine " + found.ref.name,
                                [this, in, settings] { return update_once(in, settings); });
 }

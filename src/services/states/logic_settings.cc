@@ -9,6 +9,13 @@
 namespace suiro::states {
 namespace {
 
+// Source: Developer Guide, "Logging using CloudWatch Logs", "IAM Policies for logging to CloudWatch
+// Logs". They have no resources.
+constexpr std::string_view kLogDeliveryActions[] = {
+    "logs:CreateLogDelivery",        "logs:GetLogDelivery",    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",        "logs:ListLogDeliveries", "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"};
+
 std::unexpected<Error> invalid_logging(std::string_view why) {
   return fail("InvalidLoggingConfiguration", fmt::format("Invalid Logging Configuration: {}", why));
 }
@@ -31,7 +38,8 @@ Result<std::string> log_group_of(const shape::LogDestination& destination) {
 }  // namespace
 
 Task<Result<Logic::Settings>> Logic::checked(std::optional<shape::LoggingConfiguration> logging,
-                                             std::optional<shape::TracingConfiguration> tracing) {
+                                             std::optional<shape::TracingConfiguration> tracing,
+                                             std::string role_arn) {
   Settings out;
   if (tracing) {
     tracing->enabled = tracing->enabled.value_or(false);
@@ -48,11 +56,26 @@ Task<Result<Logic::Settings>> Logic::checked(std::optional<shape::LoggingConfigu
   if (destinations == 1) {
     CO_TRY(std::string group, log_group_of(logging->destinations->front()));
     if (is_on) {
+      CO_TRY_VOID(check_log_delivery(role_arn));
       CO_TRY_VOID(co_await check_log_group(std::move(group)));
     }
   }
   out.logging = shapes::to_json(*logging);
   co_return out;
+}
+
+// AWS makes the delivery of the logs with the machine's role: once, when it is asked for. What is
+// delivered later asks nobody.
+Result<void> Logic::check_log_delivery(const std::string& role_arn) const {
+  for (std::string_view action : kLogDeliveryActions) {
+    auto allowed = permissions_.permits({.role_arn = role_arn,
+                                         .service = std::string(kPrincipal),
+                                         .permission = {std::string(action), "*"}});
+    if (allowed) continue;
+    return fail("AccessDeniedException",
+                "The state machine IAM Role is not authorized to access the Log Destination");
+  }
+  return ok();
 }
 
 Task<Result<void>> Logic::check_log_group(std::string name) {

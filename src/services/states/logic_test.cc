@@ -2,6 +2,7 @@
 // The rules of state machines, versions, aliases, activities and starts, in AWS's words.
 #include <gtest/gtest.h>
 
+#include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/states/api.h"
 #include "services/states/target.h"
@@ -81,7 +82,7 @@ class StatesTest : public ::testing::Test {
     logic.reset();
   }
   void build() {
-    logic = std::make_unique<Logic>(sim.kernel(), operations, &executions);
+    logic = std::make_unique<Logic>(sim.kernel(), operations, permissions, &executions);
     target = std::make_unique<StateMachineTarget>(sim.kernel(), *logic, &executions);
     sim.kernel().targets.add_target("states", target.get());
   }
@@ -148,6 +149,7 @@ class StatesTest : public ::testing::Test {
 
   event::SimKernel sim;
   FakeOperations operations;
+  event::FakeRolePermissions permissions;
   FakeExecutions executions;
   std::unique_ptr<Logic> logic;
   std::unique_ptr<StateMachineTarget> target;
@@ -222,6 +224,45 @@ TEST_F(StatesTest, LoggingConfigurations) {
   ASSERT_TRUE(told);
   EXPECT_EQ(told->logging_configuration->level, "ERROR");
   EXPECT_EQ(told->logging_configuration->include_execution_data, false);
+}
+
+TEST_F(StatesTest, TheRoleMustBeAllowedToDeliverLogs) {
+  const std::string refused =
+      "AccessDeniedException: The state machine IAM Role is not authorized to access the Log "
+      "Destination";
+  auto in = machine();
+  auto& logging = in.logging_configuration.emplace();
+  logging.level = "ALL";
+  logging.destinations.emplace().emplace_back().cloud_watch_logs_log_group.emplace().log_group_arn =
+      "arn:aws:logs:ap-northeast-1:000000000000:log-group:/g:*";
+  permissions.denied = {"logs:DescribeLogGroups"};
+  EXPECT_EQ(message(create(in)), refused);
+  permissions.denied = {"logs:CreateLogDelivery"};
+  EXPECT_EQ(message(create(in)), refused);
+  EXPECT_EQ(permissions.asked.back().permission.resource, "*");
+  EXPECT_EQ(permissions.asked.back().service, "states.amazonaws.com");
+  logging.level = "OFF";
+  EXPECT_EQ(message(create(in)), "ok");
+  logging.level = "ALL";
+  shape::UpdateStateMachineInput change;
+  change.state_machine_arn = kArn;
+  change.logging_configuration = logging;
+  EXPECT_EQ(message(sim.run(logic->update(change))), refused);
+  EXPECT_EQ(permissions.asked.back().role_arn, kRole);
+  permissions.denied.clear();
+  EXPECT_EQ(message(sim.run(logic->update(change))), "ok");
+  // Another role for the same log.
+  permissions.denied = {"logs:CreateLogDelivery"};
+  shape::UpdateStateMachineInput role;
+  role.state_machine_arn = kArn;
+  role.role_arn = "arn:aws:iam::000000000000:role/other";
+  EXPECT_EQ(message(sim.run(logic->update(role))), refused);
+  EXPECT_EQ(permissions.asked.back().role_arn, *role.role_arn);
+  // What has nothing to do with the log asks nobody.
+  shape::UpdateStateMachineInput other;
+  other.state_machine_arn = kArn;
+  other.definition = kOther;
+  EXPECT_EQ(message(sim.run(logic->update(other))), "ok");
 }
 
 TEST_F(StatesTest, RevisionsAndVersions) {

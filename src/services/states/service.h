@@ -12,10 +12,11 @@ namespace suiro::states {
 
 class Service {
  public:
-  // Registers its timers: before the kernel starts. `operations` is asked once the server is wired.
-  // `executions` may be null: state machines are kept then, and nothing runs.
-  Service(event::Kernel& kernel, event::OperationCaller& operations, Executions* executions)
-      : logic_(kernel, operations, executions),
+  // Registers its timers: before the kernel starts. `operations` and `permissions` are asked once
+  // the server is wired. `executions` may be null: state machines are kept then, and nothing runs.
+  Service(event::Kernel& kernel, event::OperationCaller& operations,
+          const event::RolePermissions& permissions, Executions* executions)
+      : logic_(kernel, operations, permissions, executions),
         api_(logic_, executions),
         target_(kernel, logic_, executions) {}
 

@@ -25,6 +25,8 @@ resource "aws_sfn_state_machine" "express" {
     include_execution_data = true
     log_destination        = "${aws_cloudwatch_log_group.workflows.arn}:*"
   }
+  # The role must be allowed to deliver logs.
+  depends_on = [aws_iam_role_policy.services]
 }
 
 resource "aws_cloudwatch_log_group" "workflows" {

@@ -24,6 +24,12 @@ states::RuntimeConfig states_config(const StatesSettings& settings) {
   return config;
 }
 
+http_out::Config workflow_client_config(const StatesSettings& settings) {
+  using http_out::Reach;
+  return {.running_per_host_max = states::kHttpPerHostMax,
+          .reach = settings.allow_private_endpoints ? Reach::kNoMetadata : Reach::kPublic};
+}
+
 analytics::Config analytics_config(const AnalyticsSettings& settings) {
   analytics::Config config;
   config.heartbeat = Millis(settings.heartbeat_ms);
@@ -127,6 +133,7 @@ App::Parts::Parts(const Options& o)
       runner(make_runner(o)),
       ecs(o.kernel, ecs_config(o)),
       scheduler(o.kernel, operations, identities, schedule_policy(o.settings.schedules).value()),
+      workflow_client(workflow_client_config(o.settings.states)),
       workflows(o.kernel, operations, identities, workflow_client,
                 states_config(o.settings.states)),
       states(o.kernel, operations, identities, &workflows.executions()),

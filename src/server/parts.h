@@ -88,7 +88,7 @@ struct App::Parts {
   std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
-  http_out::Client workflow_client{{.link_local = http_out::LinkLocal::kRefuse}};
+  http_out::Client workflow_client;
   states::WorkflowRuntime workflows;
   states::Service states;
   states::MapRunApi map_runs;

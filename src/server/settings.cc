@@ -202,6 +202,7 @@ Result<void> read_states(const std::filesystem::path& file, const toml::table& t
   TRY_VOID(states.take("payload_bytes_max", s.payload_bytes_max));
   TRY_VOID(states.take("open_executions_max", s.open_executions_max));
   TRY_VOID(states.take("cache_mb", s.cache_mb));
+  TRY_VOID(states.take("allow_private_endpoints", s.allow_private_endpoints));
   return states.finish();
 }
 

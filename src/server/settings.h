@@ -66,7 +66,8 @@ struct StatesSettings {
   int64_t events_max = 25'000;  // of a Standard execution's history
   int64_t payload_bytes_max = 262'144;
   int64_t open_executions_max = 1'000'000;
-  int64_t cache_mb = 64;  // of executions that wait
+  int64_t cache_mb = 64;                 // of executions that wait
+  bool allow_private_endpoints = false;  // whether HTTP tasks reach more than public https URLs
 };
 
 struct Settings {

@@ -371,4 +371,18 @@ def test_requests_need_the_role_and_a_place_to_go(suiro, flows, web, name):
         assert "is not authorized to perform states:InvokeHTTPEndpoint" in refused["Cause"]
     refused = run("http://169.254.169.254/a")
     assert refused["Error"] == "States.Http.Socket", refused
-    assert "link-local addresses are refused" in refused["Cause"]
+    assert "link-local addresses" in refused["Cause"]
+
+
+def test_requests_go_to_public_endpoints_alone(own_suiro, name, web):
+    own_suiro.start()
+    flows = Workflows(own_suiro, name)
+    for url, error, why in (
+            (web + "/a", "States.Runtime", "must be a URL of https"),
+            (web.replace("http:", "https:") + "/a", "States.Http.Socket", "only public addresses"),
+            ("https://localhost/a", "States.Http.Socket", "only public addresses"),
+            ("https://169.254.169.254/a", "States.Http.Socket", "only public addresses")):
+        state = task("http:invoke", Parameters={"ApiEndpoint": url, "Method": "GET"})
+        told = flows.run(one(state), suffix=f"-{len(flows.made)}")
+        refused = flows.failure(told["executionArn"])
+        assert refused[0] == error and why in refused[1], refused

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/http_out/client.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
+#include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -25,11 +25,15 @@ constexpr int kPollMs = 1000;  // a wakeup comes earlier
 constexpr size_t kHeaderBytesMax = 64 << 10;
 
 using Outcome = Result<Reply>;
+using SteadyTime = std::chrono::steady_clock::time_point;
 using Done = std::move_only_function<void(Outcome)>;
 
 struct Transfer {
   Request request;
   Done done;
+  std::string host;  // where hosts are limited
+  SteadyTime deadline;
+  Reach reach = Reach::kAnywhere;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
   Reply reply;
@@ -71,36 +75,44 @@ size_t take_header(char* bytes, size_t, size_t count, void* context) {
   return count;
 }
 
-bool is_link_local(const sockaddr* address) {
-  if (address->sa_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(*address);
-    return ntohl(v4.sin_addr.s_addr) >> 16 == 0xA9FE;
-  }
-  if (address->sa_family != AF_INET6) return false;
-  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(*address).sin6_addr;
-  bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 169 && v6.s6_addr[13] == 254;
-  return IN6_IS_ADDR_LINKLOCAL(&v6) || is_mapped;
-}
-
 curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
-  if (is_link_local(&address->addr)) {
-    static_cast<Transfer*>(context)->refused = true;
+  auto& transfer = *static_cast<Transfer*>(context);
+  if (!is_within(transfer.reach, &address->addr)) {
+    transfer.refused = true;
     return CURL_SOCKET_BAD;
   }
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-void refuse_link_local(Transfer& transfer) {
-  curl_easy_setopt(transfer.easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  curl_easy_setopt(transfer.easy, CURLOPT_OPENSOCKETDATA, &transfer);
-  curl_easy_setopt(transfer.easy, CURLOPT_NOPROXY,
-                   "localhost,127.0.0.1,::1,169.254.0.0/16,fe80::/10");
+void limit_reach(Transfer& transfer) {
+  CURL* easy = transfer.easy;
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+  if (transfer.reach == Reach::kPublic) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  } else {
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1,169.254.0.0/16,fe80::/10");
+  }
+}
+
+// Whose share a request takes: "h:443". Empty: the URL is none, which libcurl tells.
+std::string host_of(const std::string& url) {
+  std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), curl_url_cleanup);
+  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
+  auto part = [&](CURLUPart which) {
+    char* text = nullptr;
+    std::string out;
+    if (curl_url_get(parsed.get(), which, &text, CURLU_DEFAULT_PORT) == CURLUE_OK) out = text;
+    curl_free(text);
+    return out;
+  };
+  return fmt::format("{}:{}", to_lower(part(CURLUPART_HOST)), part(CURLUPART_PORT));
 }
 
 Error error_of(CURLcode code, const Transfer& transfer) {
   if (transfer.refused && code == CURLE_COULDNT_CONNECT) {
     return {std::string(codes::kInvalidArgument),
-            fmt::format("{}: link-local addresses are refused", transfer.request.url)};
+            fmt::format("{}: {}", transfer.request.url, rule_of(transfer.reach))};
   }
   std::string text = transfer.error[0] != 0 ? transfer.error : curl_easy_strerror(code);
   std::string message = fmt::format("{}: {}", transfer.request.url, text);
@@ -148,7 +160,8 @@ void set_up(Transfer& transfer, const Config& config) {
                      static_cast<curl_off_t>(request.body.size()));
   }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+  const auto left = std::chrono::ceil<Millis>(transfer.deadline - std::chrono::steady_clock::now());
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max(left, Millis(1)).count()));
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(kConnectTimeout.count()));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -156,7 +169,7 @@ void set_up(Transfer& transfer, const Config& config) {
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!config.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, config.ca_file.c_str());
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
-  if (config.link_local == LinkLocal::kRefuse) refuse_link_local(transfer);
+  if (transfer.reach != Reach::kAnywhere) limit_reach(transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
@@ -190,17 +203,17 @@ class Client::Worker {
 
   void start(Request request, Done done) {
     auto transfer = std::make_unique<Transfer>();
+    transfer->deadline = std::chrono::steady_clock::now() + request.timeout;
+    transfer->reach = config_.reach;
+    if (config_.running_per_host_max > 0) transfer->host = host_of(request.url);
     transfer->request = std::move(request);
     transfer->done = std::move(done);
     std::unique_lock lock(mutex_);
-    bool full = count_ >= kQueuedMax;
-    if (closing_ || full) {
+    if (auto refused = take_place(transfer->host)) {
       lock.unlock();
-      transfer->done(full ? Outcome(fail(codes::kThrottled, "too many requests", Retry::kLater))
-                          : Outcome(closed()));
+      transfer->done(std::move(*refused));
       return;
     }
-    ++count_;
     incoming_.push_back(std::move(transfer));
     lock.unlock();
     curl_multi_wakeup(multi_);
@@ -216,11 +229,41 @@ class Client::Worker {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  // Requests to one host, where hosts are limited.
+  struct Host {
+    size_t running = 0;
+    std::deque<std::unique_ptr<Transfer>> waiting;
+  };
+
+  // Under the mutex. What it refuses with.
+  std::optional<Outcome> take_place(const std::string& host) {
+    if (closing_) return closed();
+    if (count_ >= kQueuedMax) return too_many("too many requests");
+    if (config_.running_per_host_max > 0 && ++queued_[host] > kQueuedPerHostMax) {
+      --queued_[host];
+      return too_many(fmt::format("too many requests to {}", host));
+    }
+    ++count_;
+    return std::nullopt;
+  }
+  static Outcome too_many(std::string what) {
+    return fail(codes::kThrottled, std::move(what), Retry::kLater);
+  }
+  void give_place_back(const std::string& host) {
+    std::lock_guard lock(mutex_);
+    --count_;
+    if (config_.running_per_host_max == 0) return;
+    auto queued = queued_.find(host);
+    if (--queued->second == 0) queued_.erase(queued);
+  }
+
   void run() {
     while (take_incoming()) {
       int running = 0;
       curl_multi_perform(multi_, &running);
       finish_ended();
+      if (Clock::now() >= next_sweep_) end_waiting_late();
       curl_multi_poll(multi_, nullptr, 0, kPollMs, nullptr);
     }
     for (auto& [easy, transfer] : transfers_) {
@@ -228,6 +271,10 @@ class Client::Worker {
       transfer->done(closed());
     }
     transfers_.clear();
+    for (auto& [name, host] : hosts_) {
+      for (auto& transfer : host.waiting) transfer->done(closed());
+    }
+    hosts_.clear();
   }
 
   // False when the client closes.
@@ -239,13 +286,68 @@ class Client::Worker {
       taken.swap(incoming_);
       open = !closing_;
     }
-    for (auto& transfer : taken) {
-      set_up(*transfer, config_);
-      CURL* easy = transfer->easy;
-      curl_multi_add_handle(multi_, easy);
-      transfers_[easy] = std::move(transfer);
-    }
+    for (auto& transfer : taken) begin_or_wait(std::move(transfer));
     return open;
+  }
+
+  void begin_or_wait(std::unique_ptr<Transfer> transfer) {
+    if (config_.running_per_host_max > 0) {
+      Host& host = hosts_[transfer->host];
+      if (host.running >= config_.running_per_host_max) {
+        host.waiting.push_back(std::move(transfer));
+        return;
+      }
+      ++host.running;
+    }
+    begin(std::move(transfer));
+  }
+
+  void begin(std::unique_ptr<Transfer> transfer) {
+    set_up(*transfer, config_);
+    CURL* easy = transfer->easy;
+    curl_multi_add_handle(multi_, easy);
+    transfers_[easy] = std::move(transfer);
+  }
+
+  // Whoever waits for this host has its turn.
+  void begin_next(const std::string& name) {
+    if (config_.running_per_host_max == 0) return;
+    auto found = hosts_.find(name);
+    CHECK(found != hosts_.end());
+    Host& host = found->second;
+    --host.running;
+    if (!host.waiting.empty()) {
+      std::unique_ptr<Transfer> next = std::move(host.waiting.front());
+      host.waiting.pop_front();
+      ++host.running;
+      begin(std::move(next));
+    } else if (host.running == 0) {
+      hosts_.erase(found);
+    }
+  }
+
+  void finish(std::unique_ptr<Transfer> transfer, Outcome outcome) {
+    give_place_back(transfer->host);
+    transfer->done(std::move(outcome));
+  }
+
+  // Requests whose time ends while they wait; libcurl ends the others.
+  void end_waiting_late() {
+    const SteadyTime now = Clock::now();
+    next_sweep_ = now + std::chrono::milliseconds(kPollMs);
+    for (auto& [name, host] : hosts_) {
+      std::deque<std::unique_ptr<Transfer>> left;
+      for (auto& transfer : host.waiting) {
+        if (transfer->deadline > now) {
+          left.push_back(std::move(transfer));
+          continue;
+        }
+        auto text =
+            fmt::format("{}: timed out behind other requests to this host", transfer->request.url);
+        finish(std::move(transfer), fail(codes::kTimeout, std::move(text), Retry::kLater));
+      }
+      host.waiting = std::move(left);
+    }
   }
 
   void finish_ended() {
@@ -258,11 +360,9 @@ class Client::Worker {
       std::unique_ptr<Transfer> transfer = std::move(found->second);
       transfers_.erase(found);
       curl_multi_remove_handle(multi_, transfer->easy);
-      {
-        std::lock_guard lock(mutex_);
-        --count_;
-      }
-      transfer->done(outcome_of(code, *transfer));
+      begin_next(transfer->host);
+      Outcome outcome = outcome_of(code, *transfer);
+      finish(std::move(transfer), std::move(outcome));
     }
   }
 
@@ -280,15 +380,19 @@ class Client::Worker {
 
   const Config config_;
   CURLM* multi_;
-  std::map<CURL*, std::unique_ptr<Transfer>> transfers_;  // the thread's
-  std::mutex mutex_;                                      // guards what follows
+  std::map<CURL*, std::unique_ptr<Transfer>> transfers_;  // the thread's, as the next two
+  std::map<std::string, Host> hosts_;
+  SteadyTime next_sweep_;
+  std::mutex mutex_;  // guards what follows
   std::vector<std::unique_ptr<Transfer>> incoming_;
   size_t count_ = 0;
+  std::map<std::string, size_t> queued_;  // of count_, those of each host
   bool closing_ = false;
   std::thread thread_;
 };
 
-Client::Client(Config config) : worker_(std::make_unique<Worker>(std::move(config))) {}
+Client::Client(Config config)
+    : reach_(config.reach), worker_(std::make_unique<Worker>(std::move(config))) {}
 Client::~Client() {
   close();
 }

@@ -9,9 +9,13 @@
 //  2. Every request ends: by its reply, its timeout, or close().
 //  3. Certificates and host names of HTTPS are verified. Redirects are not followed.
 //  4. At most kQueuedMax requests wait or run; a reply beyond its limit is an error, not memory.
+//  5. With Config::running_per_host_max a slow host holds no more than its share: of connections,
+//     and kQueuedPerHostMax of what waits. A request's timeout counts from send().
+//  6. Which addresses are refused is decided when connecting, of the address itself: it makes no
+//     difference how the URL names it, or what its name means another time.
 // Threads: any. Errors: kTimeout, kUnavailable (no connection, TLS), kTooLarge (the reply),
-// kClosed, kThrottled (too many requests), kInvalidArgument (the URL,
-// or an address that Config refuses).
+// kClosed, kThrottled (too many requests), kInvalidArgument (the URL, or an address that Config
+// refuses).
 #pragma once
 
 #include <memory>
@@ -23,10 +27,12 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/task.h"
+#include "engine/http_out/reach.h"
 
 namespace suiro::http_out {
 
 inline constexpr size_t kQueuedMax = 4096;
+inline constexpr size_t kQueuedPerHostMax = 1024;
 inline constexpr size_t kReplyBytesDefault = 1 << 20;
 inline constexpr Millis kConnectTimeout = std::chrono::seconds(10);
 
@@ -58,14 +64,12 @@ struct Reply {
   const std::string* header(std::string_view name) const;
 };
 
-// 169.254.0.0/16 and fe80::/10: where machines in clouds find their credentials.
-enum class LinkLocal : uint8_t { kAllow, kRefuse };
-
 struct Config {
   size_t connections_max = 64;
-  std::string ca_file = {};  // PEM; empty: the system's
-  // Looked at when connecting: however the URL names the address. Never through a proxy.
-  LinkLocal link_local = LinkLocal::kAllow;
+  size_t running_per_host_max = 0;  // requests; 0: no limit of a host
+  std::string ca_file = {};         // PEM; empty: the system's
+  // Environment proxies are used but with kPublic: they would hide the addresses.
+  Reach reach = Reach::kAnywhere;
 };
 
 class Client {
@@ -75,11 +79,13 @@ class Client {
   Client(const Client&) = delete;
 
   Task<Result<Reply>> send(Request request);
+  Reach reach() const { return reach_; }
   // Ends what runs and waits, with kClosed. Blocks until the thread has ended.
   void close();
 
  private:
   class Worker;
+  const Reach reach_;
   std::unique_ptr<Worker> worker_;
 };
 

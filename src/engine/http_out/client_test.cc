@@ -16,9 +16,9 @@ class HttpOutTest : public ::testing::Test {
  protected:
   HttpOutTest() : shards(1) { shards.start(); }
   ~HttpOutTest() override { shards.stop(); }
-  Result<Reply> send(Request request) {
-    return asio::co_spawn(shards.executor(0), client.send(std::move(request)), asio::use_future)
-        .get();
+  Result<Reply> send(Request request) { return send(client, std::move(request)); }
+  Result<Reply> send(Client& by, Request request) {
+    return asio::co_spawn(shards.executor(0), by.send(std::move(request)), asio::use_future).get();
   }
   Shards shards;
   Client client{{}};
@@ -43,24 +43,92 @@ TEST_F(HttpOutTest, ALargeReplyIsAnError) {
   EXPECT_EQ(reply.error().code, codes::kTooLarge);
 }
 
-TEST_F(HttpOutTest, LinkLocalAddressesAreRefusedHoweverTheyAreWritten) {
-  Client careful{{.link_local = LinkLocal::kRefuse}};
+TEST_F(HttpOutTest, MetadataIsRefusedHoweverItIsWritten) {
+  Client careful{{.reach = Reach::kNoMetadata}};
   for (const char* host : {"169.254.169.254", "169.254.1.1", "2852039166", "0xa9fea9fe",
                            "0251.0376.0251.0376", "[fe80::1]", "[::ffff:169.254.169.254]"}) {
-    auto reply =
-        asio::co_spawn(shards.executor(0), careful.send({.url = fmt::format("http://{}/x", host)}),
-                       asio::use_future)
-            .get();
+    auto reply = send(careful, {.url = fmt::format("http://{}/x", host)});
     ASSERT_FALSE(reply) << host;
     EXPECT_EQ(reply.error().code, codes::kInvalidArgument) << host << reply.error().message;
     EXPECT_NE(reply.error().message.find("link-local"), std::string::npos);
   }
   OneReply server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  auto reply =
-      asio::co_spawn(shards.executor(0), careful.send({.url = server.url(), .body = "body!"}),
-                     asio::use_future)
-          .get();
+  auto reply = send(careful, {.url = server.url(), .body = "body!"});
   EXPECT_TRUE(reply) << reply.error().message;
+}
+
+TEST_F(HttpOutTest, NamesOfAddressesThatAreNotPublicAreRefused) {
+  Client careful{{.reach = Reach::kPublic}};
+  for (const char* host : {"localhost", "127.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]",
+                           "10.0.0.1", "[fd00:ec2::254]"}) {
+    auto reply = send(careful, {.url = fmt::format("https://{}/x", host)});
+    ASSERT_FALSE(reply) << host;
+    EXPECT_EQ(reply.error().code, codes::kInvalidArgument) << host << reply.error().message;
+    EXPECT_NE(reply.error().message.find("only public addresses"), std::string::npos);
+  }
+}
+
+// A listening socket whose connections nobody answers.
+class Silence {
+ public:
+  Silence() : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {}
+  std::string url() const {
+    return fmt::format("http://127.0.0.1:{}/x", acceptor_.local_endpoint().port());
+  }
+
+ private:
+  asio::io_context context_;
+  asio::ip::tcp::acceptor acceptor_;
+};
+
+TEST_F(HttpOutTest, ASlowHostLeavesConnectionsToOthers) {
+  Silence silence;
+  OneReply server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  Client shared{{.connections_max = 4, .running_per_host_max = 2}};
+  std::vector<std::future<Result<Reply>>> slow;
+  for (int i = 0; i < 8; ++i) {
+    slow.push_back(
+        asio::co_spawn(shards.executor(0), shared.send({.url = silence.url()}), asio::use_future));
+  }
+  auto reply =
+      send(shared, {.url = server.url(), .body = "body!", .timeout = std::chrono::seconds(5)});
+  EXPECT_TRUE(reply) << reply.error().message;
+  shared.close();
+  for (auto& each : slow) EXPECT_EQ(each.get().error().code, codes::kClosed);
+}
+
+TEST_F(HttpOutTest, WhoWaitsForASlowHostIsTimedOutOrRefused) {
+  Silence silence;
+  Client shared{{.running_per_host_max = 1}};
+  std::vector<std::future<Result<Reply>>> slow;
+  for (size_t i = 0; i < kQueuedPerHostMax - 1; ++i) {
+    slow.push_back(
+        asio::co_spawn(shards.executor(0), shared.send({.url = silence.url()}), asio::use_future));
+  }
+  auto late =
+      asio::co_spawn(shards.executor(0), shared.send({.url = silence.url(), .timeout = Millis(50)}),
+                     asio::use_future);
+  auto refused = send(shared, {.url = silence.url()});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, codes::kThrottled);
+  EXPECT_EQ(late.get().error().code, codes::kTimeout);
+  shared.close();
+  for (auto& each : slow) EXPECT_EQ(each.get().error().code, codes::kClosed);
+}
+
+TEST_F(HttpOutTest, WhoWaitsForAHostHasItsTurn) {
+  constexpr int kRequests = 5;
+  OneReply server("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", kRequests);
+  Client shared{{.running_per_host_max = 2}};
+  std::vector<std::future<Result<Reply>>> replies;
+  for (int i = 0; i < kRequests; ++i) {
+    replies.push_back(asio::co_spawn(
+        shards.executor(0), shared.send({.url = server.url(), .body = "body!"}), asio::use_future));
+  }
+  for (auto& each : replies) {
+    auto reply = each.get();
+    EXPECT_TRUE(reply) << reply.error().message;
+  }
 }
 
 TEST_F(HttpOutTest, SilenceIsATimeout) {

@@ -28,13 +28,16 @@ std::string read_request(Stream& stream, boost::system::error_code& ended) {
   return bytes;
 }
 
-// Answers one connection's request with `reply`, and keeps what it read; an empty reply is silence
-// until the client gives up. The destructor waits for that connection.
+// Answers the first request of so many connections with `reply`, and keeps what it read of the
+// last; an empty reply is silence until the client gives up. The destructor waits for the
+// connections.
 class OneReply {
  public:
-  explicit OneReply(std::string reply)
+  explicit OneReply(std::string reply, int connections = 1)
       : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}),
-        thread_([this, reply = std::move(reply)] { serve(reply); }) {}
+        thread_([this, reply = std::move(reply), connections] {
+          for (int i = 0; i < connections; ++i) serve(reply);
+        }) {}
   ~OneReply() { thread_.join(); }
   std::string url() const {
     return fmt::format("http://127.0.0.1:{}/x", acceptor_.local_endpoint().port());

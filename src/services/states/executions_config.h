@@ -8,6 +8,8 @@
 namespace suiro::states {
 
 inline constexpr size_t kPerformingMax = 8'192;
+// HTTP requests of tasks to one host that run at once; others of its requests wait.
+inline constexpr size_t kHttpPerHostMax = 16;
 
 struct RuntimeConfig {
   workflow::ExecutionLimits limits;

@@ -91,9 +91,10 @@ Attempt<void> HttpIntegration::permitted(const Work& work, const http_out::Reque
 }
 
 Task<Attempt<Begun>> HttpIntegration::begin(Work work) {
-  auto request = http_request_of(
-      work.arguments,
-      {.region = kernel_.region, .timeout = kTimeout, .reply_bytes_max = kReplyBytesMax});
+  auto request = http_request_of(work.arguments, {.region = kernel_.region,
+                                                  .reach = client_.reach(),
+                                                  .timeout = kTimeout,
+                                                  .reply_bytes_max = kReplyBytesMax});
   if (!request) co_return std::unexpected(std::move(request).error());
   if (auto allowed = permitted(work, *request); !allowed) {
     co_return std::unexpected(std::move(allowed).error());

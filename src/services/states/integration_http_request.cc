@@ -128,7 +128,7 @@ std::string read_body(const json::Value& arguments, Sent& sent, Bytes& body) {
 }
 
 // Which arguments there are, and the ones that Suiro cannot honour. Empty: fine.
-std::string unfit(const json::Value& arguments) {
+std::string unfit(const json::Value& arguments, http_out::Reach reach) {
   static constexpr std::string_view kKnown[] = {"ApiEndpoint",     "Method",          "Headers",
                                                 "QueryParameters", "RequestBody",     "Transform",
                                                 "Authentication",  "InvocationConfig"};
@@ -150,8 +150,9 @@ std::string unfit(const json::Value& arguments) {
     return "The value for the field 'Method' must be an HTTP method";
   }
   const std::string url = text_of(arguments, "ApiEndpoint");
-  if (!url.starts_with("https://") && !url.starts_with("http://")) {
-    return "The value for the field 'ApiEndpoint' must be a URL of http or https";
+  const bool is_plain = reach != http_out::Reach::kPublic && url.starts_with("http://");
+  if (!url.starts_with("https://") && !is_plain) {
+    return "The value for the field 'ApiEndpoint' must be a URL of https";
   }
   return {};
 }
@@ -185,7 +186,7 @@ Attempt<http_out::Request> http_request_of(const json::Value& arguments,
                                            const HttpRequestOptions& options) {
   http_out::Request request;
   Sent sent;
-  std::string wrong = unfit(arguments);
+  std::string wrong = unfit(arguments, options.reach);
   request.url = text_of(arguments, "ApiEndpoint");
   request.method = text_of(arguments, "Method");
   if (wrong.empty()) wrong = read_headers(arguments.find("Headers"), sent);

@@ -11,6 +11,8 @@ namespace suiro::states {
 
 struct HttpRequestOptions {
   std::string region;  // told in the User-Agent
+  // kPublic: https alone.
+  http_out::Reach reach = http_out::Reach::kPublic;
   Millis timeout{0};
   size_t reply_bytes_max = 0;
 };

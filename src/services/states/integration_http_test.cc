@@ -25,11 +25,12 @@ class HttpIntegrationTest : public ::testing::Test {
  protected:
   HttpIntegrationTest() : shards(1) { shards.start(); }
   ~HttpIntegrationTest() override { shards.stop(); }
-  Attempt<Begun> begin(std::string_view arguments) {
+  Attempt<Begun> begin(std::string_view arguments) { return begin(arguments, client); }
+  Attempt<Begun> begin(std::string_view arguments, http_out::Client& by) {
     TaskCall call{};
     call.role_arn = "arn:aws:iam::000000000000:role/r";
     call.machine_arn = "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m/Map";
-    HttpIntegration integration(sim.kernel(), permissions, client);
+    HttpIntegration integration(sim.kernel(), permissions, by);
     Work work{.call = call, .arguments = parsed(arguments), .cancellation = {}};
     return asio::co_spawn(shards.executor(0), integration.begin(std::move(work)), asio::use_future)
         .get();
@@ -37,7 +38,7 @@ class HttpIntegrationTest : public ::testing::Test {
   event::SimKernel sim;
   Shards shards;
   event::FakeRolePermissions permissions;
-  http_out::Client client{{.link_local = http_out::LinkLocal::kRefuse}};
+  http_out::Client client{{.reach = http_out::Reach::kNoMetadata}};
 };
 
 TEST_F(HttpIntegrationTest, SendsAndAnswers) {
@@ -92,6 +93,22 @@ TEST_F(HttpIntegrationTest, TheRoleMustAllowIt) {
   const std::map<std::string, std::string> context = {
       {"states:httpendpoint", "http://127.0.0.1:1/x"}, {"states:httpmethod", "GET"}};
   EXPECT_EQ(asked.context, context);
+}
+
+TEST_F(HttpIntegrationTest, PublicEndpointsAloneAreTheDefault) {
+  http_out::Client strict{{.reach = http_out::Reach::kPublic}};
+  auto plain = begin(R"({"ApiEndpoint":"http://127.0.0.1:1/x","Method":"GET"})", strict);
+  ASSERT_FALSE(plain);
+  EXPECT_EQ(plain.error().error, "States.Runtime");
+  EXPECT_NE(plain.error().cause.find("must be a URL of https"), std::string::npos);
+  for (const char* host : {"127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254"}) {
+    auto begun =
+        begin(fmt::format(R"({{"ApiEndpoint":"https://{}:1/x","Method":"GET"}})", host), strict);
+    ASSERT_FALSE(begun);
+    EXPECT_EQ(begun.error().error, "States.Http.Socket");
+    EXPECT_NE(begun.error().cause.find("only public addresses"), std::string::npos)
+        << begun.error().cause;
+  }
 }
 
 TEST_F(HttpIntegrationTest, LinkLocalAddressesAreRefused) {

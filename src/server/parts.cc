@@ -20,6 +20,7 @@ states::RuntimeConfig states_config(const StatesSettings& settings) {
   config.limits.events_max = static_cast<uint64_t>(settings.events_max);
   config.limits.payload_bytes_max = static_cast<size_t>(settings.payload_bytes_max);
   config.open_executions_max = static_cast<uint64_t>(settings.open_executions_max);
+  config.map_children_max = static_cast<size_t>(settings.map_children_max);
   config.cache_bytes = static_cast<size_t>(settings.cache_mb) << 20;
   return config;
 }

@@ -201,6 +201,7 @@ Result<void> read_states(const std::filesystem::path& file, const toml::table& t
   TRY_VOID(states.take("events_max", s.events_max));
   TRY_VOID(states.take("payload_bytes_max", s.payload_bytes_max));
   TRY_VOID(states.take("open_executions_max", s.open_executions_max));
+  TRY_VOID(states.take("map_children_max", s.map_children_max));
   TRY_VOID(states.take("cache_mb", s.cache_mb));
   TRY_VOID(states.take("allow_private_endpoints", s.allow_private_endpoints));
   return states.finish();
@@ -241,6 +242,7 @@ Result<void> check_states(const StatesSettings& s) {
   TRY_VOID(check("events_max", s.events_max, 100, 10'000'000));
   TRY_VOID(check("payload_bytes_max", s.payload_bytes_max, 1024, 16 << 20));
   TRY_VOID(check("open_executions_max", s.open_executions_max, 1, 100'000'000));
+  TRY_VOID(check("map_children_max", s.map_children_max, 1, 10'000));
   return check("cache_mb", s.cache_mb, 0, 1'048'576);
 }
 

@@ -66,6 +66,7 @@ struct StatesSettings {
   int64_t events_max = 25'000;  // of a Standard execution's history
   int64_t payload_bytes_max = 262'144;
   int64_t open_executions_max = 1'000'000;
+  int64_t map_children_max = 10'000;     // of one distributed Map, in flight
   int64_t cache_mb = 64;                 // of executions that wait
   bool allow_private_endpoints = false;  // whether HTTP tasks reach more than public https URLs
 };

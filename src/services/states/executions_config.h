@@ -8,6 +8,8 @@
 namespace suiro::states {
 
 inline constexpr size_t kPerformingMax = 8'192;
+// Children of one distributed Map in flight: AWS's quota.
+inline constexpr size_t kMapChildrenMax = 10'000;
 // HTTP requests of tasks to one host that run at once; others of its requests wait.
 inline constexpr size_t kHttpPerHostMax = 16;
 
@@ -18,6 +20,7 @@ struct RuntimeConfig {
   Millis retention = std::chrono::days(90);
   Millis redrive_period = std::chrono::days(14);
   Millis express_duration_max = std::chrono::minutes(5);
+  size_t map_children_max = kMapChildrenMax;
   // Effects of one shard that are performed at once; more of them wait as keys.
   size_t performing_max = kPerformingMax;
 };

@@ -109,7 +109,7 @@ class ExecutionsTest : public ::testing::Test {
   void build() {
     sim.kernel().logs = &logs;
     if (with_bus) sim.kernel().targets.add_target("events", &bus);
-    runs = std::make_unique<MapRuns>(sim.kernel(), nullptr);
+    runs = std::make_unique<MapRuns>(sim.kernel(), nullptr, config.map_children_max);
     executions = std::make_unique<DurableExecutions>(sim.kernel(), config, performer, runs.get());
     runs->connect(*executions);
     if (listeners) executions->use(*listeners);

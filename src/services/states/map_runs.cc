@@ -47,6 +47,7 @@ struct Homes {
 struct MapRuns::Impl {
   event::Kernel& kernel;
   event::OperationCaller* operations;
+  size_t children_at_once_max;
   ChildRunner* children = nullptr;
   // Shared with what is posted to shards: that may run when this is gone.
   std::shared_ptr<Homes> homes = std::make_shared<Homes>();
@@ -77,8 +78,9 @@ struct MapRuns::Impl {
   Task<Result<MapRunDescription>> describe(std::string arn);
 };
 
-MapRuns::MapRuns(event::Kernel& kernel, event::OperationCaller* operations)
-    : impl_(std::make_unique<Impl>(kernel, operations)) {
+MapRuns::MapRuns(event::Kernel& kernel, event::OperationCaller* operations,
+                 size_t children_at_once_max)
+    : impl_(std::make_unique<Impl>(kernel, operations, children_at_once_max)) {
   impl_->homes->running.resize(kernel.shards.size());
 }
 
@@ -105,7 +107,7 @@ Task<void> MapRuns::Impl::run(MapRunCall call, TaskReporter& reporter, Executor 
   const size_t home = home_of(arn);
   Result<void> done = ok();
   for (bool again = true; again;) {
-    RunningMap running({kernel, operations, children}, call, &reporter,
+    RunningMap running({kernel, operations, children, children_at_once_max}, call, &reporter,
                        kernel.shards.executor(home), reporter_home);
     while (!co_await try_enter(running, home)) {
     }
@@ -130,7 +132,8 @@ Task<Result<void>> MapRuns::Impl::abort(MapRunCall call) {
   const std::string arn = arn_of(call);
   const size_t home = home_of(arn);
   const Executor here = kernel.shards.executor(home);
-  RunningMap running({kernel, operations, children}, std::move(call), nullptr, here, here);
+  RunningMap running({kernel, operations, children, children_at_once_max}, std::move(call), nullptr,
+                     here, here);
   while (!co_await try_enter(running, home)) {
     // Where a redrive goes on with the run, nothing of this effect is left.
     const auto record = co_await read_run(kernel.store, arn);

@@ -25,8 +25,8 @@
 //  2. What children take in is durable before any of them starts; at most kReadAheadMax inputs lie
 //     ahead of those that started.
 //  3. The end of a child and its result in the run are one commit.
-//  4. Memory of a run: kChildrenAtOnceMax children in flight, some bytes for each child, one chunk
-//     of items, one part of a result file.
+//  4. Memory of a run: Config's children in flight (which are executions: those that wait are in a
+//     cache or on disk), some bytes for each child, one chunk of items, one part of a result file.
 //
 // Threads: perform() runs on the shard of its execution; everything else on any shard.
 // Failure: errors of the API by their codes ("ResourceNotFound"); a run's own are its result.
@@ -43,12 +43,11 @@
 #include "kernel/event/kernel.h"
 #include "kernel/event/operation_caller.h"
 #include "services/states/executions.h"
+#include "services/states/executions_config.h"
 #include "services/states/performer.h"
 
 namespace suiro::states {
 
-// AWS's quota of children in flight is 10,000; fewer bound the memory.
-inline constexpr size_t kChildrenAtOnceMax = 1'000;
 inline constexpr size_t kReadAheadMax = 20'000;
 inline constexpr size_t kMapRunsListedMax = 1'000;
 
@@ -165,8 +164,9 @@ class MapRunDriver {
 class MapRuns final : public MapRunDriver {
  public:
   // `operations` may be null: then nothing is listed, and objects are read without asking for
-  // permission. Both outlive this.
-  MapRuns(event::Kernel& kernel, event::OperationCaller* operations);
+  // permission. Both outlive this. Of one run at most `children_at_once_max` are in flight.
+  MapRuns(event::Kernel& kernel, event::OperationCaller* operations,
+          size_t children_at_once_max = kMapChildrenMax);
   ~MapRuns() override;
   // Before the first perform(). `children` outlives every perform().
   void connect(ChildRunner& children);

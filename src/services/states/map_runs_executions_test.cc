@@ -96,6 +96,24 @@ TEST_F(MapExecutionsTest, StopReachesChildren) {
   EXPECT_EQ(run_of(arn).executions.aborted, 2);
 }
 
+TEST_F(MapExecutionsTest, ThousandsOfChildrenAreInFlight) {
+  performer.works["S"] = FakePerformer::hang;
+  start(map_of(kTask, "STANDARD"), "one", numbers(1'500));
+  sim.advance(std::chrono::seconds(1));
+  EXPECT_EQ(performer.performed.size(), 1'500u);
+}
+
+TEST_F(MapExecutionsTest, NoMoreChildrenAreInFlightThanTheSettingAllows) {
+  tear_down();
+  config.map_children_max = 4;
+  sim.reopen();
+  build();
+  performer.works["S"] = FakePerformer::hang;
+  start(map_of(kTask, "STANDARD"), "one", numbers(10));
+  sim.advance(std::chrono::seconds(1));
+  EXPECT_EQ(performer.performed.size(), 4u);
+}
+
 TEST_F(MapExecutionsTest, GoesOnAfterACrash) {
   performer.works["S"] = FakePerformer::hang;
   const std::string arn =

@@ -71,7 +71,7 @@ RunningMap::RunningMap(RunParts parts, MapRunCall call, TaskReporter* reporter, 
       wake_(home),
       run_(run_of(call_)),
       family_(family_of(call_, state_, run_)),
-      machine_({}, kChildrenAtOnceMax) {}
+      machine_({}, parts_.children_at_once_max) {}
 
 Task<Result<void>> RunningMap::run() {
   CO_TRY_VOID(co_await open());
@@ -156,7 +156,7 @@ Task<Result<void>> RunningMap::redrive() {
 // --------------------------------------------------------------------------------
 
 Task<Result<void>> RunningMap::load() {
-  machine_ = MapRun(limits_of(record_.told), kChildrenAtOnceMax);
+  machine_ = MapRun(limits_of(record_.told), parts_.children_at_once_max);
   if (!is_new_) {
     CO_TRY(const auto progress, co_await parts_.kernel.store.get(keys::map_run_progress(run_)));
     if (progress) {

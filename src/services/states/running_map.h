@@ -38,6 +38,7 @@ struct RunParts {
   event::Kernel& kernel;
   event::OperationCaller* operations = nullptr;
   ChildRunner* children = nullptr;
+  size_t children_at_once_max = kMapChildrenMax;
 };
 
 class RunningMap {

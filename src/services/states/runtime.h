@@ -18,7 +18,7 @@ class WorkflowRuntime {
                   const event::RolePermissions& permissions, http_out::Client& client,
                   RuntimeConfig config)
       : performer_(kernel, operations, permissions, client),
-        map_runs_(kernel, &operations),
+        map_runs_(kernel, &operations, config.map_children_max),
         executions_(kernel, std::move(config), performer_, &map_runs_) {
     performer_.use(executions_);
     map_runs_.connect(executions_);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executions that wait, map, retry and call back, over kill -9: each that was acknowledged ends as
-its uninterrupted twin, with a history whose ids have no gaps."""
+its uninterrupted twin, with a history whose ids have no gaps. Express ones begin anew, and the log
+has one end of each."""
+import collections
+import datetime
 import json
 import threading
 import time
@@ -40,13 +43,13 @@ class Oracle:
         self.lock = threading.Lock()
 
 
-def starter(number, oracle, harness, machine, queue):
+def starter(number, oracle, harness, machine, make_input):
     client = harness.client("stepfunctions")
     counter = iter(range(1 << 30))
 
     def step(rng):
         name = f"e-{number}-{next(counter)}"
-        text = json.dumps({"items": list(range(rng.randrange(1, 6))), "queue": queue})
+        text = json.dumps(make_input(name, rng))
         try:
             arn = client.start_execution(
                 stateMachineArn=machine, name=name, input=text)["executionArn"]
@@ -111,7 +114,10 @@ def test_executions(harness):
         twins[count] = (json.loads(record["output"]), kinds(client, arn))
 
     stop_starts = threading.Event()
-    steps = [starter(number, oracle, harness, machine, queue) for number in range(2)]
+
+    def make_input(_name, rng):
+        return {"items": list(range(rng.randrange(1, 6))), "queue": queue}
+    steps = [starter(number, oracle, harness, machine, make_input) for number in range(2)]
     for step in steps:
         harness.writer(lambda rng, step=step: stop_starts.wait(0.1) if stop_starts.is_set()
                        else step(rng))
@@ -132,5 +138,79 @@ def test_executions(harness):
             output, expected = twins[len(json.loads(record["input"])["items"])]
             assert json.loads(record["output"]) == output, arn
             assert kinds(checker, arn) == expected, arn
+
+    harness.run(after_restart=drain)
+
+
+# How an execution ends follows from the number in its name, and so from its ARN.
+ENDS = {"good": "ExecutionSucceeded", "bad": "ExecutionFailed", "late": "ExecutionTimedOut"}
+EXPRESS = {
+    "StartAt": "Pause", "TimeoutSeconds": 3, "States": {
+        "Pause": {"Type": "Wait", "TimestampPath": "$.until", "Next": "Ask"},
+        "Ask": {"Type": "Task", "Resource": WORK, "Parameters": {"QueueName": "calls"},
+                "ResultPath": None, "Next": "Choose"},
+        "Choose": {"Type": "Choice", "Default": "Succeed", "Choices": [
+            {"Variable": "$.end", "StringEquals": "bad", "Next": "Fail"},
+            {"Variable": "$.end", "StringEquals": "late", "Next": "Stay"}]},
+        "Stay": {"Type": "Wait", "Seconds": 100, "Next": "Succeed"},
+        "Fail": {"Type": "Fail", "Error": "Bad", "Cause": "as told"},
+        "Succeed": {"Type": "Succeed"}}}
+
+
+def logged_ends(logs, group):
+    """The ends that the log tells of each execution."""
+    found = collections.defaultdict(list)
+    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+        for row in page["events"]:
+            line = json.loads(row["message"])
+            if line["type"] in ENDS.values() or line["type"] == "ExecutionAborted":
+                found[line["execution_arn"]].append(line["type"])
+    return found
+
+
+def test_express_executions(harness):
+    """Each that was acknowledged has one end in the log, the one that it was to have; none has
+    two."""
+    oracle = Oracle()
+    client, logs = harness.client("stepfunctions"), harness.client("logs")
+    harness.client("sqs").create_queue(QueueName="calls")
+    logs.create_log_group(logGroupName="ends")
+    machine = client.create_state_machine(
+        name="x", type="EXPRESS", definition=json.dumps(EXPRESS), roleArn=ROLE,
+        loggingConfiguration={"level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {
+            "logGroupArn": "arn:aws:logs:ap-northeast-1:000000000000:log-group:ends:*"}}]},
+    )["stateMachineArn"]
+    endings = sorted(ENDS)
+
+    def make_input(name, rng):
+        # A moment, not a span: what begins anew long after it does not time out.
+        until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=rng.random())
+        return {"end": endings[int(name.rpartition("-")[2]) % 3],
+                "until": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+
+    def expected(arn):
+        name = arn.split(":")[-2]
+        return ENDS[endings[int(name.rpartition("-")[2]) % 3]]
+    stop_starts = threading.Event()
+    for number in range(2):
+        step = starter(number, oracle, harness, machine, make_input)
+        harness.writer(lambda rng, step=step: stop_starts.wait(0.1) if stop_starts.is_set()
+                       else step(rng))
+    kills = iter(range(KILLS))
+
+    def drain(_number):
+        if next(kills) < KILLS - 1:
+            return
+        stop_starts.set()
+        end = time.monotonic() + DRAIN_SECONDS_MAX
+        checker = harness.client("logs")
+        with oracle.lock:
+            arns = set(oracle.acknowledged)
+        assert len(arns) > KILLS
+        while arns - (found := logged_ends(checker, "ends")).keys():
+            assert time.monotonic() < end, f"{arns - found.keys()} do not end"
+            time.sleep(0.2)
+        for arn, ends in found.items():
+            assert ends == [expected(arn)], (arn, ends)
 
     harness.run(after_restart=drain)

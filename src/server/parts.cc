@@ -15,6 +15,9 @@ aws::FrontEndConfig front_end_config(const Settings& settings) {
           settings.auth == Auth::kOn ? aws::Auth::kOn : aws::Auth::kOff};
 }
 
+// Requests to one host that run at once; others of its requests wait.
+constexpr size_t kRequestsPerHostMax = 16;
+
 states::RuntimeConfig states_config(const StatesSettings& settings) {
   states::RuntimeConfig config;
   config.limits.events_max = static_cast<uint64_t>(settings.events_max);
@@ -25,9 +28,10 @@ states::RuntimeConfig states_config(const StatesSettings& settings) {
   return config;
 }
 
-http_out::Config workflow_client_config(const StatesSettings& settings) {
+// Of requests whose URLs users of the API choose.
+http_out::Config endpoint_client_config(const HttpSettings& settings) {
   using http_out::Reach;
-  return {.running_per_host_max = states::kHttpPerHostMax,
+  return {.running_per_host_max = kRequestsPerHostMax,
           .reach = settings.allow_private_endpoints ? Reach::kNoMetadata : Reach::kPublic};
 }
 
@@ -123,7 +127,10 @@ App::Parts::Parts(const Options& o)
       sandboxes(make_sandboxes(o)),
       lambda(make_lambda(o)),
       firehose(o.kernel),
-      events(o.kernel, identities),
+      endpoint_client(endpoint_client_config(o.settings.http)),
+      events(
+          o.kernel, identities,
+          [this](http_out::Request request) { return endpoint_client.send(std::move(request)); }),
       logs_target(logs.sink()),
       kinesis_target(kinesis.sink()),
       firehose_target(firehose.sink()),
@@ -134,8 +141,7 @@ App::Parts::Parts(const Options& o)
       runner(make_runner(o)),
       ecs(o.kernel, ecs_config(o)),
       scheduler(o.kernel, operations, identities, schedule_policy(o.settings.schedules).value()),
-      workflow_client(workflow_client_config(o.settings.states)),
-      workflows(o.kernel, operations, identities, workflow_client,
+      workflows(o.kernel, {operations, identities, events.connections(), endpoint_client},
                 states_config(o.settings.states)),
       states(o.kernel, operations, identities, &workflows.executions()),
       map_runs(workflows.map_runs(), workflows.executions()),
@@ -436,7 +442,7 @@ Task<void> App::Parts::stop_services() {
   co_await events.stop();
   co_await firehose.close();
   co_await lambda->stop();
-  workflow_client.close();
+  endpoint_client.close();
   co_await workflows.executions().close();
   co_await state_tests.close();
   co_await firehose.stop();

@@ -75,6 +75,7 @@ struct App::Parts {
   std::unique_ptr<sandbox::Host> sandboxes;
   std::unique_ptr<lambda::Service> lambda;
   firehose::Service firehose;
+  http_out::Client endpoint_client;  // to what workflows, rules and connections name
   events::Service events;
   event::LogTarget logs_target;
   event::SinkTarget kinesis_target;
@@ -88,7 +89,6 @@ struct App::Parts {
   std::unique_ptr<container::TaskRunner> runner;
   ecs::Service ecs;
   scheduler::Service scheduler;
-  http_out::Client workflow_client;
   states::WorkflowRuntime workflows;
   states::Service states;
   states::MapRunApi map_runs;

@@ -111,6 +111,11 @@ constexpr PermissionRow kEvents[] = {
      "CreateArchive DeleteArchive DescribeArchive UpdateArchive"},
     {"events", "arn:aws:events:{region}:{account}:replay/{ReplayName}",
      "CancelReplay DescribeReplay StartReplay"},
+    {"events", "arn:aws:events:{region}:{account}:connection/{Name}",
+     "CreateConnection DeauthorizeConnection DeleteConnection DescribeConnection "
+     "UpdateConnection"},
+    {"events", "arn:aws:events:{region}:{account}:api-destination/{Name}",
+     "CreateApiDestination DeleteApiDestination DescribeApiDestination UpdateApiDestination"},
     {"events", "{ResourceARN}", "ListTagsForResource TagResource UntagResource"},
 
     {"scheduler", "*", "ListScheduleGroups ListSchedules"},

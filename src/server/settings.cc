@@ -203,8 +203,14 @@ Result<void> read_states(const std::filesystem::path& file, const toml::table& t
   TRY_VOID(states.take("open_executions_max", s.open_executions_max));
   TRY_VOID(states.take("map_children_max", s.map_children_max));
   TRY_VOID(states.take("cache_mb", s.cache_mb));
-  TRY_VOID(states.take("allow_private_endpoints", s.allow_private_endpoints));
   return states.finish();
+}
+
+Result<void> read_http(const std::filesystem::path& file, const toml::table& table,
+                       HttpSettings& s) {
+  TableReader http(file, table, "http.");
+  TRY_VOID(http.take("allow_private_endpoints", s.allow_private_endpoints));
+  return http.finish();
 }
 
 // Whether it can stand in a path of the API and in a label ("Object Names and IDs").
@@ -319,6 +325,9 @@ Result<void> read_tables(const std::filesystem::path& file, const toml::table& r
   }
   if (const auto* table = top.section("states")) {
     TRY_VOID(read_states(file, *table, s.states));
+  }
+  if (const auto* table = top.section("http")) {
+    TRY_VOID(read_http(file, *table, s.http));
   }
   if (const auto* table = top.section("schedules")) {
     TRY_VOID(read_schedules(file, *table, s.schedules));

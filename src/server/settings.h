@@ -66,9 +66,13 @@ struct StatesSettings {
   int64_t events_max = 25'000;  // of a Standard execution's history
   int64_t payload_bytes_max = 262'144;
   int64_t open_executions_max = 1'000'000;
-  int64_t map_children_max = 10'000;     // of one distributed Map, in flight
-  int64_t cache_mb = 64;                 // of executions that wait
-  bool allow_private_endpoints = false;  // whether HTTP tasks reach more than public https URLs
+  int64_t map_children_max = 10'000;  // of one distributed Map, in flight
+  int64_t cache_mb = 64;              // of executions that wait
+};
+
+// [http]: requests that workflows and rules send to endpoints.
+struct HttpSettings {
+  bool allow_private_endpoints = false;  // whether more than public https URLs are reached
 };
 
 struct Settings {
@@ -91,6 +95,7 @@ struct Settings {
   TasksSettings tasks;
   ScheduleSettings schedules;
   StatesSettings states;
+  HttpSettings http;
   std::string access_log_bucket;  // empty: the log stays in the data directory
   std::string access_log_prefix;
   std::chrono::minutes access_log_interval{5};

@@ -16,10 +16,10 @@ from workflows import Workflows  # noqa: E402
 @pytest.fixture(scope="session")
 def suiro(tmp_path_factory):
     """One server for the whole session; a test names its own buckets, queues and functions. Tasks
-    of workflows may call the servers of tests."""
+    of workflows and rules may call the servers of tests."""
     directory = tmp_path_factory.mktemp("suiro")
     config = directory / "suiro.toml"
-    config.write_text("[states]\nallow_private_endpoints = true\n")
+    config.write_text("[http]\nallow_private_endpoints = true\n")
     server = Server(directory, "--config", str(config))
     server.start()
     yield server

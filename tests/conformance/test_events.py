@@ -176,7 +176,8 @@ def task_target(**parameters):
 
 @pytest.mark.parametrize("target, code", [
     ({"Arn": "arn:aws:sns:us-east-1:000000000000:t"}, "NotImplemented"),
-    ({"Arn": "arn:aws:events:us-east-1:000000000000:api-destination/a/b", "RoleArn": ROLE},
+    ({"Arn": "arn:aws:events:us-east-1:000000000000:api-destination/a/b"}, "ValidationException"),
+    ({"Arn": "arn:aws:events:us-east-1:000000000000:endpoint/a", "RoleArn": ROLE},
      "NotImplemented"),
     ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo"}, "ValidationException"),
     ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q", "Input": "{"}, "ValidationException"),
@@ -224,8 +225,7 @@ def test_a_role_must_trust_eventbridge(suiro, events, name):
 
 
 def test_what_is_not_there_says_so(events, name):
-    for call in (lambda: events.list_archives(), lambda: events.list_connections(),
-                 lambda: events.list_api_destinations(), lambda: events.list_replays(),
+    for call in (lambda: events.list_archives(), lambda: events.list_replays(),
                  lambda: events.create_event_bus(Name=name, EventSourceName="aws.partner/a/b")):
         with pytest.raises(ClientError) as info:
             call()

@@ -34,6 +34,9 @@ std::optional<Permission> permission_to_start(const std::string& target_arn,
                                               std::string_view task_definition) {
   auto arn = Arn::parse(target_arn);
   if (!arn) return std::nullopt;
+  if (arn->service == "events" && arn->resource.starts_with("api-destination/")) {
+    return Permission{"events:InvokeApiDestination", target_arn};
+  }
   const auto* found = std::ranges::find(kActions, std::string_view(arn->service),
                                         &std::pair<std::string_view, std::string_view>::first);
   if (found == std::end(kActions)) return std::nullopt;

@@ -2,6 +2,7 @@
 // Between the shapes of EventBridge and its logic: names out of ARNs, tokens, defaults. No rules.
 #pragma once
 
+#include "services/events/api_destinations.h"
 #include "services/events/logic.h"
 #include "shapes/gen/events.h"
 #include "shapes/registry.h"
@@ -10,7 +11,16 @@ namespace suiro::events {
 
 class Api {
  public:
-  Api(event::Kernel& kernel, Logic& logic) : kernel_(kernel), logic_(logic) {}
+  struct Parts {
+    Logic& logic;
+    Connections& connections;
+    ApiDestinations& destinations;
+  };
+  Api(event::Kernel& kernel, Parts parts)
+      : kernel_(kernel),
+        logic_(parts.logic),
+        connections_(parts.connections),
+        destinations_(parts.destinations) {}
   void add_operations(shapes::Registry& registry);
 
  private:
@@ -18,11 +28,13 @@ class Api {
   struct Buses;
   struct Rules;
   struct Events;
+  struct Http;  // connections and API destinations
   template <class Handlers, class Op>
   void add(shapes::Registry& registry);
   void add_buses(shapes::Registry& registry);
   void add_rules(shapes::Registry& registry);
   void add_events(shapes::Registry& registry);
+  void add_http(shapes::Registry& registry);
 
   // A bus by name or ARN; without either the default one.
   Result<std::string> bus_of(const std::optional<std::string>& name) const;
@@ -30,6 +42,8 @@ class Api {
 
   event::Kernel& kernel_;
   Logic& logic_;
+  Connections& connections_;
+  ApiDestinations& destinations_;
 };
 
 template <class Handlers, class Op>

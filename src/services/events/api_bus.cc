@@ -191,6 +191,7 @@ void Api::add_operations(shapes::Registry& registry) {
   add_buses(registry);
   add_rules(registry);
   add_events(registry);
+  add_http(registry);
 }
 
 }  // namespace suiro::events

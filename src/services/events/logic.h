@@ -22,6 +22,7 @@
 #include "kernel/event/role_permissions.h"
 #include "services/events/errors.h"
 #include "services/events/memory.h"
+#include "services/events/settle.h"
 #include "services/events/storage.h"
 
 namespace suiro::events {
@@ -200,19 +201,5 @@ class Logic final : public event::Listeners {
 
 // Errors: LimitExceededException, ValidationException.
 Result<void> check_tags(const Tags& tags);
-
-// Runs attempt() until it does something else than lose a race.
-template <class Attempt>
-auto settle(Attempt attempt) -> decltype(attempt()) {
-  for (int i = 1; i < kCommitAttemptsMax; ++i) {
-    auto result = co_await attempt();
-    if (result || result.error().code != codes::kConditionFailed) co_return result;
-  }
-  auto last = co_await attempt();
-  if (!last && last.error().code == codes::kConditionFailed) {
-    co_return fail(kConcurrent, "There is concurrent modification on a resource.", Retry::kLater);
-  }
-  co_return last;
-}
 
 }  // namespace suiro::events

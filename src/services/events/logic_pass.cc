@@ -234,7 +234,7 @@ Task<size_t> Logic::emit_matches(store::Batch& batch, const CompiledRule& rule,
     event.cause = cause;
     event.at = kernel_.clock.now();
     emitted += event.payload.size();
-    bool is_bus = target.service() == "events";
+    bool is_bus = target.is_bus();
     if (is_bus) event.attributes[std::string(kHops)] = std::to_string(passing.hops + 1);
     if (refused) {
       // Nothing else is asked: it cannot be delivered.

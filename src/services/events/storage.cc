@@ -2,6 +2,7 @@
 #include "services/events/storage.h"
 
 #include "kernel/event/record_parts.h"
+#include "services/events/page_scan.h"
 
 namespace suiro::events {
 namespace {
@@ -12,16 +13,12 @@ using event::RecordWriter;
 constexpr uint8_t kVersion = 1;
 constexpr uint32_t kStoredTargetsMax = 1000;
 
-store::Key family(char name) {
-  return {'b', 1, name};
-}
-
 store::Key bus_key(std::string_view name) {
-  return family('b').append(name);
+  return key_family('b').append(name);
 }
 
 store::Key rules_of(std::string_view bus) {
-  return family('r').append(bus).append(1, '\0');
+  return key_family('r').append(bus).append(1, '\0');
 }
 
 store::Key rule_key(std::string_view bus, std::string_view rule) {
@@ -119,33 +116,12 @@ Task<Result<std::optional<Found<Rule>>>> Storage::rule(RuleName name) {
   co_return found;
 }
 
-namespace {
-
-template <class T>
-Task<Result<Storage::Page<T>>> scan(store::Store& store, store::Key prefix,
-                                    Storage::Listing listing, Result<T> (*decode)(ByteView)) {
-  store::KeyRange range = store::KeyRange::prefix(prefix + listing.prefix);
-  if (!listing.after.empty()) {
-    range.begin = std::max(range.begin, prefix + listing.after + '\0');
-  }
-  Storage::Page<T> page;
-  CO_TRY(auto rows, co_await store.scan({.range = range, .rows_max = listing.rows_max}));
-  for (store::Entry& entry : rows.entries) {
-    CO_TRY(T record, decode(entry.value));
-    page.rows.push_back({entry.key.substr(prefix.size()), std::move(record), entry.version});
-  }
-  page.more = rows.more;
-  co_return page;
-}
-
-}  // namespace
-
 Task<Result<Storage::Page<Bus>>> Storage::buses(Listing listing) {
-  return scan<Bus>(store_, family('b'), std::move(listing), decode_bus);
+  return scan_page<Bus>(store_, key_family('b'), std::move(listing), decode_bus);
 }
 
 Task<Result<Storage::Page<Rule>>> Storage::rules(std::string bus, Listing listing) {
-  return scan<Rule>(store_, rules_of(bus), std::move(listing), decode_rule);
+  return scan_page<Rule>(store_, rules_of(bus), std::move(listing), decode_rule);
 }
 
 void Storage::put(store::Batch& batch, const Found<Bus>& bus) {

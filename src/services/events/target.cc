@@ -6,6 +6,7 @@
 
 #include "base/arn.h"
 #include "kernel/event/sink_target.h"
+#include "services/events/api_destination_request.h"
 #include "services/events/errors.h"
 #include "services/events/run_task.h"
 
@@ -17,8 +18,8 @@ namespace json = boost::json;
 constexpr std::array<std::string_view, 8> kDelivered = {"lambda", "sqs",    "kinesis", "firehose",
                                                         "ecs",    "states", "events",  "logs"};
 constexpr std::array<std::string_view, 4> kNeedRole = {"kinesis", "firehose", "ecs", "states"};
-constexpr std::array<std::string_view, 6> kForeign = {
-    "RunCommandParameters",        "BatchParameters",  "HttpParameters", "RedshiftDataParameters",
+constexpr std::array<std::string_view, 5> kForeign = {
+    "RunCommandParameters", "BatchParameters", "RedshiftDataParameters",
     "SageMakerPipelineParameters", "AppSyncParameters"};
 constexpr size_t kPartitionKeyBytesMax = 256;
 
@@ -66,12 +67,15 @@ struct RuleTarget::Reader {
                   fmt::format("Targets of the service {} are not supported by Suiro: {}",
                               arn->service, to.arn_.text));
     }
+    to.is_api_destination_ =
+        arn->service == "events" && arn->resource.starts_with("api-destination/");
     bool is_bus = arn->service == "events" && arn->resource.starts_with("event-bus/");
-    if (arn->service == "events" && !is_bus) {
+    if (arn->service == "events" && !is_bus && !to.is_api_destination_) {
       return fail(codes::kNotImplemented,
-                  fmt::format("API destinations are not supported by Suiro: {}", to.arn_.text));
+                  fmt::format("Targets of this kind are not supported by Suiro: {}", to.arn_.text));
     }
-    if (has(kNeedRole, arn->service) && to.role_arn_.empty()) {
+    bool needs_role = has(kNeedRole, arn->service) || to.is_api_destination_;
+    if (needs_role && to.role_arn_.empty()) {
       return invalid(fmt::format("RoleArn is required for target {}.", to.arn_.text));
     }
     for (std::string_view name : kForeign) {
@@ -120,6 +124,23 @@ struct RuleTarget::Reader {
                                  compiled.error().message));
     }
     to.template_ = *std::move(compiled);
+    return ok();
+  }
+
+  // Values that are paths, "$.detail.id", are taken from each event.
+  Result<void> http() {
+    const json::object* http = object_of(from, "HttpParameters");
+    if (http == nullptr) return ok();
+    if (!to.is_api_destination_) {
+      return fail(codes::kNotImplemented,
+                  fmt::format("HttpParameters do not fit the target {}.", to.id_));
+    }
+    auto compiled = HttpTemplate::compile(*http);
+    if (!compiled) {
+      return invalid(fmt::format("Invalid HttpParameters for target {}: {}", to.id_,
+                                 compiled.error().message));
+    }
+    to.http_ = *std::move(compiled);
     return ok();
   }
 
@@ -225,6 +246,7 @@ Result<RuleTarget> RuleTarget::compile(std::string_view document) {
   Reader reader{parsed.get_object(), target};
   TRY_VOID(reader.arn());
   TRY_VOID(reader.input());
+  TRY_VOID(reader.http());
   TRY_VOID(reader.parameters());
   reader.policy();
   return target;
@@ -276,6 +298,9 @@ RuleTarget::Delivery RuleTarget::delivery(const json::value& event, std::string_
     if (!text.empty() && text.size() <= kPartitionKeyBytesMax) {
       out.attributes[std::string(event::kPartitionKeyAttribute)] = std::move(text);
     }
+  }
+  if (http_) {
+    out.attributes[std::string(kHttpParametersAttribute)] = http_->fill(event);
   }
   if (!run_task_.empty()) {
     out.payload = run_task(out.payload, rule);

@@ -9,6 +9,7 @@
 #include "kernel/event/event.h"
 #include "kernel/event/role_permissions.h"
 #include "services/events/document.h"
+#include "services/events/http_template.h"
 
 namespace suiro::events {
 
@@ -30,6 +31,7 @@ class RuleTarget {
   const std::string& id() const { return id_; }
   const std::string& arn() const { return arn_.text; }
   const std::string& service() const { return arn_.service; }
+  bool is_bus() const { return arn_.service == "events" && !is_api_destination_; }
   const std::string& role_arn() const { return role_arn_; }
   const event::DeliveryPolicy& policy() const { return policy_; }
   // What the role must be allowed; nullopt: none is named, or it does not matter, as for log
@@ -61,6 +63,8 @@ class RuleTarget {
   std::optional<JsonPath> input_path_;
   std::optional<Template> template_;
   std::optional<JsonPath> partition_key_;
+  std::optional<HttpTemplate> http_;
+  bool is_api_destination_ = false;
   std::string group_id_;
   std::string role_arn_;
   std::string task_definition_;

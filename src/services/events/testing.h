@@ -52,7 +52,8 @@ class EventsTest : public ::testing::Test {
 
   void open() {
     rows_.emplace(sim);
-    service.emplace(sim.kernel(), permissions);
+    service.emplace(sim.kernel(), permissions,
+                    [this](http_out::Request request) { return endpoint(std::move(request)); });
     for (const char* name : {"sqs", "lambda", "ecs", "kinesis", "states"}) {
       sim.kernel().targets.add_target(name, &*rows_);
     }
@@ -71,6 +72,12 @@ class EventsTest : public ::testing::Test {
     close();
     sim.reopen();
     open();
+  }
+
+  // What is sent to endpoints stays here, and is answered by `answer`.
+  Task<Result<http_out::Reply>> endpoint(http_out::Request request) {
+    requests.push_back(request);
+    co_return answer(requests.back());
   }
 
   Logic& logic() { return service->logic(); }
@@ -129,6 +136,11 @@ class EventsTest : public ::testing::Test {
 
   event::SimKernel sim;
   event::FakeRolePermissions permissions;
+  std::vector<http_out::Request> requests;
+  std::function<Result<http_out::Reply>(const http_out::Request&)> answer =
+      [](const http_out::Request&) -> Result<http_out::Reply> {
+    return http_out::Reply{.status = 200};
+  };
   std::optional<RowTarget> rows_;
   std::optional<Service> service;
   std::string trace_id;

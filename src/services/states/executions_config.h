@@ -10,8 +10,6 @@ namespace suiro::states {
 inline constexpr size_t kPerformingMax = 8'192;
 // Children of one distributed Map in flight: AWS's quota.
 inline constexpr size_t kMapChildrenMax = 10'000;
-// HTTP requests of tasks to one host that run at once; others of its requests wait.
-inline constexpr size_t kHttpPerHostMax = 16;
 
 struct RuntimeConfig {
   workflow::ExecutionLimits limits;

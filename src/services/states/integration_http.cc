@@ -73,15 +73,16 @@ bool HttpIntegration::has(const workflow::Resource& resource) const {
   return resource.action == "invoke" && resource.pattern == workflow::Pattern::kRequestResponse;
 }
 
-Attempt<void> HttpIntegration::permitted(const Work& work, const http_out::Request& request) const {
+Attempt<void> HttpIntegration::permitted(const Work& work) const {
   const std::string& machine = work.call.machine_arn;
   std::string endpoint = text_of(work.arguments, "ApiEndpoint");
-  auto answer = permissions_.permits(
+  auto answer = parts_.permissions.permits(
       {.role_arn = work.call.role_arn,
        .service = std::string(kPrincipal),
        // A Map's children run under "machine/label".
        .permission = {"states:InvokeHTTPEndpoint", machine.substr(0, machine.find('/'))},
-       .context = {{"states:httpendpoint", endpoint}, {"states:httpmethod", request.method}}});
+       .context = {{"states:httpendpoint", endpoint},
+                   {"states:httpmethod", text_of(work.arguments, "Method")}}});
   if (answer) return {};
   return std::unexpected(TaskFault{
       "States.Permissions",
@@ -90,17 +91,48 @@ Attempt<void> HttpIntegration::permitted(const Work& work, const http_out::Reque
                   endpoint, answer.error().message)});
 }
 
+Task<Attempt<event::ConnectionAdditions>> HttpIntegration::additions(const Work& work) {
+  std::string arn = connection_of(work.arguments);
+  if (arn.empty()) co_return event::ConnectionAdditions{};
+  auto fault = [](std::string_view name, const Error& error) {
+    return std::unexpected(
+        TaskFault{fmt::format("Events.ConnectionResource.{}", name), error.message});
+  };
+  // "events:region:account:connection/name", without the id that follows: what policies name.
+  auto answer = parts_.permissions.permits(
+      {.role_arn = work.call.role_arn,
+       .service = std::string(kPrincipal),
+       .permission = {"events:RetrieveConnectionCredentials", arn.substr(0, arn.rfind('/'))}});
+  if (!answer) co_return fault("AccessDenied", answer.error());
+  auto added = co_await parts_.connections.additions(arn);
+  if (added) co_return *std::move(added);
+  std::string_view code = added.error().code;
+  bool is_named = code == event::kConnectionNotFound || code == event::kConnectionUnauthorized ||
+                  code == event::kConnectionAuthorizing;
+  co_return fault(is_named ? code : "InternalError", added.error());
+}
+
 Task<Attempt<Begun>> HttpIntegration::begin(Work work) {
-  auto request = http_request_of(work.arguments, {.region = kernel_.region,
-                                                  .reach = client_.reach(),
-                                                  .timeout = kTimeout,
-                                                  .reply_bytes_max = kReplyBytesMax});
-  if (!request) co_return std::unexpected(std::move(request).error());
-  if (auto allowed = permitted(work, *request); !allowed) {
+  if (auto wrong = unfit_arguments(work.arguments, parts_.client.reach())) {
+    co_return std::unexpected(*std::move(wrong));
+  }
+  if (auto allowed = permitted(work); !allowed) {
     co_return std::unexpected(std::move(allowed).error());
   }
-  if (work.http != nullptr) work.http->sent(*request);
-  auto reply = co_await client_.send(*std::move(request));
+  auto added = co_await additions(work);
+  if (!added) co_return std::unexpected(std::move(added).error());
+  HttpRequestOptions options{.region = parts_.kernel.region,
+                             .timeout = kTimeout,
+                             .reply_bytes_max = kReplyBytesMax,
+                             .connection = *std::move(added)};
+  auto request = http_request_of(work.arguments, options);
+  if (!request) co_return std::unexpected(std::move(request).error());
+  if (work.http != nullptr) {
+    if (!work.http->sees_secrets()) options.connection = {};
+    auto shown = http_request_of(work.arguments, options);
+    if (shown) work.http->sent(*shown);
+  }
+  auto reply = co_await parts_.client.send(*std::move(request));
   if (!reply) {
     const Error& error = reply.error();
     if (error.code == codes::kTooLarge) {
@@ -109,6 +141,9 @@ Task<Attempt<Begun>> HttpIntegration::begin(Work work) {
     co_return std::unexpected(TaskFault{"States.Http.Socket", error.message});
   }
   if (work.http != nullptr) work.http->got(*reply, reason_of(reply->status));
+  if (reply->status == 401 || reply->status == 407) {
+    co_await parts_.connections.rejected(connection_of(work.arguments));
+  }
   if (reply->status < 200 || reply->status > 299) {
     co_return std::unexpected(TaskFault{fmt::format("States.Http.StatusCode.{}", reply->status),
                                         std::string(reply->body)});

@@ -13,7 +13,7 @@ namespace suiro::states {
 namespace {
 
 constexpr int kFormDepthMax = 32;
-constexpr std::string_view kContentType = "content-type";
+constexpr std::string_view kContentType = "Content-Type";
 
 std::string scalar_of(const json::Value& value) {
   if (value.is_string()) return value.as_string();
@@ -59,30 +59,75 @@ void add_list(std::string& out, const std::string& name, const json::Array& list
   }
 }
 
-// Headers whose meaning is the connection's or AWS's own.
+// Headers that a task may not set ("Call HTTPS APIs in Step Functions workflows", and those of the
+// connection itself).
 bool is_reserved(const std::string& name) {
-  static constexpr std::string_view kReserved[] = {
-      "connection", "content-length", "expect",  "host", "keep-alive",       "proxy-authenticate",
-      "te",         "trailer",        "upgrade", "via",  "transfer-encoding"};
+  static constexpr std::string_view kReserved[] = {"a-im",
+                                                   "accept-charset",
+                                                   "accept-datetime",
+                                                   "accept-encoding",
+                                                   "authorization",
+                                                   "cache-control",
+                                                   "connection",
+                                                   "content-encoding",
+                                                   "content-length",
+                                                   "content-md5",
+                                                   "date",
+                                                   "expect",
+                                                   "forwarded",
+                                                   "from",
+                                                   "host",
+                                                   "http2-settings",
+                                                   "if-match",
+                                                   "if-modified-since",
+                                                   "if-none-match",
+                                                   "if-range",
+                                                   "keep-alive",
+                                                   "if-unmodified-since",
+                                                   "max-forwards",
+                                                   "origin",
+                                                   "pragma",
+                                                   "proxy-authenticate",
+                                                   "referer",
+                                                   "proxy-authorization",
+                                                   "server",
+                                                   "te",
+                                                   "transfer-encoding",
+                                                   "trailer",
+                                                   "upgrade",
+                                                   "via",
+                                                   "warning"};
   if (std::ranges::find(kReserved, name) != std::end(kReserved)) return true;
   return name.starts_with("x-amz-") || name.starts_with("x-amzn-") ||
          name.starts_with("x-forwarded-");
 }
 
-struct Sent {
-  http_out::Headers headers;
-  bool has_content_type = false;
-  bool has_user_agent = false;
-  bool has_range = false;
-};
+http_out::Headers::iterator header_named(http_out::Headers& headers, std::string_view name) {
+  return std::ranges::find_if(
+      headers, [name](const auto& header) { return equal_ignore_case(header.first, name); });
+}
+
+void set_header(http_out::Headers& headers, std::string name, std::string value) {
+  auto found = header_named(headers, name);
+  if (found != headers.end()) {
+    found->second = std::move(value);
+  } else {
+    headers.emplace_back(std::move(name), std::move(value));
+  }
+}
+
+void set_default_header(http_out::Headers& headers, std::string_view name, std::string value) {
+  if (header_named(headers, name) == headers.end()) {
+    headers.emplace_back(std::string(name), std::move(value));
+  }
+}
 
 // Empty: fine; else what is wrong.
-std::string read_headers(const json::Value* given, Sent& sent) {
+std::string read_headers(const json::Value* given, http_out::Headers& headers) {
   if (given == nullptr) return {};
   if (!given->is_object()) return "The value for the field 'Headers' must be an object";
   for (const auto& [name, value] : given->as_object()) {
-    const std::string lower = to_lower(name);
-    if (is_reserved(lower)) return fmt::format("The header '{}' cannot be set", name);
+    if (is_reserved(to_lower(name))) return fmt::format("The header '{}' cannot be set", name);
     std::string text = scalar_of(value);
     if (value.is_array()) {
       text.clear();
@@ -93,16 +138,27 @@ std::string read_headers(const json::Value* given, Sent& sent) {
     if ((name + text).find_first_of("\r\n") != std::string::npos) {
       return fmt::format("The header '{}' has a line break", name);
     }
-    sent.has_content_type |= lower == kContentType;
-    sent.has_user_agent |= lower == "user-agent";
-    sent.has_range |= lower == "range";
-    sent.headers.emplace_back(name, std::move(text));
+    headers.emplace_back(name, std::move(text));
   }
   return {};
 }
 
+// The task's body with the connection's parameters. Empty: fine; else what is wrong.
+std::string merge_body(const json::Value*& given, const event::ConnectionAdditions& connection,
+                       json::Value& merged) {
+  if (connection.body.empty()) return {};
+  if (given != nullptr && !given->is_object()) {
+    return "The request body must be an object where the connection has body parameters";
+  }
+  merged = given == nullptr ? json::Value(json::Object()) : *given;
+  for (const auto& [name, value] : connection.body) merged.edit_object().set(name, value);
+  given = &merged;
+  return {};
+}
+
 // The body, and its Content-Type where none is given. Empty: fine; else what is wrong.
-std::string read_body(const json::Value& arguments, Sent& sent, Bytes& body) {
+std::string read_body(const json::Value& arguments, const event::ConnectionAdditions& connection,
+                      http_out::Request& request) {
   const json::Value* given = arguments.find("RequestBody");
   const json::Value* transform = arguments.find("Transform");
   const std::string encoding =
@@ -110,24 +166,34 @@ std::string read_body(const json::Value& arguments, Sent& sent, Bytes& body) {
   if (transform != nullptr && encoding != "URL_ENCODED" && encoding != "NONE") {
     return "The value for the field 'RequestBodyEncoding' must be one of URL_ENCODED, NONE";
   }
+  json::Value merged;
+  if (auto wrong = merge_body(given, connection, merged); !wrong.empty()) return wrong;
   if (given == nullptr) return {};
   if (encoding != "URL_ENCODED") {
-    body = given->is_string() ? given->as_string() : json::write(*given);
-    if (!sent.has_content_type) sent.headers.emplace_back("Content-Type", "application/json");
+    request.body = given->is_string() ? given->as_string() : json::write(*given);
+    set_default_header(request.headers, kContentType, "application/json");
     return {};
   }
   const json::Value* options = transform->find("RequestEncodingOptions");
   const std::string format = options == nullptr ? std::string() : text_of(*options, "ArrayFormat");
   auto form = form_of(*given, format.empty() ? "INDICES" : format);
   if (!form) return fmt::format("The ArrayFormat '{}' is not supported", format);
-  body = *std::move(form);
-  std::erase_if(sent.headers,
-                [](const auto& header) { return to_lower(header.first) == kContentType; });
-  sent.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+  request.body = *std::move(form);
+  set_header(request.headers, std::string(kContentType), "application/x-www-form-urlencoded");
   return {};
 }
 
-// Which arguments there are, and the ones that Suiro cannot honour. Empty: fine.
+// Empty: fine; else what is wrong.
+std::string unfit_connection(const json::Value& arguments, std::string_view name) {
+  const json::Value* given = arguments.find(name);
+  if (given == nullptr || given->is_null()) return {};
+  if (text_of(*given, "ConnectionArn").empty()) {
+    return fmt::format("The field '{}' must have a ConnectionArn", name);
+  }
+  return {};
+}
+
+// Which arguments there are, and of what form. Empty: fine.
 std::string unfit(const json::Value& arguments, http_out::Reach reach) {
   static constexpr std::string_view kKnown[] = {"ApiEndpoint",     "Method",          "Headers",
                                                 "QueryParameters", "RequestBody",     "Transform",
@@ -138,10 +204,7 @@ std::string unfit(const json::Value& arguments, http_out::Reach reach) {
     }
   }
   for (std::string_view name : {"Authentication", "InvocationConfig"}) {
-    const json::Value* given = arguments.find(name);
-    if (given != nullptr && !given->is_null()) {
-      return fmt::format("Suiro has no EventBridge connections: leave '{}' out", name);
-    }
+    if (auto wrong = unfit_connection(arguments, name); !wrong.empty()) return wrong;
   }
   static constexpr std::string_view kMethods[] = {"GET",   "POST", "PUT",    "DELETE",
                                                   "PATCH", "HEAD", "OPTIONS"};
@@ -158,10 +221,12 @@ std::string unfit(const json::Value& arguments, http_out::Reach reach) {
 }
 
 // Empty: fine; else what is wrong.
-std::string add_query(const json::Value* given, std::string& url) {
-  if (given == nullptr) return {};
-  if (!given->is_object()) return "The value for the field 'QueryParameters' must be an object";
-  const std::string query = form_of(*given, "REPEAT").value_or("");
+std::string add_query(const json::Value* given, const event::ConnectionAdditions& connection,
+                      std::string& url) {
+  json::Value merged = given == nullptr ? json::Value(json::Object()) : *given;
+  if (!merged.is_object()) return "The value for the field 'QueryParameters' must be an object";
+  for (const auto& [name, value] : connection.query) merged.edit_object().set(name, value);
+  const std::string query = form_of(merged, "REPEAT").value_or("");
   if (query.empty()) return {};
   url += url.find('?') == std::string::npos ? '?' : '&';
   url += query;
@@ -182,27 +247,37 @@ std::optional<std::string> form_of(const json::Value& body, std::string_view arr
   return out;
 }
 
+std::optional<TaskFault> unfit_arguments(const json::Value& arguments, http_out::Reach reach) {
+  const std::string wrong = unfit(arguments, reach);
+  if (wrong.empty()) return std::nullopt;
+  return refused_arguments(json::write(arguments), wrong);
+}
+
+std::string connection_of(const json::Value& arguments) {
+  for (std::string_view name : {"InvocationConfig", "Authentication"}) {
+    const json::Value* given = arguments.find(name);
+    if (given != nullptr && !given->is_null()) return text_of(*given, "ConnectionArn");
+  }
+  return {};
+}
+
 Attempt<http_out::Request> http_request_of(const json::Value& arguments,
                                            const HttpRequestOptions& options) {
-  http_out::Request request;
-  Sent sent;
-  std::string wrong = unfit(arguments, options.reach);
-  request.url = text_of(arguments, "ApiEndpoint");
-  request.method = text_of(arguments, "Method");
-  if (wrong.empty()) wrong = read_headers(arguments.find("Headers"), sent);
-  if (wrong.empty()) wrong = add_query(arguments.find("QueryParameters"), request.url);
-  if (wrong.empty()) wrong = read_body(arguments, sent, request.body);
+  http_out::Request request{.method = text_of(arguments, "Method"),
+                            .url = text_of(arguments, "ApiEndpoint"),
+                            .timeout = options.timeout,
+                            .reply_bytes_max = options.reply_bytes_max};
+  http_out::Headers& headers = request.headers;
+  std::string wrong = read_headers(arguments.find("Headers"), headers);
+  for (const auto& [name, value] : options.connection.headers) set_header(headers, name, value);
+  if (wrong.empty()) {
+    wrong = add_query(arguments.find("QueryParameters"), options.connection, request.url);
+  }
+  if (wrong.empty()) wrong = read_body(arguments, options.connection, request);
   if (!wrong.empty()) return std::unexpected(refused_arguments(json::write(arguments), wrong));
-  if (!sent.has_user_agent) {
-    sent.headers.emplace_back("User-Agent",
-                              fmt::format("Amazon|StepFunctions|HttpInvoke|{}", options.region));
-  }
-  if (!sent.has_range) {
-    sent.headers.emplace_back("Range", fmt::format("bytes=0-{}", options.reply_bytes_max));
-  }
-  request.headers = std::move(sent.headers);
-  request.timeout = options.timeout;
-  request.reply_bytes_max = options.reply_bytes_max;
+  set_default_header(headers, "User-Agent",
+                     fmt::format("Amazon|StepFunctions|HttpInvoke|{}", options.region));
+  set_default_header(headers, "Range", fmt::format("bytes=0-{}", options.reply_bytes_max));
   return request;
 }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include "engine/http_out/testing.h"
+#include "kernel/event/http_connections_testing.h"
 #include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/states/integration_http_request.h"
@@ -30,14 +31,16 @@ class HttpIntegrationTest : public ::testing::Test {
     TaskCall call{};
     call.role_arn = "arn:aws:iam::000000000000:role/r";
     call.machine_arn = "arn:aws:states:ap-northeast-1:000000000000:stateMachine:m/Map";
-    HttpIntegration integration(sim.kernel(), permissions, by);
-    Work work{.call = call, .arguments = parsed(arguments), .cancellation = {}};
+    HttpIntegration integration({sim.kernel(), permissions, connections, by});
+    Work work{.call = call, .arguments = parsed(arguments), .cancellation = {}, .http = watcher};
     return asio::co_spawn(shards.executor(0), integration.begin(std::move(work)), asio::use_future)
         .get();
   }
   event::SimKernel sim;
   Shards shards;
   event::FakeRolePermissions permissions;
+  event::FakeHttpConnections connections;
+  HttpWatcher* watcher = nullptr;
   http_out::Client client{{.reach = http_out::Reach::kNoMetadata}};
 };
 
@@ -111,6 +114,43 @@ TEST_F(HttpIntegrationTest, PublicEndpointsAloneAreTheDefault) {
   }
 }
 
+class Watcher final : public HttpWatcher {
+ public:
+  bool sees_secrets() const override { return reveals; }
+  void sent(const http_out::Request& request) override { seen = request; }
+  void got(const http_out::Reply&, std::string_view) override {}
+  bool reveals = false;
+  http_out::Request seen;
+};
+
+TEST_F(HttpIntegrationTest, AsksItsConnection) {
+  const std::string arn = "arn:aws:events:ap-northeast-1:000000000000:connection/c/1";
+  auto invoke = [&](const std::string& url) {
+    return begin(fmt::format(R"({{"ApiEndpoint":"{}","Method":"POST","RequestBody":{{"z":"end!"}},
+                                 "InvocationConfig":{{"ConnectionArn":"{}"}}}})",
+                             url, arn));
+  };
+  EXPECT_EQ(invoke("http://127.0.0.1:1/x").error().error,
+            "Events.ConnectionResource.ResourceNotFound");
+  EXPECT_EQ(permissions.asked.back().permission.action, "events:RetrieveConnectionCredentials");
+  EXPECT_EQ(permissions.asked.back().permission.resource, arn.substr(0, arn.size() - 2));
+  connections.known[arn] = {.headers = {{"Authorization", "Basic secret"}}};
+  Watcher watched;
+  watcher = &watched;
+  OneReply server("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(invoke(server.url()).error().error, "States.Http.StatusCode.401");
+  EXPECT_NE(server.request.find("Authorization: Basic secret\r\n"), std::string::npos);
+  EXPECT_EQ(connections.rejections[arn], 1);
+  auto is_authorization = [](const auto& header) { return header.first == "Authorization"; };
+  EXPECT_TRUE(std::ranges::none_of(watched.seen.headers, is_authorization));
+  watched.reveals = true;
+  OneReply again("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(invoke(again.url()));
+  EXPECT_TRUE(std::ranges::any_of(watched.seen.headers, is_authorization));
+  permissions.denied = {"events:RetrieveConnectionCredentials"};
+  EXPECT_EQ(invoke("http://127.0.0.1:1/x").error().error, "Events.ConnectionResource.AccessDenied");
+}
+
 TEST_F(HttpIntegrationTest, LinkLocalAddressesAreRefused) {
   auto begun = begin(R"({"ApiEndpoint":"http://169.254.169.254/latest","Method":"GET"})");
   ASSERT_FALSE(begun);
@@ -136,10 +176,34 @@ TEST(HttpRequest, AFormHasItsContentType) {
   ASSERT_TRUE(request) << request.error().cause;
   EXPECT_EQ(request->url, "https://h/p?a=1&q=1");
   EXPECT_EQ(request->body, "b=c");
-  const http_out::Headers expected = {{"Content-Type", "application/x-www-form-urlencoded"},
+  const http_out::Headers expected = {{"content-type", "application/x-www-form-urlencoded"},
                                       {"User-Agent", "Amazon|StepFunctions|HttpInvoke|r"},
                                       {"Range", "bytes=0-10"}};
   EXPECT_EQ(request->headers, expected);
+}
+
+TEST(HttpRequest, AConnectionWins) {
+  HttpRequestOptions options{
+      .connection = {.headers = {{"x-both", "c"}, {"Authorization", "Basic a"}},
+                     .query = {{"q", "c"}},
+                     .body = {{"b", "c"}}}};
+  const std::string task = R"({"ApiEndpoint":"https://h/p","Method":"POST",
+      "Headers":{"X-Both":"t","X-Own":"t"},"QueryParameters":{"q":["1","2"],"r":"t"},)";
+  auto request = http_request_of(parsed(task + R"("RequestBody":{"b":"t","n":1}})"), options);
+  ASSERT_TRUE(request) << request.error().cause;
+  EXPECT_EQ(request->url, "https://h/p?q=c&r=t");
+  EXPECT_EQ(request->body, R"({"b":"c","n":1})");
+  const http_out::Headers expected = {
+      {"X-Both", "c"}, {"X-Own", "t"}, {"Authorization", "Basic a"}};
+  EXPECT_TRUE(std::ranges::equal(expected, std::span(request->headers).first(3)));
+  // A body that is no object cannot be merged.
+  EXPECT_FALSE(http_request_of(parsed(task + R"("RequestBody":"text"})"), options));
+}
+
+TEST(HttpRequest, NamesItsConnection) {
+  EXPECT_EQ(connection_of(parsed(R"({"Authentication":{"ConnectionArn":"a"}})")), "a");
+  EXPECT_EQ(connection_of(parsed(R"({"InvocationConfig":{"ConnectionArn":"b"}})")), "b");
+  EXPECT_EQ(connection_of(parsed("{}")), "");
 }
 
 TEST(HttpRequest, IsRefused) {
@@ -151,14 +215,20 @@ TEST(HttpRequest, IsRefused) {
                      "'Host'"),
            std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Headers":{"A":"b\r\nC: d"}})",
                      "line break"),
-           std::pair(R"({"ApiEndpoint":"https://h","Method":"GET",
-                         "Authentication":{"ConnectionArn":"a"}})",
+           std::pair(
+               R"({"ApiEndpoint":"https://h","Method":"GET","Headers":{"authorization":"x"}})",
+               "'authorization'"),
+           std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Authentication":{}})",
                      "'Authentication'"),
        }) {
-    auto request = http_request_of(parsed(arguments), {});
-    ASSERT_FALSE(request) << arguments;
-    EXPECT_EQ(request.error().error, "States.Runtime");
-    EXPECT_NE(request.error().cause.find(reason), std::string::npos) << request.error().cause;
+    auto fault = unfit_arguments(parsed(arguments), http_out::Reach::kPublic);
+    if (!fault) {
+      auto request = http_request_of(parsed(arguments), {});
+      ASSERT_FALSE(request) << arguments;
+      fault = request.error();
+    }
+    EXPECT_EQ(fault->error, "States.Runtime");
+    EXPECT_NE(fault->cause.find(reason), std::string::npos) << fault->cause;
   }
 }
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "engine/http_out/client.h"
+#include "kernel/event/http_connections.h"
 #include "kernel/event/role_permissions.h"
 #include "services/states/executions.h"
 #include "services/states/integration_calls.h"
@@ -101,9 +102,13 @@ class ContainerIntegration final : public Integration {
 
 class HttpIntegration final : public Integration {
  public:
-  HttpIntegration(event::Kernel& kernel, const event::RolePermissions& permissions,
-                  http_out::Client& client)
-      : kernel_(kernel), permissions_(permissions), client_(client) {}
+  struct Parts {
+    event::Kernel& kernel;
+    const event::RolePermissions& permissions;
+    event::HttpConnections& connections;
+    http_out::Client& client;
+  };
+  explicit HttpIntegration(Parts parts) : parts_(parts) {}
   bool has(const workflow::Resource& resource) const override;
   Task<Attempt<Begun>> begin(Work work) override;
 
@@ -112,11 +117,11 @@ class HttpIntegration final : public Integration {
 
  private:
   // Whether the machine's role may send it.
-  Attempt<void> permitted(const Work& work, const http_out::Request& request) const;
+  Attempt<void> permitted(const Work& work) const;
+  // What the task's connection adds; nothing where it names none.
+  Task<Attempt<event::ConnectionAdditions>> additions(const Work& work);
 
-  event::Kernel& kernel_;
-  const event::RolePermissions& permissions_;
-  http_out::Client& client_;
+  Parts parts_;
 };
 
 }  // namespace suiro::states

@@ -42,6 +42,8 @@ struct TaskCall {
 class HttpWatcher {
  public:
   virtual ~HttpWatcher() = default;
+  // Whether it is shown what the task's connection adds to the request.
+  virtual bool sees_secrets() const = 0;
   virtual void sent(const http_out::Request& request) = 0;
   virtual void got(const http_out::Reply& reply, std::string_view reason) = 0;
 };

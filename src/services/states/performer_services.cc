@@ -56,10 +56,9 @@ Task<Result<void>> Integration::stop(const TaskCall&, std::string) {
   co_return ok();
 }
 
-ServicePerformer::ServicePerformer(event::Kernel& kernel, event::OperationCaller& operations,
-                                   const event::RolePermissions& permissions,
-                                   http_out::Client& client)
-    : calls_(kernel, operations), http_(kernel, permissions, client) {}
+ServicePerformer::ServicePerformer(event::Kernel& kernel, Outside outside)
+    : calls_(kernel, outside.operations),
+      http_({kernel, outside.permissions, outside.connections, outside.client}) {}
 
 Integration* ServicePerformer::integration_of(const Resource& resource) {
   Integration* found = nullptr;

@@ -21,10 +21,17 @@
 
 namespace suiro::states {
 
+// What tasks reach.
+struct Outside {
+  event::OperationCaller& operations;
+  const event::RolePermissions& permissions;
+  event::HttpConnections& connections;
+  http_out::Client& client;
+};
+
 class ServicePerformer final : public Performer {
  public:
-  ServicePerformer(event::Kernel& kernel, event::OperationCaller& operations,
-                   const event::RolePermissions& permissions, http_out::Client& client);
+  ServicePerformer(event::Kernel& kernel, Outside outside);
   // Once, before the first task.
   void use(Executions& executions) { executions_.use(executions); }
 

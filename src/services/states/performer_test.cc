@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kernel/event/http_connections_testing.h"
 #include "kernel/event/role_permissions_testing.h"
 #include "kernel/event/testing.h"
 #include "services/states/performer_services.h"
@@ -199,7 +200,8 @@ class PerformerTest : public ::testing::Test {
   FakeReporter reporter{sim.clock()};
   http_out::Client client{{}};
   event::FakeRolePermissions permissions;
-  ServicePerformer performer{sim.kernel(), operations, permissions, client};
+  event::FakeHttpConnections connections;
+  ServicePerformer performer{sim.kernel(), {operations, permissions, connections, client}};
 };
 
 Answer answer_of(const json::Value& expected) {

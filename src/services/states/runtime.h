@@ -14,11 +14,9 @@ namespace suiro::states {
 class WorkflowRuntime {
  public:
   // Registers its timers: before the kernel starts. All outlive this.
-  WorkflowRuntime(event::Kernel& kernel, event::OperationCaller& operations,
-                  const event::RolePermissions& permissions, http_out::Client& client,
-                  RuntimeConfig config)
-      : performer_(kernel, operations, permissions, client),
-        map_runs_(kernel, &operations, config.map_children_max),
+  WorkflowRuntime(event::Kernel& kernel, Outside outside, RuntimeConfig config)
+      : performer_(kernel, outside),
+        map_runs_(kernel, &outside.operations, config.map_children_max),
         executions_(kernel, std::move(config), performer_, &map_runs_) {
     performer_.use(executions_);
     map_runs_.connect(executions_);

@@ -311,7 +311,8 @@ Task<Result<shape::TestStateOutput>> StateTests::test(shapes::Call& call,
   auto live = std::make_shared<LiveTest>(
       LiveTest::Parts{
           .kernel = kernel_, .performer = performer_, .scope = *scopes_[kernel_.shards.current()]},
-      std::move(run), std::move(task));
+      std::move(run), std::move(task),
+      in.reveal_secrets.value_or(false) ? LiveTest::Secrets::kShow : LiveTest::Secrets::kHide);
   CO_TRY_VOID(co_await LiveTest::run(live, call.cancellation));
   co_return output_of(live->answer(), in.inspection_level.value_or("INFO"), live->http());
 }

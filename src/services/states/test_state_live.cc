@@ -29,12 +29,14 @@ std::string text_of(const Bytes& body) {
 
 }  // namespace
 
-LiveTest::LiveTest(Parts parts, std::unique_ptr<workflow::TestRun> run, TaskCall call)
+LiveTest::LiveTest(Parts parts, std::unique_ptr<workflow::TestRun> run, TaskCall call,
+                   Secrets secrets)
     : kernel_(parts.kernel),
       performer_(parts.performer),
       scope_(parts.scope),
       run_(std::move(run)),
       call_(std::move(call)),
+      secrets_(secrets),
       wake_(parts.scope.executor()) {}
 
 Task<Result<void>> LiveTest::run(std::shared_ptr<LiveTest> test,

@@ -30,7 +30,8 @@ class LiveTest final : public TaskReporter, public HttpWatcher {
     std::optional<shapes::states::InspectionDataResponse> response;
   };
   // `call` is the task's, but for its effect.
-  LiveTest(Parts parts, std::unique_ptr<workflow::TestRun> run, TaskCall call);
+  enum class Secrets : uint8_t { kHide, kShow };
+  LiveTest(Parts parts, std::unique_ptr<workflow::TestRun> run, TaskCall call, Secrets secrets);
 
   // Once. `caller` may be null. Errors: of the run; kClosed where the caller has gone.
   static Task<Result<void>> run(std::shared_ptr<LiveTest> test,
@@ -45,6 +46,7 @@ class LiveTest final : public TaskReporter, public HttpWatcher {
   std::shared_ptr<Cancellation> cancellation() const override { return cancellation_; }
   HttpWatcher* http_watcher() override { return this; }
   Task<void> wait(Millis duration) override;
+  bool sees_secrets() const override { return secrets_ == Secrets::kShow; }
   void sent(const http_out::Request& request) override;
   void got(const http_out::Reply& reply, std::string_view reason) override;
 
@@ -58,6 +60,7 @@ class LiveTest final : public TaskReporter, public HttpWatcher {
   TaskScope& scope_;
   std::unique_ptr<workflow::TestRun> run_;
   TaskCall call_;
+  const Secrets secrets_;
   Signal wake_;
   std::deque<workflow::Occurrence> inbox_;
   std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();

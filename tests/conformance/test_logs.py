@@ -8,7 +8,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 120
 
 
 def now():

@@ -121,28 +121,31 @@ TEST_F(RuncRunnerTest, ContainersStopInReverseOrder) {
 
 // --- order
 
+// A container like the first one, which waits for it.
+ContainerSpec& add_before(TaskSpec& spec, std::string name, Dependency::Condition condition) {
+  spec.containers[0].dependencies = {{name, condition}};
+  spec.containers.push_back(spec.containers[0]);
+  spec.containers.back().name = std::move(name);
+  spec.containers.back().dependencies.clear();
+  return spec.containers.back();
+}
+
 TEST_F(RuncRunnerTest, WaitsForSuccessAndCompletion) {
   auto spec = task("cat /work/made");
   spec.volumes = {{"work", ""}};
   spec.containers[0].mounts = {{"work", "/work"}};
-  auto first = spec.containers[0];
-  first.name = "first";
+  auto& first = add_before(spec, "first", Dependency::Condition::kSuccess);
   first.essential = false;
   first.command = {"usleep 200000; echo by first > /work/made"};
-  spec.containers[0].dependencies = {{"first", Dependency::Condition::kSuccess}};
-  spec.containers.push_back(first);
   EXPECT_EQ(run(spec).containers[0].exit_code, 0);
   EXPECT_EQ(output(spec), "by first\n");
 }
 
 TEST_F(RuncRunnerTest, AFailedDependencyKeepsTheContainerFromStarting) {
   auto spec = task("echo never");
-  auto first = spec.containers[0];
-  first.name = "first";
+  auto& first = add_before(spec, "first", Dependency::Condition::kSuccess);
   first.essential = false;
   first.command = {"exit 4"};
-  spec.containers[0].dependencies = {{"first", Dependency::Condition::kSuccess}};
-  spec.containers.push_back(first);
   auto report = run(spec);
   EXPECT_EQ(report.stop_code, StopCode::kTaskFailedToStart);
   EXPECT_THAT(report.stopped_reason, HasSubstr("first exited with code 4"));
@@ -152,12 +155,9 @@ TEST_F(RuncRunnerTest, AFailedDependencyKeepsTheContainerFromStarting) {
 
 TEST_F(RuncRunnerTest, CompletionIsAnyEnd) {
   auto spec = task("echo after");
-  auto first = spec.containers[0];
-  first.name = "first";
+  auto& first = add_before(spec, "first", Dependency::Condition::kComplete);
   first.essential = false;
   first.command = {"usleep 200000; exit 4"};
-  spec.containers[0].dependencies = {{"first", Dependency::Condition::kComplete}};
-  spec.containers.push_back(first);
   auto report = run(spec);
   EXPECT_EQ(report.containers[0].exit_code, 0);
   EXPECT_EQ(report.containers[1].exit_code, 4);
@@ -167,14 +167,11 @@ TEST_F(RuncRunnerTest, CompletionIsAnyEnd) {
 
 TEST_F(RuncRunnerTest, ADependencyThatEndsBeforeItIsHealthyKeepsTheContainerFromStarting) {
   auto spec = task("echo never");
-  auto base = spec.containers[0];
-  base.name = "base";
+  auto& base = add_before(spec, "base", Dependency::Condition::kHealthy);
   base.essential = false;
   base.command = {"exit 0"};
   base.health_check =
       HealthCheck{.command = {"CMD-SHELL", "test -f /ready"}, .interval = std::chrono::seconds(1)};
-  spec.containers[0].dependencies = {{"base", Dependency::Condition::kHealthy}};
-  spec.containers.push_back(base);
   auto report = run(spec);
   EXPECT_EQ(report.stop_code, StopCode::kTaskFailedToStart);
   EXPECT_THAT(report.stopped_reason, HasSubstr("base stopped (condition HEALTHY)"));
@@ -184,12 +181,9 @@ TEST_F(RuncRunnerTest, ADependencyThatEndsBeforeItIsHealthyKeepsTheContainerFrom
 TEST_F(RuncRunnerTest, ADependencyThatCannotStartKeepsTheContainerFromStarting) {
   for (auto condition : {Dependency::Condition::kStart, Dependency::Condition::kComplete}) {
     auto spec = task("echo never");
-    auto first = spec.containers[0];
-    first.name = "first";
+    auto& first = add_before(spec, "first", condition);
     first.essential = false;
     first.entry_point = {"/bin/absent"};
-    spec.containers[0].dependencies = {{"first", condition}};
-    spec.containers.push_back(first);
     auto report = run(spec);
     EXPECT_EQ(report.stop_code, StopCode::kTaskFailedToStart);
     EXPECT_THAT(report.stopped_reason, HasSubstr("first was not started"));
@@ -199,14 +193,11 @@ TEST_F(RuncRunnerTest, ADependencyThatCannotStartKeepsTheContainerFromStarting) 
 
 TEST_F(RuncRunnerTest, WaitsForHealth) {
   auto spec = task("echo started after health");
-  auto base = spec.containers[0];
-  base.name = "base";
+  auto& base = add_before(spec, "base", Dependency::Condition::kHealthy);
   base.command = {"usleep 300000; touch /ready; sleep 60"};
   base.stop_timeout = std::chrono::seconds(1);
   base.health_check = HealthCheck{.command = {"CMD-SHELL", "echo checked; test -f /ready"},
                                   .interval = std::chrono::seconds(1)};
-  spec.containers[0].dependencies = {{"base", Dependency::Condition::kHealthy}};
-  spec.containers.push_back(base);
   auto report = run(spec);
   EXPECT_EQ(report.containers[1].health, Health::kHealthy);
   EXPECT_EQ(report.containers[0].exit_code, 0);
@@ -214,8 +205,7 @@ TEST_F(RuncRunnerTest, WaitsForHealth) {
 
 TEST_F(RuncRunnerTest, AFailingCheckMakesUnhealthyAndAStartTimeoutGivesUp) {
   auto spec = task("echo never");
-  auto base = spec.containers[0];
-  base.name = "base";
+  auto& base = add_before(spec, "base", Dependency::Condition::kHealthy);
   base.command = {"sleep 60"};
   base.stop_timeout = std::chrono::seconds(1);
   base.start_timeout = std::chrono::seconds(3);
@@ -223,8 +213,6 @@ TEST_F(RuncRunnerTest, AFailingCheckMakesUnhealthyAndAStartTimeoutGivesUp) {
                                   .interval = std::chrono::seconds(1),
                                   .timeout = std::chrono::seconds(1),
                                   .retries = 1};
-  spec.containers[0].dependencies = {{"base", Dependency::Condition::kHealthy}};
-  spec.containers.push_back(base);
   auto report = run(spec);
   EXPECT_EQ(report.containers[1].health, Health::kUnhealthy);
   EXPECT_THAT(report.stopped_reason, HasSubstr("did not reach HEALTHY within 3 s"));

@@ -126,6 +126,26 @@ def test_tokens_of_nothing_are_refused(suiro, group):
         assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
+def test_a_buckets_policy_may_deny_an_export(suiro, group):
+    logs, s3 = suiro.client("logs"), suiro.client("s3")
+    s3.create_bucket(Bucket=group, CreateBucketConfiguration={
+        "LocationConstraint": "ap-northeast-1"})
+    s3.put_bucket_policy(Bucket=group, Policy=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Deny", "Principal": {"Service": "logs.amazonaws.com"},
+            "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{group}/*"}]}))
+    put(suiro, group, "one")
+    now = int(time.time() * 1000)
+    task = logs.create_export_task(logGroupName=group, fromTime=now - 60_000, to=now + 60_000,
+                                   destination=group)["taskId"]
+
+    def failed():
+        found = logs.describe_export_tasks(taskId=task)["exportTasks"][0]["status"]
+        return found if found["code"] == "FAILED" else None
+    assert "explicit deny in a resource-based policy" in until(failed, "the failure")["message"]
+    assert "Contents" not in s3.list_objects_v2(Bucket=group)
+
+
 def test_export_to_the_lake(suiro, group):
     logs, s3 = suiro.client("logs"), suiro.client("s3")
     s3.create_bucket(Bucket=group, CreateBucketConfiguration={

@@ -119,6 +119,42 @@ TEST(Verdict, ARulingTellsWhetherItNamesTheCallerItself) {
   EXPECT_EQ(rule("000000000000").decision, Decision::kNone);
 }
 
+// `principal`: the statement's element.
+std::string act(std::string_view principal, std::string role_arn,
+                std::string_view more = R"("Effect":"Deny")") {
+  ResourcePolicies policies;
+  policies.put(
+      "arn:aws:s3:::b",
+      fmt::format(R"({{"Statement":{{{},{},"Action":"s3:*","Resource":"*"}}}})", principal, more),
+      Form::kBucket);
+  auto done = policies.permit({.service = "firehose.amazonaws.com",
+                               .role_arn = std::move(role_arn),
+                               .account = "000000000000",
+                               .action = "s3:PutObject",
+                               .resource = "arn:aws:s3:::b/k",
+                               .now = {}});
+  return done ? "" : done.error().message;
+}
+
+TEST(ResourcePolicies, WhatServicesDoIsDeniedAndNeedsNoAllow) {
+  const std::string role = "arn:aws:iam::000000000000:role/x/write";
+  constexpr std::string_view kNobody = R"("Principal":{"AWS":"111111111111"})";
+  EXPECT_EQ(act(kNobody, role), "");
+  EXPECT_EQ(act(kNobody, ""), "");
+  EXPECT_EQ(act(R"("Principal":"*")", role),
+            "User: arn:aws:sts::000000000000:assumed-role/write/firehose is not authorized to "
+            "perform: s3:PutObject on resource: \"arn:aws:s3:::b/k\" with an explicit deny in a "
+            "resource-based policy");
+  EXPECT_NE(act(R"("Principal":"*")", ""), "");
+  EXPECT_NE(act(R"("Principal":{"Service":"firehose.amazonaws.com"})", ""), "");
+  EXPECT_EQ(act(R"("Principal":{"Service":"logs.amazonaws.com"})", ""), "");
+  EXPECT_EQ(act(R"("NotPrincipal":{"AWS":"arn:aws:iam::000000000000:role/x/write"})", role), "");
+  EXPECT_NE(act(R"("NotPrincipal":{"AWS":"arn:aws:iam::000000000000:role/other"})", role), "");
+  EXPECT_EQ(act(R"("Principal":"*")", role,
+                R"("Effect":"Deny","Condition":{"Bool":{"aws:SecureTransport":"false"}})"),
+            "");
+}
+
 TEST(ResourcePolicies, ABucketsPolicyIsForItsObjectsToo) {
   ResourcePolicies policies;
   Request request;

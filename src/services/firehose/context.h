@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "engine/http_out/client.h"
+#include "engine/policy/resource_policies.h"
 #include "kernel/event/kernel.h"
 #include "services/firehose/destination.h"
 #include "services/firehose/lane.h"
@@ -92,6 +93,7 @@ struct Context {
   event::Kernel& kernel;
   Send send;                          // to endpoints outside
   asio::thread_pool* pool = nullptr;  // null: compression runs on the shard (simulation)
+  const policy::ResourcePolicies* policies = nullptr;  // of buckets; null: none is asked
   std::vector<std::unique_ptr<ShardState>> shards;
 };
 

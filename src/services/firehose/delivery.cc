@@ -157,6 +157,20 @@ Task<Result<void>> ObjectDelivery::deliver(StatePtr state, LaneKind kind, Cut cu
   co_return done;
 }
 
+// The bucket's policy may deny the stream's role to write there.
+Result<void> ObjectDelivery::permit(const S3Target& target,
+                                    const event::ObjectWriter::ObjectToWrite& object) const {
+  if (context_.policies == nullptr) return ok();
+  const event::Kernel& kernel = context_.kernel;
+  return context_.policies->permit(
+      {.service = "firehose.amazonaws.com",
+       .role_arn = target.role_arn,
+       .account = kernel.account,
+       .action = "s3:PutObject",
+       .resource = fmt::format("arn:aws:s3:::{}/{}", object.bucket, object.key),
+       .now = kernel.clock.now()});
+}
+
 Task<Result<void>> ObjectDelivery::write(StatePtr state, LaneKind kind, Cut cut) {
   event::Kernel& kernel = context_.kernel;
   if (kernel.lake == nullptr) co_return fail(codes::kUnavailable, "no lake is wired");
@@ -190,7 +204,8 @@ Task<Result<void>> ObjectDelivery::write(StatePtr state, LaneKind kind, Cut cut)
   delivery_.consume(also, *state, kind, cut);
   kernel.journal.record(also, span);
   TraceContext trace{span.trace_id, span.span_id};
-  auto done = co_await kernel.lake->write(std::move(object), std::move(also), trace);
+  auto done = permit(target, object);
+  if (done) done = co_await kernel.lake->write(std::move(object), std::move(also), trace);
   if (!done) {
     Error error = std::move(done).error();
     error.code = "S3." + error.code;

@@ -69,6 +69,8 @@ class ObjectDelivery {
     size_t records = 0;
   };
   Task<Result<void>> deliver(StatePtr state, LaneKind kind, Cut cut);
+  Result<void> permit(const S3Target& target,
+                      const event::ObjectWriter::ObjectToWrite& object) const;
   Task<Result<void>> write(StatePtr state, LaneKind kind, Cut cut);
   std::string key_of(const StreamState& state, LaneKind kind, TimePoint arrived);
 

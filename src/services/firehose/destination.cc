@@ -74,6 +74,7 @@ Result<S3Target> s3_of(const Configuration& in) {
     return not_supported("EncryptionConfiguration.KMSEncryptionConfig");
   }
   TRY(out.bucket, bucket_of(in.bucket_arn));
+  out.role_arn = in.role_arn;
   TRY(out.prefix, Prefix::parse(in.prefix.value_or(""), Prefix::Use::kDelivery));
   std::string errors = in.error_output_prefix.value_or("");
   if (errors.empty()) {

@@ -32,6 +32,7 @@ struct LogPlace {
 
 struct S3Target {
   std::string bucket;
+  std::string role_arn;
   Prefix prefix;
   Prefix error_prefix;
   TimeZone zone;

@@ -70,6 +70,26 @@ TEST_F(FirehoseTest, AMissingBucketIsTriedForEver) {
   EXPECT_NE(logs.lines[0].find("S3.NoSuchBucket"), std::string::npos);
 }
 
+TEST_F(FirehoseTest, ABucketsPolicyMayDenyTheRole) {
+  policy::ResourcePolicies policies;
+  logic->context().policies = &policies;
+  policies.put("arn:aws:s3:::lake",
+               R"({"Statement":{"Effect":"Deny","Principal":{"AWS":
+                   "arn:aws:iam::000000000000:role/r"},"Action":"s3:PutObject","Resource":"*"}})",
+               policy::Form::kBucket);
+  ASSERT_TRUE(create("s", s3_document(std::string(kSmall) +
+                                      R"(,"CloudWatchLoggingOptions":{"Enabled":true,
+                                        "LogGroupName":"g","LogStreamName":"t"})")));
+  ASSERT_TRUE(put("s", {"a"}));
+  sim.advance(seconds(120));
+  EXPECT_TRUE(objects().empty());
+  ASSERT_FALSE(logs.lines.empty());
+  EXPECT_NE(logs.lines[0].find("S3.AccessDenied"), std::string::npos) << logs.lines[0];
+  policies.erase("arn:aws:s3:::lake");
+  sim.advance(std::chrono::hours(1));
+  EXPECT_EQ(all_bytes(), "a");
+}
+
 TEST_F(FirehoseTest, DeliveriesAreTracedToTheirPut) {
   ASSERT_TRUE(create("s", s3_document(kSmall)));
   TraceContext cause = TraceContext::begin(sim.clock().now(), sim.random());

@@ -12,11 +12,14 @@ namespace suiro::firehose {
 
 class Service final : public event::RecordSink {
  public:
-  explicit Service(event::Kernel& kernel)
+  // `policies` outlives it; null: no bucket's policy is asked.
+  Service(event::Kernel& kernel, const policy::ResourcePolicies* policies)
       : client_({}),
         logic_(kernel,
                [this](http_out::Request request) { return client_.send(std::move(request)); }),
-        api_(logic_) {}
+        api_(logic_) {
+    logic_.context().policies = policies;
+  }
 
   // After the lake, the functions and the streams that it delivers from and to are wired.
   Task<Result<void>> start() { return logic_.start(); }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/turns.h"
+#include "engine/policy/resource_policies.h"
 #include "kernel/event/kernel.h"
 #include "services/logs/export.h"
 #include "services/logs/live_tail.h"
@@ -23,7 +24,8 @@ std::unexpected<Error> no_such_stream();
 
 class Logic {
  public:
-  explicit Logic(event::Kernel& kernel);
+  // `policies`: of the buckets that groups are exported to; null: none is asked.
+  explicit Logic(event::Kernel& kernel, const policy::ResourcePolicies* policies = nullptr);
 
   // Before the kernel's timers start.
   void register_timers();
@@ -165,6 +167,7 @@ class Logic {
 
   Task<Result<void>> on_export(event::Timer timer, store::Batch consume);
   Task<Result<Export>> run_export(Export task);
+  Result<void> permit_export(const event::ObjectWriter::ObjectToWrite& object) const;
   Task<Result<bool>> export_stream(const Export& task, const Found<Group>& group,
                                    Found<Stream> stream);
 
@@ -174,6 +177,7 @@ class Logic {
   Task<Result<bool>> expire_some(GroupId group, std::string name, TimePoint horizon);
 
   event::Kernel& kernel_;
+  const policy::ResourcePolicies* policies_;
   Storage storage_;
   std::vector<Turns> turns_;  // one a shard
   LiveTails tails_;

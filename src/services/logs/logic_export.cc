@@ -166,6 +166,18 @@ Task<Result<Export>> Logic::run_export(Export task) {
   co_return task;
 }
 
+// The bucket's policy may deny the service to write there.
+Result<void> Logic::permit_export(const event::ObjectWriter::ObjectToWrite& object) const {
+  if (policies_ == nullptr) return ok();
+  return policies_->permit(
+      {.service = "logs.amazonaws.com",
+       .role_arn = "",
+       .account = kernel_.account,
+       .action = "s3:PutObject",
+       .resource = fmt::format("arn:aws:s3:::{}/{}", object.bucket, object.key),
+       .now = kernel_.clock.now()});
+}
+
 // False when the task was cancelled.
 Task<Result<bool>> Logic::export_stream(const Export& task, const Found<Group>& group,
                                         Found<Stream> stream) {
@@ -192,6 +204,7 @@ Task<Result<bool>> Logic::export_stream(const Export& task, const Found<Group>& 
         .key = fmt::format("{}/{}/{}/{:06}.gz", task.prefix, task.id, folder, files++),
         .content_type = "application/x-gzip",
         .data = gzip(text)};
+    CO_TRY_VOID(permit_export(object));
     CO_TRY_VOID(co_await kernel_.lake->write(std::move(object), {}, {}));
   }
   co_return true;

@@ -16,7 +16,8 @@ std::unexpected<Error> no_such_stream() {
   return fail("ResourceNotFoundException", "The specified log stream does not exist.");
 }
 
-Logic::Logic(event::Kernel& kernel) : kernel_(kernel), storage_(kernel.store) {
+Logic::Logic(event::Kernel& kernel, const policy::ResourcePolicies* policies)
+    : kernel_(kernel), policies_(policies), storage_(kernel.store) {
   for (size_t i = 0; i < kernel.shards.size(); ++i) turns_.emplace_back(kernel.shards.executor(i));
 }
 

@@ -54,7 +54,7 @@ class ReadersTest : public shapes::OperationsTest<event::SimKernel> {
     sim.kernel().targets.add_target("lambda", target.get());
     sim.kernel().targets.add_target("kinesis", target.get());
     sim.kernel().lake = &lake;
-    service = std::make_unique<Service>(sim.kernel(), Config());
+    service = std::make_unique<Service>(sim.kernel(), Config{.policies = &policies});
     serve(*service);
   }
   void shut_down() { end(service); }
@@ -82,6 +82,7 @@ class ReadersTest : public shapes::OperationsTest<event::SimKernel> {
 
   static constexpr const char* kStream = "arn:aws:kinesis:ap-northeast-1:000000000000:stream/x";
   FakeLake lake;
+  policy::ResourcePolicies policies;
   std::unique_ptr<FakeTarget> target;
   std::unique_ptr<Service> service;
 };
@@ -188,6 +189,30 @@ TEST_F(ReadersTest, ExportsGoOnAfterARestartAndEnd) {
   EXPECT_TRUE(lake.objects.contains("p/" + id + "/a-b/000000.gz"));
   EXPECT_TRUE(lake.objects.contains("p/" + id + "/c/000000.gz"));
   EXPECT_EQ(call("CancelExportTask", {{"taskId", id}}).error().code, "InvalidOperationException");
+}
+
+TEST_F(ReadersTest, ABucketsPolicyMayDenyAnExport) {
+  put({"one"});
+  policies.put("arn:aws:s3:::lake",
+               R"({"Statement":{"Effect":"Deny","Principal":{"Service":"logs.amazonaws.com"},
+                   "Action":"s3:PutObject","Resource":"arn:aws:s3:::lake/p/*"}})",
+               policy::Form::kBucket);
+  auto status = [this](std::string prefix) {
+    json::object input{{"logGroupName", "g"},
+                       {"from", 0},
+                       {"to", 4'000'000'000'000},
+                       {"destination", "lake"},
+                       {"destinationPrefix", prefix}};
+    auto id = good("CreateExportTask", input)["taskId"];
+    sim.advance(std::chrono::seconds(1));
+    return good("DescribeExportTasks", {{"taskId", id}})["exportTasks"].at(0).at("status");
+  };
+  auto denied = status("p");
+  EXPECT_EQ(denied.at("code"), "FAILED");
+  EXPECT_TRUE(denied.at("message").as_string().starts_with(
+      "User: logs.amazonaws.com is not authorized to perform: s3:PutObject on resource: "));
+  EXPECT_TRUE(lake.objects.empty());
+  EXPECT_EQ(status("q").at("code"), "COMPLETED");
 }
 
 TEST_F(ReadersTest, ExportsFailAndAreCancelled) {

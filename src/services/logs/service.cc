@@ -4,7 +4,7 @@
 namespace suiro::logs {
 
 Service::Service(event::Kernel& kernel, Config config)
-    : logic_(kernel),
+    : logic_(kernel, config.policies),
       insights_(kernel, config.query_threads),
       api_(kernel, logic_, insights_),
       sink_(kernel, logic_) {

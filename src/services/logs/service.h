@@ -10,6 +10,8 @@ namespace suiro::logs {
 
 struct Config {
   Insights::Threads query_threads = Insights::Threads::kOwn;
+  // Of the buckets that groups are exported to. Null: none is asked.
+  const policy::ResourcePolicies* policies = nullptr;
 };
 
 class Service {

@@ -9,6 +9,7 @@ import threading
 import time
 
 from harness import FAILURES, KILLS, unknown
+from waiting import read_until
 from workflows import ended
 
 ROLE = "arn:aws:iam::000000000000:role/r"
@@ -96,6 +97,27 @@ def kinds(client, arn):
     return sorted(event["type"] for event in events)
 
 
+def run_and_check(harness, oracle, steps, check):
+    """Steps start executions while the server is killed; `check` gets the ARNs of those that were
+    acknowledged when it was started for the last time."""
+    stop_starts = threading.Event()
+    for step in steps:
+        harness.writer(lambda rng, step=step: stop_starts.wait(0.1) if stop_starts.is_set()
+                       else step(rng))
+    kills = iter(range(KILLS))
+
+    def drain(_number):
+        if next(kills) < KILLS - 1:
+            return
+        stop_starts.set()
+        with oracle.lock:
+            arns = sorted(oracle.acknowledged)
+        assert len(arns) > KILLS
+        check(arns)
+
+    harness.run(after_restart=drain)
+
+
 def test_executions(harness):
     oracle = Oracle()
     client, sqs = harness.client("stepfunctions"), harness.client("sqs")
@@ -113,24 +135,11 @@ def test_executions(harness):
         assert record["status"] == "SUCCEEDED", record
         twins[count] = (json.loads(record["output"]), kinds(client, arn))
 
-    stop_starts = threading.Event()
-
     def make_input(_name, rng):
         return {"items": list(range(rng.randrange(1, 6))), "queue": queue}
-    steps = [starter(number, oracle, harness, machine, make_input) for number in range(2)]
-    for step in steps:
-        harness.writer(lambda rng, step=step: stop_starts.wait(0.1) if stop_starts.is_set()
-                       else step(rng))
-    kills = iter(range(KILLS))
 
-    def drain(_number):
-        if next(kills) < KILLS - 1:
-            return
-        stop_starts.set()
+    def check(arns):
         end = time.monotonic() + DRAIN_SECONDS_MAX
-        with oracle.lock:
-            arns = sorted(oracle.acknowledged)
-        assert len(arns) > KILLS
         checker = harness.client("stepfunctions")
         for arn in arns:
             record = ended(checker, arn, end - time.monotonic())
@@ -139,7 +148,8 @@ def test_executions(harness):
             assert json.loads(record["output"]) == output, arn
             assert kinds(checker, arn) == expected, arn
 
-    harness.run(after_restart=drain)
+    steps = [starter(number, oracle, harness, machine, make_input) for number in range(2)]
+    run_and_check(harness, oracle, steps, check)
 
 
 # How an execution ends follows from the number in its name, and so from its ARN.
@@ -191,26 +201,14 @@ def test_express_executions(harness):
     def expected(arn):
         name = arn.split(":")[-2]
         return ENDS[endings[int(name.rpartition("-")[2]) % 3]]
-    stop_starts = threading.Event()
-    for number in range(2):
-        step = starter(number, oracle, harness, machine, make_input)
-        harness.writer(lambda rng, step=step: stop_starts.wait(0.1) if stop_starts.is_set()
-                       else step(rng))
-    kills = iter(range(KILLS))
 
-    def drain(_number):
-        if next(kills) < KILLS - 1:
-            return
-        stop_starts.set()
-        end = time.monotonic() + DRAIN_SECONDS_MAX
+    def check(arns):
         checker = harness.client("logs")
-        with oracle.lock:
-            arns = set(oracle.acknowledged)
-        assert len(arns) > KILLS
-        while arns - (found := logged_ends(checker, "ends")).keys():
-            assert time.monotonic() < end, f"{arns - found.keys()} do not end"
-            time.sleep(0.2)
+        found = read_until(lambda told: told.keys() >= set(arns),
+                           lambda: logged_ends(checker, "ends"), DRAIN_SECONDS_MAX)
+        assert not set(arns) - found.keys(), "executions that do not end"
         for arn, ends in found.items():
             assert ends == [expected(arn)], (arn, ends)
 
-    harness.run(after_restart=drain)
+    steps = [starter(number, oracle, harness, machine, make_input) for number in range(2)]
+    run_and_check(harness, oracle, steps, check)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What rules and targets are made of: paths, templates, targets, stored records. Input: a byte that
-// chooses, a text, a NUL, an event.
+// What rules, targets and connections are made of: paths, templates, targets, requests to
+// endpoints, stored records. Input: a byte that chooses, a text, a NUL, an event.
 #include <boost/json.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "base/check.h"
+#include "services/events/api_destination_request.h"
+#include "services/events/connection_storage.h"
+#include "services/events/connection_token.h"
 #include "services/events/document.h"
 #include "services/events/storage.h"
 #include "services/events/target.h"
@@ -27,6 +30,15 @@ void check_records(std::string_view text) {
   if (auto rule = decode_rule(text)) {
     CHECK(encode(*decode_rule(encode(*rule))) == encode(*rule), "a rule changed");
   }
+  if (auto connection = decode_connection(text)) {
+    CHECK(encode(*decode_connection(encode(*connection))) == encode(*connection),
+          "a connection changed");
+    (void)token_request(connection->authorization);
+  }
+  if (auto destination = decode_api_destination(text)) {
+    CHECK(encode(*decode_api_destination(encode(*destination))) == encode(*destination),
+          "an API destination changed");
+  }
 }
 
 }  // namespace
@@ -45,6 +57,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } else if (input[0] == 't') {
     auto made = Template::compile({{"a", "$.detail.a"}, {"b", "$.detail.b[*]"}}, text);
     if (made && event.is_object()) (void)made->fill(event, raw, {"arn", "name", "time"});
+  } else if (input[0] == 'h') {
+    const ApiDestination destination{.endpoint = "https://h/*/x?y=*", .method = "POST"};
+    (void)request_of(destination,
+                     {.payload = std::string(raw), .http_parameters = std::string(text)},
+                     {.query = {{"q", "1"}}, .body = {{"b", "2"}}});
+    (void)token_of({.status = 200, .body = std::string(text)});
   } else if (input[0] == 'r') {
     check_records(input.substr(1));
   } else {

@@ -78,6 +78,8 @@ LISTS = (
     ("ecs", "list_task_definitions", "taskDefinitionArns", None),
     ("events", "list_rules", "Rules", "Name"),
     ("events", "list_event_buses", "EventBuses", "Name"),
+    ("events", "list_connections", "Connections", "Name"),
+    ("events", "list_api_destinations", "ApiDestinations", "Name"),
     ("stepfunctions", "list_state_machines", "stateMachines", "name"),
     ("stepfunctions", "list_activities", "activities", "name"),
     ("scheduler", "list_schedules", "Schedules", "Name"),

@@ -47,6 +47,50 @@ resource "aws_cloudwatch_event_target" "function" {
   input          = jsonencode({ step = var.step })
 }
 
+resource "aws_cloudwatch_event_connection" "partner" {
+  name               = "tf-partner"
+  description        = local.later ? "the partner" : "a partner"
+  authorization_type = "API_KEY"
+  auth_parameters {
+    api_key {
+      key   = "X-Key"
+      value = local.later ? "second" : "first"
+    }
+    invocation_http_parameters {
+      header {
+        key   = "X-Team"
+        value = "batch"
+      }
+      query_string {
+        key             = "token"
+        value           = "hidden"
+        is_value_secret = true
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_api_destination" "partner" {
+  name                             = "tf-partner"
+  connection_arn                   = aws_cloudwatch_event_connection.partner.arn
+  invocation_endpoint              = "https://partner.example.com/orders/*"
+  http_method                      = "POST"
+  invocation_rate_limit_per_second = local.later ? 20 : 10
+}
+
+resource "aws_cloudwatch_event_target" "endpoint" {
+  rule           = aws_cloudwatch_event_rule.pattern.name
+  event_bus_name = aws_cloudwatch_event_bus.app.name
+  target_id      = "endpoint"
+  arn            = aws_cloudwatch_event_api_destination.partner.arn
+  role_arn       = local.role
+  http_target {
+    path_parameter_values   = ["$.detail.id"]
+    header_parameters       = { X-Step = tostring(var.step) }
+    query_string_parameters = { source = "$.source" }
+  }
+}
+
 resource "aws_cloudwatch_event_target" "stream" {
   rule           = aws_cloudwatch_event_rule.pattern.name
   event_bus_name = aws_cloudwatch_event_bus.app.name

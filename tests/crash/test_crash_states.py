@@ -168,13 +168,18 @@ EXPRESS = {
 
 
 def logged_ends(logs, group):
-    """The ends that the log tells of each execution."""
+    """The ends that the log tells of each execution. Each run has a stream of its own; a request
+    names at most 100 of them."""
+    streams = [stream["logStreamName"] for page in logs.get_paginator(
+        "describe_log_streams").paginate(logGroupName=group) for stream in page["logStreams"]]
     found = collections.defaultdict(list)
-    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
-        for row in page["events"]:
-            line = json.loads(row["message"])
-            if line["type"] in ENDS.values() or line["type"] == "ExecutionAborted":
-                found[line["execution_arn"]].append(line["type"])
+    for at in range(0, len(streams), 100):
+        for page in logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, logStreamNames=streams[at:at + 100]):
+            for row in page["events"]:
+                line = json.loads(row["message"])
+                if line["type"] in ENDS.values() or line["type"] == "ExecutionAborted":
+                    found[line["execution_arn"]].append(line["type"])
     return found
 
 

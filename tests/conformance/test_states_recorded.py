@@ -6,14 +6,14 @@ Debian's botocore lacks what Step Functions has got since 2023; it is given the 
 model/states.json instead of its own."""
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
 
-from conftest import ROOT
-
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 CASES = SHARED / "data" / "workflow-cases.jsonl.gz"
 TOOL = SHARED / "tools" / "replay_workflows.py"

@@ -115,6 +115,12 @@ def test_revisions_and_lists(ecs, name):
         assert answer["failures"][0]["arn"] == arns[0]
     assert register(ecs, name)["revision"] == 4
     assert ecs.list_task_definition_families(familyPrefix=name)["families"] == [name]
+    for revision in (1, 2, 4):
+        ecs.deregister_task_definition(taskDefinition=f"{name}:{revision}")
+    # Those without an active revision are listed unless the request says otherwise.
+    for status, expected in ((None, [name]), ("INACTIVE", [name]), ("ACTIVE", [])):
+        assert ecs.list_task_definition_families(
+            familyPrefix=name, **({"status": status} if status else {}))["families"] == expected
     assert refused(ecs.describe_task_definition, taskDefinition=name + ":9") == (
         "ClientException", "Unable to describe task definition.")
 
@@ -167,6 +173,11 @@ def test_tags_of_what_is_not_there(ecs, cluster):
         assert refused(ecs.list_tags_for_resource,
                        resourceArn=arn.replace(f"cluster/{cluster}", resource))[0] == \
             "InvalidParameterException"
+    short = arn.replace(f"cluster/{cluster}", "service/web")
+    for call, more in ((ecs.list_tags_for_resource, {}),
+                       (ecs.tag_resource, {"tags": [{"key": "a", "value": "b"}]})):
+        assert refused(call, resourceArn=short, **more) == (
+            "InvalidParameterException", "Long arn format must be used for tagging operations")
     provider = arn.replace(f"cluster/{cluster}", "capacity-provider/FARGATE")
     assert ecs.list_tags_for_resource(resourceArn=provider)["tags"] == []
 

@@ -199,6 +199,12 @@ Task<Result<Definitions::ListAnswer>> Definitions::families(FamilyQuery query) {
       CO_TRY(auto active, co_await latest_active(family));
       if (query.status == "ACTIVE" && !active) continue;
       if (query.status == "INACTIVE" && active) continue;
+      if (!active) {
+        // A family whose revisions were all deleted keeps its number alone.
+        CO_TRY(auto any, co_await context_.kernel.store.scan(
+                             {.range = storage::definitions(family), .rows_max = 1}));
+        if (any.entries.empty()) continue;
+      }
       if (answer.names.size() == query.rows_max) {
         answer.more = true;
         co_return answer;

@@ -52,7 +52,7 @@ Task<Result<shape::ListTaskDefinitionFamiliesResponse>> Logic::list_families(
     shape::ListTaskDefinitionFamiliesRequest in) {
   Definitions::FamilyQuery query;
   query.prefix = in.family_prefix.value_or("");
-  query.status = in.status.value_or("ACTIVE");
+  query.status = in.status.value_or("ALL");
   CO_TRY(query.rows_max, page_size(in.max_results, kListPageMax, kListPageMax));
   CO_TRY(query.after, parse_page_token(in.next_token));
   CO_TRY(auto answer, co_await definitions_.families(std::move(query)));

@@ -28,9 +28,13 @@ Result<Named> named(std::string_view text) {
   out.kind = resource.substr(0, slash);
   std::string_view rest = resource.substr(slash + 1);
   size_t second = rest.find('/');
+  bool is_of_cluster =
+      out.kind == "service" || out.kind == "task" || out.kind == "container-instance";
   if (second != rest.npos) {
     out.cluster = rest.substr(0, second);
     rest = rest.substr(second + 1);
+  } else if (is_of_cluster) {
+    return invalid("Long arn format must be used for tagging operations");
   }
   out.name = rest;
   return out;

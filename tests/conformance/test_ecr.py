@@ -312,6 +312,10 @@ def test_lifecycle_preview_and_policy(ecr, registry, repository):
     preview = ecr.get_lifecycle_policy_preview(repositoryName=repository)
     assert preview["status"] == "COMPLETE"
     assert preview["summary"]["expiringImageTotalCount"] == 3
+    with pytest.raises(ClientError) as error:
+        ecr.get_lifecycle_policy_preview(repositoryName=repository, maxResults=1,
+                                         imageIds=[{"imageTag": "v0"}])
+    assert code_of(error) == "InvalidParameterException"
     assert {tag for row in preview["previewResults"] for tag in row["imageTags"]} == {
         "v0", "v1", "v2"}
     ecr.put_lifecycle_policy(repositoryName=repository, lifecyclePolicyText=text)

@@ -198,6 +198,7 @@ def task_target(**parameters):
     (task_target(PlacementStrategy=[{"type": "random"}]), "NotImplemented"),
     (task_target(PlacementConstraints=[{"type": "distinctInstance"}]), "NotImplemented"),
     (task_target(LaunchType="EXTERNAL"), "NotImplemented"),
+    (task_target(LaunchType="FARGATE"), "ValidationException"),
 ])
 def test_targets_that_are_refused(events, name, target, code):
     events.put_rule(Name=name, EventPattern='{"source":["x"]}')

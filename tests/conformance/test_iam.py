@@ -399,6 +399,9 @@ def test_simulation(iam, user, name):
 def test_what_a_simulation_and_an_empty_list_refuse(iam):
     refused(iam.simulate_custom_policy, "InvalidInput", PolicyInputList=[policy(allow("s3:*"))],
             ActionNames=["s3:GetObject"], CallerArn="arn:aws:iam::000000000000:role/r")
+    refused(iam.simulate_custom_policy, "InvalidInput", "CallerArn",
+            PolicyInputList=[policy(allow("s3:*"))], ActionNames=["s3:GetObject"],
+            ResourcePolicy=policy(allow("s3:*", Principal="*")))
     refused(iam.list_virtual_mfa_devices, "ValidationError", Marker="?")
 
 

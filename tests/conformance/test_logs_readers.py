@@ -110,11 +110,16 @@ def test_destinations_that_are_refused(suiro, group):
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_an_export_needs_its_bucket(suiro, group):
+@pytest.mark.parametrize("bucket, to, text", [
+    ("none", 4_000_000_000_000, "bucket"), ("there", 1, "creation of the log group")])
+def test_exports_that_are_refused(suiro, group, bucket, to, text):
+    suiro.client("s3").create_bucket(Bucket=f"there-{group}", CreateBucketConfiguration={
+        "LocationConstraint": "ap-northeast-1"})
     with pytest.raises(ClientError) as caught:
-        suiro.client("logs").create_export_task(logGroupName=group, fromTime=0, to=1,
-                                                destination="none-" + group)
-    assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+        suiro.client("logs").create_export_task(logGroupName=group, fromTime=0, to=to,
+                                                destination=f"{bucket}-{group}")
+    error = caught.value.response["Error"]
+    assert error["Code"] == "InvalidParameterException" and text in error["Message"]
 
 
 def test_tokens_of_nothing_are_refused(suiro, group):

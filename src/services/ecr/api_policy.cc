@@ -135,6 +135,11 @@ Api::Answer<op::GetLifecyclePolicyPreview> Api::get_preview(
                                "name '{}' in the registry with id '{}'",
                                repository.name, kernel_.account));
   }
+  if (in.image_ids && (in.next_token || in.max_results)) {
+    co_return fail(kInvalidParameter,
+                   "Invalid parameter at 'imageIds' failed to satisfy constraint: 'goes without "
+                   "nextToken and maxResults'");
+  }
   CO_TRY(auto expired, co_await logic_.preview(repository.name, repository.preview));
   shape::GetLifecyclePolicyPreviewResponse out;
   out.registry_id = kernel_.account;

@@ -206,7 +206,11 @@ Result<void> check_task(const json::object& ecs) {
   const json::value* command = ecs.if_contains("EnableExecuteCommand");
   bool executes = command != nullptr && command->is_bool() && command->get_bool();
   if (executes) return refused("EnableExecuteCommand");
-  if (string_of(ecs, "LaunchType") == "EXTERNAL") return refused("LaunchType EXTERNAL");
+  const std::string launch_type = string_of(ecs, "LaunchType");
+  if (launch_type == "EXTERNAL") return refused("LaunchType EXTERNAL");
+  if (launch_type == "FARGATE" && !ecs.contains("NetworkConfiguration")) {
+    return invalid("NetworkConfiguration is required where LaunchType is FARGATE.");
+  }
   return ok();
 }
 

@@ -68,17 +68,20 @@ shape::EvaluationResult result_of(const policy::Grants& grants, const policy::Po
   return out;
 }
 
+bool is_user_arn(const std::string& text) {
+  auto arn = Arn::parse(text);
+  return arn && arn->service == "iam" && arn->resource.starts_with("user/");
+}
+
 // Grants plus what the request itself brings.
 template <class Input>
 Result<shape::SimulatePolicyResponse> simulate(const Directory& now, const Input& in,
                                                policy::Grants grants, std::string caller) {
-  if (in.caller_arn) {
-    auto caller_of = Arn::parse(*in.caller_arn);
-    bool is_user =
-        caller_of && caller_of->service == "iam" && caller_of->resource.starts_with("user/");
-    if (!is_user) {
-      return fail(kInvalidInput, fmt::format("CallerArn {} is not that of a user", *in.caller_arn));
-    }
+  if (in.caller_arn && !is_user_arn(*in.caller_arn)) {
+    return fail(kInvalidInput, fmt::format("CallerArn {} is not that of a user", *in.caller_arn));
+  }
+  if (in.resource_policy && !is_user_arn(in.caller_arn.value_or(caller))) {
+    return fail(kInvalidInput, "CallerArn is required where ResourcePolicy is given");
   }
   if (in.resource_owner && in.resource_owner != fmt::format("arn:aws:iam::{}:root", now.account)) {
     return fail(kInvalidInput, "ResourceOwner must be the root of this account");

@@ -67,9 +67,12 @@ Task<Result<void>> Logic::check_bucket(std::string bucket) {
 }
 
 Task<Result<std::string>> Logic::create_export(Export task) {
-  CO_TRY_VOID(co_await existing_group(task.group));
+  CO_TRY(auto group, co_await existing_group(task.group));
   if (kernel_.lake == nullptr) co_return fail(codes::kNotImplemented, "there is no lake here");
   if (task.from > task.to) co_return invalid("The 'from' time must not be later than 'to'.");
+  if (task.to < group.record.created) {
+    co_return invalid("The 'to' time must not be earlier than the creation of the log group.");
+  }
   CO_TRY_VOID(co_await check_bucket(task.bucket));
   CO_TRY(auto known, co_await exports(""));
   store::Batch batch;

@@ -86,8 +86,10 @@ Outcome Machine::step(const Occurrence& occurrence, const Moment& moment) {
   begin_work();
   std::visit([this](const auto& each) { on(each); }, occurrence);
   run();
+  count_bytes();
   drop_cancelled();
   outcome.work = work_->used;
+  outcome.bytes = bytes_told_;
   out_ = nullptr;
   moment_ = nullptr;
   return outcome;
@@ -120,7 +122,7 @@ void Machine::run() {
   }
 }
 
-bool Machine::is_budget_used() {
+void Machine::count_bytes() {
   for (; events_counted_ < out_->history.size(); ++events_counted_) {
     bytes_told_ += bytes_of(out_->history[events_counted_]);
   }
@@ -128,6 +130,10 @@ bool Machine::is_budget_used() {
     bytes_told_ += std::visit([](const auto& effect) { return bytes_of(effect); },
                               out_->effects[effects_counted_]);
   }
+}
+
+bool Machine::is_budget_used() {
+  count_bytes();
   return out_->history.size() >= kStepEventsMax || bytes_told_ >= limits_.step_bytes_max ||
          work_->used >= limits_.step_work_max;
 }

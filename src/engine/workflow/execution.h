@@ -202,6 +202,7 @@ struct Outcome {
   std::optional<Ending> ended;
   bool more = false;
   uint64_t work = 0;  // what it took: steps of JSONata, values that paths visited
+  size_t bytes = 0;   // of history and effects, roughly
 };
 
 // --- what a step works with

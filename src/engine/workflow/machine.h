@@ -100,6 +100,7 @@ class Machine {
 
   // --- the driver (execution.cc)
   void run();
+  void count_bytes();
   // Whether the step has told or computed enough: what is left goes on in the next one.
   bool is_budget_used();
   // What follows may count up to state_work_max.

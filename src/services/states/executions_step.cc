@@ -96,14 +96,8 @@ void ExecutionShard::step(Live& live, Work& work, const workflow::Occurrence& oc
 }
 
 void ExecutionShard::collect(Live& live, Work& work, workflow::Outcome outcome) {
-  auto size_of = [](const std::optional<workflow::Payload>& payload) {
-    return payload ? (*payload)->size() : size_t{0};
-  };
-  for (auto& event : outcome.history) {
-    constexpr size_t kEventBytes = 64;
-    work.bytes += kEventBytes + size_of(event.input) + size_of(event.output);
-    work.events.push_back(std::move(event));
-  }
+  work.bytes += outcome.bytes;
+  for (auto& event : outcome.history) work.events.push_back(std::move(event));
   for (auto& effect : outcome.effects) work.effects.push_back(std::move(effect));
   for (uint64_t id : outcome.cancelled_effects) {
     // What was asked for in this very commit is nobody's yet.

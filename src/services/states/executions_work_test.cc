@@ -352,6 +352,25 @@ TEST_F(WorkTest, ExpressTellsItsEndBeforeItsCallsEnd) {
   sim.settle();
 }
 
+// Many small steps are more than one commit can hold, each alone is not.
+TEST_F(WorkTest, ManyLargeArgumentsAreCutIntoCommits) {
+  std::string branches;
+  for (int i = 0; i < 300; ++i) {
+    branches += fmt::format(R"({}{{"StartAt":"T{}","States":{{"T{}":{{"Type":"Task",
+      "Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","ResultPath":null,
+      "Parameters":{{"v.$":"$$.Execution.Input.v"}},"End":true}}}}}})",
+                            i == 0 ? "" : ",", i, i);
+  }
+  MachineAtStart machine = machine_of(R"({"StartAt":"E","States":{
+    "E":{"Type":"Pass","Result":{},"Next":"P"},
+    "P":{"Type":"Parallel","End":true,"Branches":[)" +
+                                      branches + "]}}}");
+  std::string arn =
+      start(std::move(machine), "wide", R"({"v":")" + std::string(250'000, 'x') + "\"}");
+  let_end(arn);
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kSucceeded) << describe(arn).cause.value_or("");
+}
+
 // An occurrence that finds the store busy is reported again, and nothing is lost or done twice.
 TEST_F(WorkTest, ABusyStoreIsAskedAgain) {
   performer.works["F"] = FakePerformer::submit;

@@ -197,7 +197,8 @@ Task<void> ExecutionShard::turn(Live& live) {
   auto ready = co_await prepare(live);
   if (ready) ready = co_await look_for_activities(live, work);
   if (!ready) {
-    live.more = false;
+    // A chain that is cut goes on: nobody else would wake it.
+    if (std::exchange(live.more, false)) continue_later(live.id, kCommitRetryFirst);
     fail_inbox(live, ready.error());
     co_return;
   }

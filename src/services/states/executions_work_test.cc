@@ -371,6 +371,32 @@ TEST_F(WorkTest, ManyLargeArgumentsAreCutIntoCommits) {
   EXPECT_EQ(describe(arn).status, ExecutionStatus::kSucceeded) << describe(arn).cause.value_or("");
 }
 
+// The reads that a step needs are refused while a chain goes on: nothing else would wake it.
+TEST_F(WorkTest, AChainGoesOnWhenItsReadsAreRefused) {
+  tear_down();
+  config.limits.events_max = 20'000;
+  sim.reopen();
+  build();
+  MachineAtStart machine = machine_of(fmt::format(R"({{"StartAt":"A","States":{{
+    "A":{{"Type":"Pass","Next":"B"}},"B":{{"Type":"Choice","Default":"A","Choices":[
+      {{"Variable":"$.over","IsPresent":true,"Next":"C"}}]}},
+    "C":{{"Type":"Task","Resource":"{}","End":true}}}}}})",
+                                                  kActivityArn));
+  // One that this thread's first shard owns: it hears of the start while the chain goes on.
+  std::string name = "chain";
+  auto arn_of = [&] { return "arn:aws:states:ap-northeast-1:000000000000:execution:m:" + name; };
+  while (sim.kernel().shards.owner_index(arn_hash(arn_of()).view()) != 0) name += "n";
+  auto begun = [&]() -> Task<void> {
+    auto started = co_await executions->start(request_of(std::move(machine), name));
+    EXPECT_TRUE(started);
+    sim.store().refuse_gets(1, keys::activity("a"));
+  };
+  sim.run(begun());
+  const std::string arn = arn_of();
+  let_end(arn);
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kFailed);
+}
+
 // An occurrence that finds the store busy is reported again, and nothing is lost or done twice.
 TEST_F(WorkTest, ABusyStoreIsAskedAgain) {
   performer.works["F"] = FakePerformer::submit;

@@ -98,7 +98,10 @@ void EffectRunner::pump() {
     EffectKey key = waiting_.front();
     waiting_.pop_front();
     auto [slot, is_new] = known_.try_emplace(key);
-    if (is_new) slot->second = std::make_shared<Performing>(*this, key);
+    if (is_new) {
+      slot->second = std::make_shared<Performing>(*this, key);
+      slot->second->is_found_ = true;
+    }
     if (std::exchange(slot->second->is_running_, true)) continue;  // it is here twice
     waiting_bytes_ -= std::exchange(slot->second->waiting_bytes_, 0);
     slot->second->has_slot_ = true;
@@ -261,6 +264,8 @@ void EffectRunner::cancel(store::Batch& batch, EffectKey key) {
 void EffectRunner::cancelled(EffectKey key) {
   auto known = known_.find(key);
   if (known == known_.end()) return found_cancelled(key);
+  // It may have become known after cancel(), which then left a record.
+  if (known->second->is_found_) known->second->has_cancel_record_ = true;
   known->second->is_cancelled_ = true;
   known->second->wake();
 }

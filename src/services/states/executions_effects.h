@@ -118,6 +118,7 @@ class Performing final : public TaskReporter {
   bool is_settled_ = false;
   bool has_notes_ = false;
   bool has_cancel_record_ = false;
+  bool is_found_ = false;  // by its key: a cancel may not have known it
   bool is_running_ = false;
   size_t waiting_bytes_ = 0;  // as the runner counts them, while it waits
   bool has_slot_ = false;     // of those that are performed at once

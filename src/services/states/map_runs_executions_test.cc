@@ -130,5 +130,36 @@ TEST_F(MapExecutionsTest, GoesOnAfterACrash) {
   EXPECT_EQ(children->executions.size(), 5u);
 }
 
+// Whatever commit is the last one of the old server.
+TEST_F(MapExecutionsTest, StopAndRedriveEndWhereverItCrashes) {
+  for (const std::string_view type : {"STANDARD", "EXPRESS"}) {
+    for (int commits = 1; commits <= 60; ++commits) {
+      performer = {};
+      performer.works["S"] = FakePerformer::hang;
+      const std::string arn = start(map_of(kTask, type, R"(,"MaxConcurrency":2)"),
+                                    fmt::format("{}{}", type, commits), R"([1,2,3])");
+      sim.store().crash_after(commits);
+      auto stopped = sim.spawn(executions->stop(arn, std::nullopt, std::nullopt));
+      auto redriven = sim.spawn(executions->redrive(arn, ""));
+      sim.advance(std::chrono::seconds(5));
+      const bool has_crashed = sim.store().crashed();
+      performer.works.clear();
+      restart();
+      sim.advance(std::chrono::seconds(5));
+      if (describe(arn).status == ExecutionStatus::kAborted) {
+        ASSERT_TRUE(sim.run(executions->redrive(arn, ""))) << commits;
+      }
+      let_end(arn);
+      EXPECT_EQ(describe(arn).status, ExecutionStatus::kSucceeded) << type << commits << told(arn);
+      EXPECT_EQ(run_of(arn).executions.succeeded, 3) << commits;
+      EXPECT_EQ(rows(effect_space()), 0u) << commits;
+      EXPECT_EQ(rows(cancel_space()), 0u) << commits;
+      EXPECT_EQ(executions->parts().open_executions, 0u) << commits;
+      told(arn);
+      if (!has_crashed) break;  // all had been committed before
+    }
+  }
+}
+
 }  // namespace
 }  // namespace suiro::states

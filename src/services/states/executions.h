@@ -74,6 +74,7 @@ struct ExecutionRecord {
   std::optional<TimePoint> redrive_time;
   std::string redrive_status;  // "REDRIVABLE", "NOT_REDRIVABLE", "REDRIVABLE_BY_MAP_RUN"
   std::string redrive_status_reason;
+  TraceContext started_by;  // with the span of what asked for the start
 };
 
 struct ListRequest {

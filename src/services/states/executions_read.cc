@@ -72,6 +72,7 @@ ExecutionRecord DurableExecutions::summary_of(const ExecutionRow& row,
   record.map_run_arn = row.map_run_arn;
   record.redrive_count = row.redrive_count;
   record.redrive_time = row.redrive_time;
+  record.started_by = {row.trace_id, row.parent_span_id};
   RedriveStatus redrive = redrive_status_of(row, parts_.config, kernel_.clock.now());
   record.redrive_status = std::move(redrive.status);
   record.redrive_status_reason = std::move(redrive.reason);

@@ -38,9 +38,14 @@ std::string sorted_text(json::Object object) {
   return json::write(out);
 }
 
+Result<void> result_of_stop(const TaskFault& fault) {
+  if (fault.retry == Retry::kNever) return ok();
+  return fail(fault.error, fault.cause, Retry::kLater);
+}
+
 Result<void> result_of_stop(const Attempt<ServiceCalls::Reply>& reply) {
-  if (reply || reply.error().retry == Retry::kNever) return ok();
-  return fail(reply.error().error, reply.error().cause, Retry::kLater);
+  if (reply) return ok();
+  return result_of_stop(reply.error());
 }
 
 std::string text_of(const json::Value& object, std::string_view name) {

@@ -45,7 +45,8 @@ class ServiceCalls {
   event::OperationCaller& operations_;
 };
 
-// What stop() says of its call.
+// What stop() says of its call, and of one that failed.
+Result<void> result_of_stop(const TaskFault& fault);
 Result<void> result_of_stop(const Attempt<ServiceCalls::Reply>& reply);
 // Text of an object with its members sorted by name.
 std::string sorted_text(json::Object object);

@@ -65,6 +65,10 @@ bool ContainerIntegration::has(const workflow::Resource& resource) const {
   return resource.action == "runTask" && resource.pattern != Pattern::kSync2;
 }
 
+bool ContainerIntegration::is_marked(const TaskCall& call) const {
+  return call.effect.resource.pattern == Pattern::kSync;
+}
+
 Task<Attempt<Begun>> ContainerIntegration::begin(Work work) {
   const SdkService service = optimised_service("ecs");
   json::Object request = work.arguments.as_object();
@@ -145,8 +149,16 @@ Task<std::optional<Attempt<std::string>>> ContainerIntegration::follow(const Tas
 }
 
 Task<Result<void>> ContainerIntegration::stop(const TaskCall& call, std::string notes) {
+  if (read_mark(notes)) {
+    // The same request with the same token tells which task began; none did: this one is stopped.
+    auto arguments = json::parse(call.effect.arguments);
+    if (!arguments) co_return ok();
+    auto begun = co_await begin({.call = call, .arguments = *std::move(arguments)});
+    if (!begun) co_return result_of_stop(begun.error());
+    notes = std::move(begun->notes);
+  }
   auto known = json::parse(notes);
-  if (!known) co_return ok();  // none: which task it was is not known
+  if (!known) co_return ok();  // nothing began
   json::Object request;
   request.set("Cluster", text_of(*known, "Cluster"));
   request.set("Task", text_of(*known, "Task"));

@@ -12,6 +12,7 @@ using Pattern = workflow::Pattern;
 using workflow::ExecutionStatus;
 
 constexpr Millis kLookAgain{1'000};
+constexpr int kLooksMax = 10;  // at an execution that may be the task's own
 
 json::Value included() {
   json::Object out;
@@ -78,17 +79,54 @@ bool is_named(const json::Value& arguments) {
   return name != nullptr && !name->is_null();
 }
 
-// Of an execution that was started without a name; empty where that cannot be told.
-std::string own_execution_arn(const TaskCall& call) {
-  const auto arguments = json::parse(call.effect.arguments);
-  if (!arguments || is_named(*arguments)) return {};
-  return execution_arn_of(text_of(*arguments, "StateMachineArn"), call.key);
+// Of what the task starts; empty where that cannot be told.
+std::string child_arn_of(const TaskCall& call, const json::Value& arguments) {
+  return execution_arn_of(text_of(arguments, "StateMachineArn"),
+                          is_named(arguments) ? text_of(arguments, "Name") : call.key);
+}
+
+// Whether this task started an execution of the name that its state gave.
+bool is_own(const TaskCall& call, const json::Value& arguments, const ExecutionRecord& record,
+            TimePoint marked) {
+  if (record.start < marked || record.started_by.trace_id != call.cause.trace_id ||
+      record.started_by.span_id != call.cause.span_id) {
+    return false;
+  }
+  const json::Value* input = arguments.find("Input");
+  const auto got = json::parse(record.input);
+  if (input == nullptr) return got && *got == json::Value(json::Object());
+  if (!input->is_string()) return got && *got == *input;
+  return record.input == input->as_string();
 }
 
 }  // namespace
 
 bool ExecutionIntegration::has(const workflow::Resource& resource) const {
   return resource.action == "startExecution";
+}
+
+bool ExecutionIntegration::is_marked(const TaskCall& call) const {
+  const auto arguments = json::parse(call.effect.arguments);
+  return arguments && is_named(*arguments);
+}
+
+// Nobody else can know the name that is made from the call's key: what has it is the task's own.
+Task<Result<std::optional<ExecutionRecord>>> ExecutionIntegration::find_own(
+    const TaskCall& call, std::optional<TimePoint> marked) {
+  const auto arguments = json::parse(call.effect.arguments);
+  if (!arguments || (is_named(*arguments) && !marked)) co_return std::nullopt;
+  const std::string arn = child_arn_of(call, *arguments);
+  if (arn.empty()) co_return std::nullopt;
+  auto record = co_await executions_->describe(arn);
+  for (int looks = 1; !record && record.error().retry == Retry::kLater && looks < kLooksMax;
+       ++looks) {
+    co_await calls_.kernel().clock.sleep_for(kLookAgain);
+    record = co_await executions_->describe(arn);
+  }
+  if (!record && record.error().code == "ExecutionDoesNotExist") co_return std::nullopt;
+  if (!record) co_return fail(std::move(record).error());
+  if (is_named(*arguments) && !is_own(call, *arguments, *record, *marked)) co_return std::nullopt;
+  co_return *std::move(record);
 }
 
 Task<Attempt<Begun>> ExecutionIntegration::begin(Work work) {
@@ -102,15 +140,13 @@ Task<Attempt<Begun>> ExecutionIntegration::begin(Work work) {
                               .cancellation = work.cancellation};
   auto reply = co_await calls_.call(work.call, std::move(start));
   if (!reply) {
-    const std::string arn = own_execution_arn(work.call);
-    const bool again =
-        !arn.empty() && reply.error().error == "StepFunctions.ExecutionAlreadyExistsException";
+    const bool again = reply.error().error == "StepFunctions.ExecutionAlreadyExistsException";
     if (!again) co_return std::unexpected(std::move(reply).error());
-    auto record = co_await executions_->describe(arn);
-    if (!record) co_return std::unexpected(std::move(reply).error());
+    auto own = co_await find_own(work.call, work.marked);
+    if (!own || !*own) co_return std::unexpected(std::move(reply).error());
     json::Object output;
-    output.set("ExecutionArn", arn);
-    output.set("StartDate", millis(record->start));
+    output.set("ExecutionArn", (*own)->arn);
+    output.set("StartDate", millis((*own)->start));
     reply = ServiceCalls::Reply{
         .output = std::move(output),
         .request_id = new_request_uuid(calls_.kernel().clock.now(), calls_.kernel().random),
@@ -146,7 +182,14 @@ Task<std::optional<Attempt<std::string>>> ExecutionIntegration::follow(const Tas
 }
 
 Task<Result<void>> ExecutionIntegration::stop(const TaskCall& call, std::string notes) {
-  if (notes.empty()) notes = own_execution_arn(call);
+  if (const auto marked = read_mark(notes)) {
+    auto own = co_await find_own(call, marked);
+    if (!own && own.error().retry == Retry::kLater) co_return fail(std::move(own).error());
+    notes = own && *own ? (*own)->arn : "";
+  } else if (notes.empty()) {
+    const auto arguments = json::parse(call.effect.arguments);
+    if (arguments && !is_named(*arguments)) notes = child_arn_of(call, *arguments);
+  }
   if (notes.empty()) co_return ok();
   json::Object request;
   request.set("ExecutionArn", notes);

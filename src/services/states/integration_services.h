@@ -6,7 +6,9 @@
 //   LambdaIntegration      Invoke                       yes: functions run at least once
 //   QueueIntegration       SendMessage                  yes; FIFO queues drop the second
 //   EventsIntegration      PutEvents                    yes
-//   ExecutionIntegration   StartExecution               no: the name is made from the call's key
+//   ExecutionIntegration   StartExecution               no: the name is made from the call's key;
+//   one
+//                                                       with a name is known by what started it
 //   ContainerIntegration   RunTask                      no: the key is the client token
 //   SdkIntegration         any operation                yes
 //   HttpIntegration        a request to anywhere        yes
@@ -70,12 +72,18 @@ class ExecutionIntegration final : public Integration {
   // Once, before the first call.
   void use(Executions& executions) { executions_ = &executions; }
   bool has(const workflow::Resource& resource) const override;
+  bool is_marked(const TaskCall& call) const override;
   Task<Attempt<Begun>> begin(Work work) override;
   Task<std::optional<Attempt<std::string>>> follow(const TaskCall& call, std::string notes,
                                                    TaskReporter& reporter) override;
   Task<Result<void>> stop(const TaskCall& call, std::string notes) override;
 
  private:
+  // What an earlier incarnation of the task started; `marked`: the time of its mark. Errors: those
+  // of describe().
+  Task<Result<std::optional<ExecutionRecord>>> find_own(const TaskCall& call,
+                                                        std::optional<TimePoint> marked);
+
   ServiceCalls& calls_;
   Executions* executions_ = nullptr;
 };
@@ -85,6 +93,7 @@ class ContainerIntegration final : public Integration {
  public:
   explicit ContainerIntegration(ServiceCalls& calls) : calls_(calls) {}
   bool has(const workflow::Resource& resource) const override;
+  bool is_marked(const TaskCall& call) const override;
   Task<Attempt<Begun>> begin(Work work) override;
   Task<std::optional<Attempt<std::string>>> follow(const TaskCall& call, std::string notes,
                                                    TaskReporter& reporter) override;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 namespace suiro::states {
 namespace {
 
@@ -16,6 +18,7 @@ using workflow::Resource;
 
 // What is noted of a callback's request: that it was made.
 constexpr std::string_view kAwaitsCallback = "callback";
+constexpr std::string_view kMark = "begun:";
 
 TaskFault no_integration(const Resource& resource) {
   return {std::string(kRuntimeError),
@@ -46,6 +49,19 @@ Attempt<json::Value> arguments_of(const TaskCall& call) {
 }
 
 }  // namespace
+
+std::string mark_of(TimePoint time) {
+  return fmt::format("{}{}", kMark, time.time_since_epoch().count());
+}
+
+std::optional<TimePoint> read_mark(std::string_view notes) {
+  if (!notes.starts_with(kMark)) return std::nullopt;
+  notes.remove_prefix(kMark.size());
+  int64_t millis = 0;
+  const auto [end, failed] = std::from_chars(notes.data(), notes.data() + notes.size(), millis);
+  if (failed != std::errc() || end != notes.data() + notes.size()) return std::nullopt;
+  return TimePoint(Millis(millis));
+}
 
 Task<std::optional<Attempt<std::string>>> Integration::follow(const TaskCall&, std::string,
                                                               TaskReporter&) {
@@ -87,7 +103,8 @@ Task<std::optional<std::string>> ServicePerformer::begin(const TaskCall& call,
     begun = co_await integration.begin({.call = call,
                                         .arguments = *std::move(arguments),
                                         .cancellation = reporter.cancellation(),
-                                        .http = reporter.http_watcher()});
+                                        .http = reporter.http_watcher(),
+                                        .marked = read_mark(call.saved)});
   }
   if (!begun) {
     if (reporter.cancelled()) co_return std::nullopt;
@@ -116,14 +133,25 @@ Task<std::optional<std::string>> ServicePerformer::begin(const TaskCall& call,
   co_return std::move(begun->notes);
 }
 
+// False: nobody waits for it.
+Task<bool> ServicePerformer::tell_start(const TaskCall& call, const Integration* integration,
+                                        TaskReporter& reporter) {
+  EffectStarted started{.effect = call.effect.id, .worker_name = {}};
+  if (integration == nullptr || !integration->is_marked(call)) {
+    auto told = co_await reporter.report(std::move(started));
+    co_return told.has_value();
+  }
+  auto told = co_await reporter.report_and_save(std::move(started),
+                                                Bytes(mark_of(calls_.kernel().clock.now())));
+  co_return told.has_value();
+}
+
 Task<void> ServicePerformer::perform(TaskCall call, TaskReporter& reporter) {
   const Pattern pattern = call.effect.resource.pattern;
   Integration* integration = integration_of(call.effect.resource);
   std::string notes(call.saved);
-  if (notes.empty()) {
-    if (!co_await reporter.report(EffectStarted{.effect = call.effect.id, .worker_name = {}})) {
-      co_return;
-    }
+  if (notes.empty() && !co_await tell_start(call, integration, reporter)) co_return;
+  if (notes.empty() || read_mark(notes)) {
     if (integration == nullptr) {
       static_cast<void>(co_await reporter.report(
           failure_of(call, no_integration(call.effect.resource), FailureStage::kRun)));

@@ -41,6 +41,8 @@ class ServicePerformer final : public Performer {
  private:
   // Null: Suiro has no such integration.
   Integration* integration_of(const workflow::Resource& resource);
+  Task<bool> tell_start(const TaskCall& call, const Integration* integration,
+                        TaskReporter& reporter);
   Task<std::optional<std::string>> begin(const TaskCall& call, Integration& integration,
                                          TaskReporter& reporter);
   Task<void> stop_surely(const TaskCall& call, Integration& integration, std::string notes);

@@ -361,6 +361,123 @@ TEST_F(PerformerTest, CancelStopsWhatSyncBegan) {
   EXPECT_EQ(operations.requests[1].operation, "stopTask");
 }
 
+// A crash came between the call and what notes its answer.
+TEST_F(PerformerTest, CancelStopsWhatMayHaveBegunBeforeACrash) {
+  std::string noted;
+  operations.on_call = [&] {
+    noted = reporter.saved;
+    reporter.is_cancelled = true;
+  };
+  const TaskCall task = call("arn:aws:states:::ecs:runTask.sync", R"({"TaskDefinition":"t"})");
+  const char* running = R"({"Tasks":[{"ClusterArn":"c1","TaskArn":"t1"}]})";
+  answer(running);
+  perform(task);
+  ASSERT_EQ(operations.requests.size(), 1U);
+  ASSERT_FALSE(noted.empty());
+  const std::string request = operations.requests[0].json;
+  EXPECT_NE(request.find(kKey), std::string::npos);
+
+  operations.requests.clear();
+  TaskCall after = task;
+  after.saved = noted;
+  operations.answers.push_back({.output = {},
+                                .error = Error{std::string(codes::kThrottled), "", Retry::kLater},
+                                .facts = {}});
+  auto stopped = sim.run(performer.cancel(after));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().retry, Retry::kLater);
+  answer(running);
+  answer("{}");
+  EXPECT_TRUE(sim.run(performer.cancel(after)));
+  ASSERT_EQ(operations.requests.size(), 3U);
+  EXPECT_EQ(operations.requests[1].operation, "runTask");
+  EXPECT_EQ(operations.requests[1].json, request);
+  EXPECT_EQ(operations.requests[2].operation, "stopTask");
+  EXPECT_EQ(operations.requests[2].json,
+            R"({"Cluster":"c1","Task":"t1","Reason":"Requested by AWS Step Functions"})");
+
+  // What was never called has begun nothing.
+  operations.requests.clear();
+  EXPECT_TRUE(sim.run(performer.cancel(task)));
+  EXPECT_TRUE(operations.requests.empty());
+}
+
+class NamedChildTest : public PerformerTest {
+ protected:
+  // As after a crash behind the call.
+  TaskCall begun_before() {
+    TaskCall task = call(kSync, kNamed);
+    task.cause = {"1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"};
+    operations.on_call = [this] {
+      noted = reporter.saved;
+      reporter.is_cancelled = true;
+    };
+    answer(fmt::format(R"({{"ExecutionArn":"{}","StartDate":5}})", kOwn));
+    perform(task);
+    operations.on_call = nullptr;
+    operations.requests.clear();
+    reporter.is_cancelled = false;
+    reporter.reports.clear();
+    EXPECT_FALSE(noted.empty());
+    task.saved = noted;
+    ExecutionRecord record = child();
+    record.arn = kOwn;
+    record.start = sim.clock().now();
+    record.started_by = task.cause;
+    executions.record = record;
+    return task;
+  }
+  const std::string kOwn = "arn:aws:states:us-east-1:111111111111:execution:m:n";
+  const std::string kNamed =
+      fmt::format(R"({{"StateMachineArn":"{}","Name":"n","Input":{{"a":1}}}})", kMachine);
+  const Answer kExists{.output = {},
+                       .error = Error{"ExecutionAlreadyExists", "there"},
+                       .facts = {.status = 400, .modelled = true, .service_code = {}}};
+  std::string noted;
+};
+
+TEST_F(NamedChildTest, OnesOwnThatEndedWhileTheServerWasDownIsFound) {
+  const TaskCall task = begun_before();
+  operations.answers.push_back(kExists);
+  perform(task);
+  EXPECT_EQ(failure(), nullptr);
+  ASSERT_FALSE(reporter.reports.empty());
+  const auto* done = std::get_if<workflow::EffectSucceeded>(&reporter.reports.back());
+  ASSERT_NE(done, nullptr);
+  EXPECT_NE(done->output.find(R"("Name":"n")"), done->output.npos) << done->output;
+}
+
+TEST_F(NamedChildTest, AnothersOfTheSameNameIsNotOnesOwn) {
+  const TaskCall task = begun_before();
+  const ExecutionRecord own = *executions.record;
+  std::vector<ExecutionRecord> others(3, own);
+  others[0].input = R"({"a":2})";
+  others[1].started_by.span_id = "another";
+  others[2].start = begun - Millis(1);
+  for (const ExecutionRecord& other : others) {
+    executions.record = other;
+    operations.answers.push_back(kExists);
+    perform(task);
+    ASSERT_NE(failure(), nullptr);
+    EXPECT_EQ(failure()->error, "StepFunctions.ExecutionAlreadyExistsException");
+    operations.requests.clear();
+    EXPECT_TRUE(sim.run(performer.cancel(task)));
+    EXPECT_TRUE(operations.requests.empty());
+  }
+}
+
+TEST_F(NamedChildTest, CancelStopsOnesOwn) {
+  const TaskCall task = begun_before();
+  answer("{}");
+  EXPECT_TRUE(sim.run(performer.cancel(task)));
+  ASSERT_EQ(operations.requests.size(), 1U);
+  EXPECT_EQ(operations.requests[0].operation, "stopExecution");
+  EXPECT_EQ(operations.requests[0].json, fmt::format(R"({{"ExecutionArn":"{}"}})", kOwn));
+  executions.record = fail("ExecutionDoesNotExist", "it was never started");
+  EXPECT_TRUE(sim.run(performer.cancel(task)));
+  EXPECT_EQ(operations.requests.size(), 1U);
+}
+
 TEST_F(PerformerTest, ABusyServiceIsLookedAtAgain) {
   TaskCall task = call("arn:aws:states:::ecs:runTask.sync", "{}");
   task.saved = R"({"Cluster":"c1","Task":"t1"})";

@@ -116,7 +116,7 @@ Task<void> EffectRunner::run(Pointer effect) {
   if (!is_there && stopping()) {
     // After the next start.
   } else if (!is_there) {
-    log::error("states: an effect cannot be read: {}", is_there.error().message);
+    co_await give_up(*effect, is_there.error());
   } else if (*is_there) {
     if (!effect->is_cancelled_) co_await perform(*effect);
     // What was cancelled is ended; when the server stops, after the next start.
@@ -197,6 +197,23 @@ Task<void> EffectRunner::perform(Performing& effect) {
   }
 }
 
+// What can never be performed: its execution would wait for ever.
+Task<void> EffectRunner::give_up(Performing& effect, const Error& why) {
+  log::error("states: an effect cannot be read: {}", why.message);
+  if (why.retry != Retry::kNever) co_return;
+  for (uint32_t failures = 1; !effect.is_cancelled_; ++failures) {
+    Posted posted{.effect = effect.key_.effect};
+    posted.occurrence = workflow::GivenUp{
+        .error = "States.Runtime",
+        .cause = fmt::format("What the execution waits for cannot be read: {}", why.message)};
+    auto done = co_await shard_.post(effect.key_.execution, std::move(posted));
+    if (done || done.error().code == "ExecutionDoesNotExist") break;
+    if (stopping() || !may_be_tried_again(done.error())) co_return;
+    co_await pause(failures);
+  }
+  co_await forget(effect.key_);
+}
+
 // Stops what goes on elsewhere, and forgets the effect.
 Task<void> EffectRunner::end_work(Performing& effect) {
   if (!effect.must_be_ended()) {
@@ -215,10 +232,14 @@ Task<void> EffectRunner::end_work(Performing& effect) {
       co_return;
     }
   }
+  co_await forget(effect.key_);
+}
+
+Task<void> EffectRunner::forget(EffectKey key) {
   store::Batch done;
-  done.erase(effect_key(effect.key_));
-  done.erase(notes_key(effect.key_));
-  done.erase(cancel_key(effect.key_));
+  done.erase(effect_key(key));
+  done.erase(notes_key(key));
+  done.erase(cancel_key(key));
   co_await commit_surely(std::move(done));
 }
 

@@ -12,6 +12,7 @@
 //  1. An effect runs at most once at a time; it is released after its commit.
 //  2. An effect that was cancelled and whose work may go on elsewhere (.sync, map runs) has a
 //     cancel record until its Performer stopped it.
+//  3. An effect that cannot be read (kCorrupt) ends its execution: States.Runtime.
 // Thread: one shard's.
 #pragma once
 
@@ -67,9 +68,11 @@ class EffectRunner {
   // False where there is no such effect any more.
   Task<Result<bool>> load(Performing& effect);
   Task<void> perform(Performing& effect);
+  Task<void> give_up(Performing& effect, const Error& why);
   Task<void> end_work(Performing& effect);
   // False: not before the next start; the cancel record stays.
   Task<bool> end_surely(Performing& effect, std::function<Task<Result<void>>()> attempt);
+  Task<void> forget(EffectKey key);
   Task<void> commit_surely(store::Batch batch);
 
   RuntimeParts& parts_;

@@ -45,7 +45,12 @@ Task<Result<ExecutionRow>> DurableExecutions::find(std::string arn) {
 
 Task<Result<MachinePtr>> DurableExecutions::machine_of(const ExecutionRow& row) {
   MachineCache& cache = shards_[kernel_.shards.current()].executions->machines();
-  return cache.load(row.machine);
+  auto machine = co_await cache.load(row.machine);
+  // What is only told needs no plan.
+  if (!machine && machine.error().retry == Retry::kNever) {
+    machine = co_await cache.load_record(row.machine);
+  }
+  co_return machine;
 }
 
 Task<Result<std::string>> DurableExecutions::text_of(const ArnHash& execution,

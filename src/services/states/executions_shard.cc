@@ -196,13 +196,19 @@ Task<void> ExecutionShard::turn(Live& live) {
   Work work;
   auto ready = co_await prepare(live);
   if (ready) ready = co_await look_for_activities(live, work);
+  bool is_ended = false;
+  if (!ready) {
+    auto ended = co_await end_unread(live, work, ready.error());
+    is_ended = ended && *ended;
+    if (is_ended) ready = ok();
+  }
   if (!ready) {
     // A chain that is cut goes on: nobody else would wake it.
     if (std::exchange(live.more, false)) continue_later(live.id, kCommitRetryFirst);
     fail_inbox(live, ready.error());
     co_return;
   }
-  co_await step_items(live, work);
+  if (!is_ended) co_await step_items(live, work);
   Result<void> done = ok();
   if (work.stepped || !work.batch.empty()) {
     write_work(live, work);

@@ -150,10 +150,13 @@ class ExecutionShard {
   void redrive(Live& live, Work& work, const std::string& token);
   bool has_room(const Work& work) const;
 
+  // Ends one that cannot be loaded and was given up: true where it did. Errors: of its reads.
+  Task<Result<bool>> end_unread(Live& live, Work& work, Error why);
   void write_work(Live& live, Work& work);
   void write_start(Live& live, Work& work);
   void write_effects(Live& live, Work& work);
   void write_end(Live& live, Work& work, Sink& sink);
+  void write_record(Live& live, Work& work);
   void write_lists(store::Batch& batch, const Live& live) const;
   void write_span(store::Batch& batch, const Live& live) const;
   void write_status_event(store::Batch& batch, const Live& live, const std::string& output) const;

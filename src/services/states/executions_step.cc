@@ -76,7 +76,14 @@ void ExecutionShard::step_item(Live& live, Work& work, Item& item) {
   item.stepped.awaited =
       is_redrive || (!is_over && (!posted.effect || live.execution->awaits(*posted.effect)));
   if (!item.stepped.awaited) return;
-  if (is_redrive) redrive(live, work, posted.redrive_token);
+  if (is_redrive) {
+    // Its end was written without its cells: end_unread().
+    if (!is_over) {
+      step(live, work,
+           workflow::GivenUp{live.row->error.value_or(""), live.row->cause.value_or("")});
+    }
+    redrive(live, work, posted.redrive_token);
+  }
   step(live, work, *posted.occurrence);
 }
 
@@ -169,12 +176,59 @@ void ExecutionShard::write_work(Live& live, Work& work) {
     write_start(live, work);
   }
   if (work.ended) write_end(live, work, sink);
-  if (live.is_fresh || work.ended || work.redriven) {
-    work.batch.put(execution_key(live.id), encode_execution(*live.row));
-    write_lists(work.batch, live);
-    write_span(work.batch, live);
-    write_status_event(work.batch, live, work.output);
+  if (live.is_fresh || work.ended || work.redriven) write_record(live, work);
+}
+
+void ExecutionShard::write_record(Live& live, Work& work) {
+  work.batch.put(execution_key(live.id), encode_execution(*live.row));
+  write_lists(work.batch, live);
+  write_span(work.batch, live);
+  write_status_event(work.batch, live, work.output);
+}
+
+// Its cells stay as they are; a redrive tells them of the end.
+Task<Result<bool>> ExecutionShard::end_unread(Live& live, Work& work, Error why) {
+  auto given_up = std::ranges::find_if(live.inbox, [](const Item& item) {
+    return item.posted.occurrence &&
+           std::holds_alternative<workflow::GivenUp>(*item.posted.occurrence);
+  });
+  const bool is_running = live.row && live.row->status == ExecutionStatus::kRunning;
+  if (!is_running || why.retry != Retry::kNever || given_up == live.inbox.end()) co_return false;
+  const auto why_ended = std::get<workflow::GivenUp>(*given_up->posted.occurrence);
+  CO_TRY(live.machine, co_await machines_.load_record(live.row->machine));
+  if (auto input = co_await load_payload(live.id, live.row->input)) live.input = *input;
+  CO_TRY(auto page,
+         co_await kernel_.store.scan({.range = store::KeyRange::prefix(history_prefix(live.id)),
+                                      .rows_max = 1,
+                                      .direction = store::Direction::kBackward}));
+  workflow::HistoryEvent& event = work.events.emplace_back();
+  if (!page.entries.empty()) {
+    const store::Entry& block = page.entries[0];
+    CO_TRY(auto told, decode_history(first_event_of_key(block.key), block.value));
+    if (!told.empty()) event.previous_id = told.back().event.id;
   }
+  event.id = event.previous_id + 1;
+  event.time = kernel_.clock.now();
+  event.type = workflow::EventType::kExecutionFailed;
+  event.error = why_ended.error;
+  event.cause = why_ended.cause;
+  for (Item& item : std::exchange(live.inbox, {})) {
+    if (!item.posted.also.empty()) work.batch.merge(std::move(item.posted.also));
+    if (item.posted.check) {
+      auto allowed = item.posted.check(*live.row);
+      if (!allowed) item.refused = std::move(allowed).error();
+    }
+    item.stepped.awaited = false;
+    work.items.push_back(std::move(item));
+  }
+  Sink sink(live, work);
+  work.batch.put(history_key(live.id, event.id), encode_history(work.events, sink));
+  work.batch.erase(effect_key({live.id, 0}));
+  work.ended = workflow::Ending{
+      .status = ExecutionStatus::kFailed, .error = event.error, .cause = event.cause};
+  write_end(live, work, sink);
+  write_record(live, work);
+  co_return true;
 }
 
 void ExecutionShard::write_start(Live& live, Work& work) {
@@ -205,7 +259,7 @@ void ExecutionShard::write_end(Live& live, Work& work, Sink& sink) {
   workflow::Ending& end = *work.ended;
   row.status = end.status;
   row.stop = kernel_.clock.now();
-  row.events = live.execution->events();
+  row.events = work.events.back().id;
   row.error = end.error;
   row.cause = end.cause;
   if (end.output) {

@@ -205,6 +205,15 @@ class ExecutionsTest : public ::testing::Test {
     auto page = sim.run(sim.store().scan({.range = store::KeyRange::prefix(std::move(prefix))}));
     return page ? page->entries.size() : SIZE_MAX;
   }
+  // Each row of a space gets another value. Between tear_down() and build().
+  void replace_rows(store::Key prefix, const std::function<Bytes(Bytes)>& change) {
+    auto page = sim.run(sim.store().scan({.range = store::KeyRange::prefix(std::move(prefix))}));
+    ASSERT_TRUE(page);
+    ASSERT_FALSE(page->entries.empty());
+    store::Batch batch;
+    for (auto& entry : page->entries) batch.put(entry.key, change(std::move(entry.value)));
+    ASSERT_TRUE(sim.run(sim.store().commit(std::move(batch))));
+  }
   // Time passes until nothing changes for a minute.
   void let_end(const std::string& arn, Millis at_most = std::chrono::minutes(10)) {
     ASSERT_FALSE(arn.empty());

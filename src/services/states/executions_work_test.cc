@@ -332,6 +332,81 @@ TEST_F(WorkTest, AStepThatIsTooLargeFailsTheExecution) {
   EXPECT_EQ(rows(space("f")), 0U);
 }
 
+TEST_F(WorkTest, WorkThatCannotBeReadEndsItsExecution) {
+  performer.works["T"] = FakePerformer::hang;
+  const std::string arn = start(machine_of(kTask), "r");
+  tear_down();
+  sim.reopen();
+  replace_rows(effect_space(), [](Bytes) { return Bytes("\1\x7f", 2); });
+  build();
+  let_end(arn);
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kFailed);
+  EXPECT_EQ(describe(arn).error.value_or(""), "States.Runtime");
+  EXPECT_EQ(rows(space("f")), 0U);
+}
+
+// What a former version of Suiro took may be refused by this one.
+TEST_F(WorkTest, ADefinitionThatDoesNotCompileAnyMoreEndsItsExecutions) {
+  performer.works["T"] = FakePerformer::hang;
+  MachineAtStart machine = machine_of(kTask);
+  const std::string arn = start(machine, "r", R"({"in":1})");
+  const size_t events = history(arn).size();
+  tear_down();
+  sim.reopen();
+  replace_rows(space("em"), [](Bytes value) {
+    auto row = decode_machine(value);
+    row->machine.definition = R"({"StartAt":"T","States":{}})";
+    return encode_machine(*row);
+  });
+  build();
+  let_end(arn);
+  const ExecutionRecord record = describe(arn);
+  EXPECT_EQ(record.status, ExecutionStatus::kFailed);
+  EXPECT_EQ(record.error.value_or(""), "States.Runtime");
+  const auto told = history(arn);
+  ASSERT_EQ(told.size(), events + 1);
+  EXPECT_EQ(told.back().type, workflow::EventType::kExecutionFailed);
+  EXPECT_EQ(told.back().id, events + 1);
+  EXPECT_EQ(told.back().previous_id, events);
+  EXPECT_EQ(rows(space("f")), 0U);
+  EXPECT_EQ(rows(running_space()), 0U);
+  EXPECT_EQ(executions->parts().open_executions, 0U);
+  sim.advance(config.retention + std::chrono::hours(2));
+  EXPECT_EQ(rows(space("er")), 0U);
+}
+
+TEST_F(WorkTest, WhatEndedUnreadIsRedrivenWhenItCanBeRead) {
+  performer.works["T"] = FakePerformer::hang;
+  const std::string arn = start(machine_of(kTask), "r");
+  std::string definition;
+  const auto define_as = [&](std::string text) {
+    tear_down();
+    sim.reopen();
+    replace_rows(space("em"), [&](Bytes value) {
+      auto row = decode_machine(value);
+      definition = std::exchange(row->machine.definition, text);
+      return encode_machine(*row);
+    });
+    build();
+  };
+  define_as("{}");
+  let_end(arn);
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kFailed);
+  EXPECT_FALSE(sim.run(executions->redrive(arn, "")));
+  define_as(definition);
+  performer.works.clear();
+  const auto redriven = sim.run(executions->redrive(arn, ""));
+  ASSERT_TRUE(redriven) << message(redriven);
+  let_end(arn);
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kSucceeded);
+  EXPECT_EQ(told(arn),
+            "ExecutionStarted 0\nTaskStateEntered 0\nTaskScheduled 2\nExecutionFailed 3\n"
+            "ExecutionRedriven 4\nTaskScheduled 5\nTaskStarted 6\nTaskSucceeded 7\n"
+            "TaskStateExited 8\nExecutionSucceeded 9\n");
+  EXPECT_EQ(rows(space("f")), 0U);
+  EXPECT_EQ(executions->parts().open_executions, 0U);
+}
+
 TEST_F(WorkTest, ExpressTellsItsEndBeforeItsCallsEnd) {
   Signal release(sim.kernel().shards.executor(0));
   bool released = false;

@@ -113,17 +113,24 @@ void MachineCache::stored(const ArnHash& key) {
 
 Task<Result<MachinePtr>> MachineCache::load(ArnHash key) {
   if (auto known = by_key_.find(key); known != by_key_.end()) co_return known->second.machine;
+  CO_TRY(const MachinePtr record, co_await load_record(key));
+  auto loaded = std::make_shared<LoadedMachine>(*record);
+  CO_TRY(loaded->plan, plan_of(loaded->row));
+  loaded->activities = activity_arns(*loaded->plan);
+  MachinePtr machine = std::move(loaded);
+  keep({machine, true});
+  co_return machine;
+}
+
+Task<Result<MachinePtr>> MachineCache::load_record(ArnHash key) {
+  if (auto known = by_key_.find(key); known != by_key_.end()) co_return known->second.machine;
   CO_TRY(auto entry, co_await store_.get(machine_key(key)));
   if (!entry) co_return fail(codes::kCorrupt, "the machine of an execution is not there");
   auto loaded = std::make_shared<LoadedMachine>();
   loaded->key = key;
   CO_TRY(loaded->row, decode_machine(entry->value));
   loaded->logs = log_settings(loaded->row.machine.logging);
-  CO_TRY(loaded->plan, plan_of(loaded->row));
-  loaded->activities = activity_arns(*loaded->plan);
-  MachinePtr machine = std::move(loaded);
-  keep({machine, true});
-  co_return machine;
+  co_return loaded;
 }
 
 }  // namespace suiro::states

@@ -25,6 +25,8 @@ class MachineCache {
   // From now on the record is on disk.
   void stored(const ArnHash& key);
   Task<Result<MachinePtr>> load(ArnHash key);
+  // Without its plan, and not kept: of executions that are only told or taken away.
+  Task<Result<MachinePtr>> load_record(ArnHash key);
 
  private:
   struct Entry {

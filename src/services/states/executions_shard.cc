@@ -79,7 +79,9 @@ Task<Result<StartedExecution>> ExecutionShard::start(NewExecution request) {
     }
     if (lives_.contains(id)) co_return co_await start(std::move(request));
   }
-  if (parts_.open_executions.load() >= parts_.config.open_executions_max) {
+  // Children are not refused: Maps wait for them, and limit them themselves.
+  const bool is_child = !request.map_run_arn.empty();
+  if (!is_child && parts_.open_executions.load() >= parts_.config.open_executions_max) {
     co_return fail("ExecutionLimitExceeded",
                    "The maximum number of running executions has been reached", Retry::kLater);
   }

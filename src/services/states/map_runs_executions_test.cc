@@ -130,6 +130,17 @@ TEST_F(MapExecutionsTest, GoesOnAfterACrash) {
   EXPECT_EQ(children->executions.size(), 5u);
 }
 
+// Each of many Maps waits for its children, which would never have room.
+TEST_F(MapExecutionsTest, ChildrenDoNotCountForTheLimitOfStarts) {
+  tear_down();
+  config.open_executions_max = 1;
+  sim.reopen();
+  build();
+  const std::string arn = start(map_of(kPass, "STANDARD"), "one", numbers(5));
+  let_end(arn);
+  EXPECT_EQ(describe(arn).output, numbers(5));
+}
+
 // Whatever commit is the last one of the old server.
 TEST_F(MapExecutionsTest, StopAndRedriveEndWhereverItCrashes) {
   for (const std::string_view type : {"STANDARD", "EXPRESS"}) {

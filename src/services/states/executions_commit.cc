@@ -85,6 +85,7 @@ void ExecutionShard::after_commit(Live& live, Work& work) {
   for (Item& item : work.items) {
     item.stepped.status = live.row->status;
     item.stepped.stop = live.row->stop;
+    item.stepped.redriven = live.row->redrive_time;
     if (item.answer == nullptr) continue;
     if (item.refused) {
       item.answer->give(fail(*std::move(item.refused)));

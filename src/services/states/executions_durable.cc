@@ -331,7 +331,7 @@ Task<Result<TimePoint>> DurableExecutions::redrive(std::string arn, std::string 
   if (before) co_return *before;
   if (!done && done.error().code == "ExecutionDoesNotExist") co_return no_execution(arn);
   if (!done) co_return fail(std::move(done).error());
-  co_return now;
+  co_return done->redriven.value_or(now);
 }
 
 // --- callbacks

@@ -43,6 +43,7 @@ struct Stepped {
   bool awaited = true;  // false: nobody waits for it (any more); it changed nothing
   workflow::ExecutionStatus status = workflow::ExecutionStatus::kRunning;
   std::optional<TimePoint> stop;
+  std::optional<TimePoint> redriven;  // the last time
 };
 
 struct NewExecution {

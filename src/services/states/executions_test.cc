@@ -160,6 +160,21 @@ TEST_F(ExecutionsTest, RedriveGoesOnFromTheFailure) {
   for (const auto& event : history(arn)) EXPECT_EQ(event.id, next++);
 }
 
+TEST_F(ExecutionsTest, RedriveTellsTheDateThatIsKept) {
+  performer.works["T"] = [](TaskCall call, TaskReporter& reporter) {
+    return FakePerformer::fail_with(std::move(call), reporter, "Broken");
+  };
+  std::string arn = start(machine_of(kTask), "r");
+  let_end(arn);
+  sim.store().delay_scans(sim.clock(), sim.random());  // it is loaded, which takes its time
+  auto redriven = sim.spawn(executions->redrive(arn, ""));
+  sim.advance(std::chrono::minutes(1));
+  sim.store().undelay_scans();
+  const auto told = redriven.get();
+  ASSERT_TRUE(told) << message(told);
+  EXPECT_EQ(describe(arn).redrive_time, *told);
+}
+
 TEST_F(ExecutionsTest, RedriveComesInTime) {
   performer.works["T"] = [](TaskCall call, TaskReporter& reporter) {
     return FakePerformer::fail_with(std::move(call), reporter, "Broken");

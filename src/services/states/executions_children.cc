@@ -103,10 +103,12 @@ Task<Result<void>> DurableExecutions::stop_child(std::shared_ptr<const ChildFami
 // --- what is kept long enough
 
 Task<void> DurableExecutions::sweep_loop() {
+  store::Key from = ended_space();
   while (!closing_) {
-    auto more = co_await sweep_once();
+    auto more = co_await sweep_once(from);
     if (!more) log::warning("states: old executions are not swept: {}", more.error().message);
     if (more && *more) continue;
+    from = ended_space();
     TimePoint due = kernel_.clock.now() + kSweepInterval;
     while (!closing_ && kernel_.clock.now() < due) {
       co_await stop_signal_.wait_until(kernel_.clock, due);
@@ -114,37 +116,52 @@ Task<void> DurableExecutions::sweep_loop() {
   }
 }
 
-// At most kSweepAtOnce executions in one commit. True: there may be more.
-Task<Result<bool>> DurableExecutions::sweep_once() {
+// At most kSweepAtOnce executions in one commit, those from `from` on, which moves behind them.
+// True: there may be more. What cannot be read stays.
+Task<Result<bool>> DurableExecutions::sweep_once(store::Key& from) {
   TimePoint horizon = kernel_.clock.now() - parts_.config.retention;
-  store::KeyRange range{ended_space(), ended_key(horizon, {})};
+  store::KeyRange range{from, ended_key(horizon, {})};
   CO_TRY(auto page, co_await kernel_.store.scan({.range = range, .rows_max = kSweepAtOnce}));
+  if (page.entries.empty()) co_return false;
   store::Batch batch;
   for (const auto& entry : page.entries) {
-    ArnHash id = execution_of_ended_key(entry.key);
-    batch.erase(entry.key);
-    CO_TRY(auto found, co_await kernel_.store.get(execution_key(id)));
-    if (!found) continue;
-    CO_TRY(ExecutionRow row, decode_execution(found->value));
-    if (row.stop != stop_of_ended_key(entry.key)) continue;  // it was redriven
-    if (parts_.map_runs != nullptr) CO_TRY_VOID(co_await parts_.map_runs->forget(row.arn));
-    CO_TRY(MachinePtr machine, co_await machine_of(row));
-    const MachineRow& of = machine->row;
-    const std::string& own = of.list_arn.empty() ? of.machine.machine_arn : of.list_arn;
-    for (const std::string* arn : {row.map_run_arn.empty() ? &own : &row.map_run_arn,
-                                   &of.machine.version_arn, &of.machine.alias_arn}) {
-      if (!arn->empty()) batch.erase(list_key(arn_hash(*arn), row.start, id));
-    }
-    // A redrive that comes now wins: then nothing of this commit happens.
-    batch.require_version(found->key, found->version);
-    batch.erase(execution_key(id));
-    for (store::Key prefix : {cell_prefix(id), history_prefix(id), payload_prefix(id)}) {
-      batch.erase_range(store::KeyRange::prefix(std::move(prefix)));
+    store::Batch one;
+    auto done = co_await sweep_one(one, entry);
+    if (done) {
+      batch.merge(std::move(one));
+    } else if (done.error().retry == Retry::kNever) {
+      log::error("states: an old execution cannot be swept: {}", done.error().message);
+    } else {
+      co_return fail(std::move(done).error());
     }
   }
-  if (batch.empty()) co_return false;
-  CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
+  if (!batch.empty()) CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
+  from = page.entries.back().key + '\0';
   co_return page.more;
+}
+
+Task<Result<void>> DurableExecutions::sweep_one(store::Batch& batch, store::Entry ended) {
+  ArnHash id = execution_of_ended_key(ended.key);
+  batch.erase(ended.key);
+  CO_TRY(auto found, co_await kernel_.store.get(execution_key(id)));
+  if (!found) co_return ok();
+  CO_TRY(ExecutionRow row, decode_execution(found->value));
+  if (row.stop != stop_of_ended_key(ended.key)) co_return ok();  // it was redriven
+  if (parts_.map_runs != nullptr) CO_TRY_VOID(co_await parts_.map_runs->forget(row.arn));
+  CO_TRY(MachinePtr machine, co_await machine_of(row));
+  const MachineRow& of = machine->row;
+  const std::string& own = of.list_arn.empty() ? of.machine.machine_arn : of.list_arn;
+  for (const std::string* arn : {row.map_run_arn.empty() ? &own : &row.map_run_arn,
+                                 &of.machine.version_arn, &of.machine.alias_arn}) {
+    if (!arn->empty()) batch.erase(list_key(arn_hash(*arn), row.start, id));
+  }
+  // A redrive that comes now wins: then nothing of this commit happens.
+  batch.require_version(found->key, found->version);
+  batch.erase(execution_key(id));
+  for (store::Key prefix : {cell_prefix(id), history_prefix(id), payload_prefix(id)}) {
+    batch.erase_range(store::KeyRange::prefix(std::move(prefix)));
+  }
+  co_return ok();
 }
 
 }  // namespace suiro::states

@@ -94,7 +94,8 @@ class DurableExecutions final : public Executions, public ChildRunner {
                                   std::vector<Child> children, ForChild what);
 
   Task<void> sweep_loop();
-  Task<Result<bool>> sweep_once();
+  Task<Result<bool>> sweep_once(store::Key& from);
+  Task<Result<void>> sweep_one(store::Batch& batch, store::Entry ended);
 
   RuntimeParts parts_;
   event::Kernel& kernel_;

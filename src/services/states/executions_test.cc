@@ -19,6 +19,8 @@ constexpr const char* kTask = R"({"StartAt":"T","States":{
 constexpr const char* kWait = R"({"StartAt":"W","States":{
   "W":{"Type":"Wait","Seconds":60,"End":true}}})";
 
+constexpr const char* kPass = R"({"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}})";
+
 TEST_F(ExecutionsTest, RunsToItsEnd) {
   std::string arn = start(machine_of(kChain), "one", R"({"in":true})");
   EXPECT_EQ(arn, "arn:aws:states:ap-northeast-1:000000000000:execution:m:one");
@@ -261,6 +263,21 @@ TEST_F(ExecutionsTest, OldExecutionsAreSwept) {
   }
   // The name is free again.
   EXPECT_EQ(start(machine_of(kChain), "old"), arn);
+}
+
+// More than are looked at together.
+TEST_F(ExecutionsTest, RecordsThatCannotBeReadDoNotEndTheSweep) {
+  for (size_t i = 0; i < kSweepAtOnce + 1; ++i) let_end(start(machine_of(kPass), ""));
+  tear_down();
+  sim.reopen();
+  replace_rows(space("er"), [](Bytes) { return Bytes("\x7f"); });
+  build();
+  sim.advance(std::chrono::seconds(1));
+  const std::string arn = start(machine_of(kPass), "good");
+  let_end(arn);
+  sim.advance(config.retention + std::chrono::hours(2));
+  EXPECT_EQ(code(sim.run(executions->describe(arn))), "ExecutionDoesNotExist");
+  EXPECT_EQ(rows(space("er")), kSweepAtOnce + 1);
 }
 
 // What a refused redrive loaded does not outlive the execution's record.

@@ -377,6 +377,8 @@ Task<Result<void>> Performing::report_with(workflow::Occurrence occurrence,
         posted.also.erase(notes_key(key_));
       }
     } else if (notes) {
+      // Nobody would erase those of an effect that is over.
+      posted.also_if_awaited = true;
       posted.also.put(notes_key(key_), *notes);
     }
     auto done = co_await runner_.shard_.post(key_.execution, std::move(posted));

@@ -35,6 +35,7 @@ struct Posted {
   std::optional<workflow::Occurrence> occurrence;  // none: waits for its turn only
   std::optional<uint64_t> effect;                  // it is for this one: skipped if not awaited
   store::Batch also;                               // without conditions
+  bool also_if_awaited = false;                    // else `also` is written in any case
   std::function<Result<void>(const ExecutionRow&)> check;  // refuses the occurrence
   std::string redrive_token;
 };

@@ -63,7 +63,7 @@ Task<void> ExecutionShard::step_items(Live& live, Work& work) {
 
 void ExecutionShard::step_item(Live& live, Work& work, Item& item) {
   Posted& posted = item.posted;
-  if (!posted.also.empty()) work.batch.merge(std::move(posted.also));
+  if (!posted.also_if_awaited) work.batch.merge(std::move(posted.also));
   if (posted.check) {
     if (auto allowed = posted.check(*live.row); !allowed) {
       item.refused = std::move(allowed).error();
@@ -76,6 +76,7 @@ void ExecutionShard::step_item(Live& live, Work& work, Item& item) {
   item.stepped.awaited =
       is_redrive || (!is_over && (!posted.effect || live.execution->awaits(*posted.effect)));
   if (!item.stepped.awaited) return;
+  if (posted.also_if_awaited) work.batch.merge(std::move(posted.also));
   if (is_redrive) {
     // Its end was written without its cells: end_unread().
     if (!is_over) {
@@ -213,7 +214,7 @@ Task<Result<bool>> ExecutionShard::end_unread(Live& live, Work& work, Error why)
   event.error = why_ended.error;
   event.cause = why_ended.cause;
   for (Item& item : std::exchange(live.inbox, {})) {
-    if (!item.posted.also.empty()) work.batch.merge(std::move(item.posted.also));
+    if (!item.posted.also_if_awaited) work.batch.merge(std::move(item.posted.also));
     if (item.posted.check) {
       auto allowed = item.posted.check(*live.row);
       if (!allowed) item.refused = std::move(allowed).error();

@@ -82,6 +82,19 @@ TEST_F(WorkTest, ACallbackBeforeTheAnswerIsTaken) {
   EXPECT_EQ(performer.performed.size(), 1U);
 }
 
+TEST_F(WorkTest, NothingIsNotedOfWorkThatIsOver) {
+  performer.works["C"] = [](TaskCall call, TaskReporter& reporter) -> Task<void> {
+    co_await FakePerformer::hang(call, reporter);
+    auto told = co_await reporter.report_and_save(
+        workflow::EffectStarted{.effect = call.effect.id, .worker_name = {}}, "begun:1");
+    EXPECT_EQ(code(told), "Closed");
+  };
+  start(machine_of(kCallback), "c");
+  EXPECT_EQ(code(sim.run(executions->task_succeeded(token(), "1"))), "ok");
+  sim.settle();
+  EXPECT_EQ(rows(space("f")), 0U);
+}
+
 TEST_F(WorkTest, HeartbeatsKeepACallbackAlive) {
   performer.works["C"] = FakePerformer::submit;
   std::string arn = start(machine_of(kCallback), "c");

@@ -212,6 +212,16 @@ Task<Result<void>> DurableExecutions::on_timer(event::Timer timer, store::Batch 
   Posted posted{.occurrence = workflow::TimerFired{read_be64(timer.id)}};
   kernel_.timers.cancel(posted.also, timer);
   auto done = co_await post(arn_hash_of_bytes(timer.owner), std::move(posted));
+  if (!done && done.error().code == codes::kCorrupt) {
+    // The same would be read at each attempt.
+    log::error("states: an execution cannot be read: {}", done.error().message);
+    Posted given_up{
+        .occurrence = workflow::GivenUp{
+            .error = "States.Runtime",
+            .cause = fmt::format("The execution cannot be read: {}", done.error().message)}};
+    kernel_.timers.cancel(given_up.also, timer);
+    done = co_await post(arn_hash_of_bytes(timer.owner), std::move(given_up));
+  }
   if (done) co_return ok();
   if (done.error().code != "ExecutionDoesNotExist") co_return fail(std::move(done).error());
   CO_TRY_VOID(co_await kernel_.store.commit(std::move(consume)));

@@ -388,6 +388,23 @@ TEST_F(WorkTest, ADefinitionThatDoesNotCompileAnyMoreEndsItsExecutions) {
   EXPECT_EQ(rows(space("er")), 0U);
 }
 
+TEST_F(WorkTest, ATimerEndsWhatDoesNotCompileAnyMore) {
+  const std::string arn = start(
+      machine_of(R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}})"), "w");
+  tear_down();
+  sim.reopen();
+  replace_rows(space("em"), [](Bytes value) {
+    auto row = decode_machine(value);
+    row->machine.definition = "{}";
+    return encode_machine(*row);
+  });
+  build();
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kRunning);
+  sim.advance(std::chrono::minutes(2));
+  EXPECT_EQ(describe(arn).status, ExecutionStatus::kFailed);
+  EXPECT_EQ(describe(arn).error.value_or(""), "States.Runtime");
+}
+
 TEST_F(WorkTest, WhatEndedUnreadIsRedrivenWhenItCanBeRead) {
   performer.works["T"] = FakePerformer::hang;
   const std::string arn = start(machine_of(kTask), "r");

@@ -44,9 +44,23 @@ Result<std::optional<std::string>> text_member(const json::Value& value, std::st
   return member->as_string();
 }
 
+// Whether "result" would evaluate something.
+bool has_expression(const json::Value& value) {
+  if (value.is_string()) return workflow::Query::is_jsonata(value.as_string());
+  if (value.is_array()) return std::ranges::any_of(value.as_array(), has_expression);
+  if (!value.is_object()) return false;
+  for (const auto& [name, member] : value.as_object()) {
+    if (has_expression(member)) return true;
+  }
+  return false;
+}
+
 json::Value document_of(const MockEntry& entry) {
   json::Object out;
-  if (entry.result) out.set("result", entry.result->source());
+  if (entry.result) {
+    bool exact = entry.is_exact && has_expression(entry.result->source());
+    out.set(exact ? "exact" : "result", entry.result->source());
+  }
   if (entry.echo) out.set("echo", true);
   if (entry.never) out.set("never", true);
   if (entry.error) {
@@ -72,6 +86,9 @@ Result<MockEntry> parse_entry(const json::Value& value, const std::string& place
       auto compiled = workflow::Template::jsonata(member);
       if (!compiled) return wrong(place + ".result", compiled.error().message);
       entry.result = std::move(*compiled);
+    } else if (name == "exact") {
+      entry.result = workflow::Template::constant(member);
+      entry.is_exact = true;
     } else if (name == "echo" && member.is_bool()) {
       entry.echo = member.as_bool();
     } else if (name == "never" && member.is_bool()) {
@@ -90,13 +107,13 @@ Result<MockEntry> parse_entry(const json::Value& value, const std::string& place
   TRY(entry.error, text_member(value, "error", place));
   TRY(auto cause, text_member(value, "cause", place));
   entry.cause = cause.value_or("");
-  int answers = 0;
+  int answers = value.find("result") != nullptr && entry.is_exact ? 1 : 0;
   for (bool given : {entry.result.has_value(), entry.echo, entry.never, entry.error.has_value(),
                      entry.items.has_value()}) {
     answers += given ? 1 : 0;
   }
   if (answers != 1)
-    return wrong(place, "an answer has one of result, echo, never, error and items");
+    return wrong(place, "an answer has one of result, exact, echo, never, error and items");
   return entry;
 }
 

@@ -11,6 +11,7 @@
 //    "default":   {"echo": true}}
 //
 //   result   the output; texts "{% ... %}" in it are JSONata over $states.input, the arguments
+//   exact    the output; nothing in it is JSONata
 //   echo     true: the output is what the task was given
 //   error    the task fails with it, and with "cause"
 //   never    true: it does not answer
@@ -40,6 +41,7 @@ namespace suiro::rehearsal {
 
 struct MockEntry {
   std::optional<workflow::Template> result;
+  bool is_exact = false;  // the result has no expressions
   bool echo = false;
   bool never = false;
   std::optional<std::string> error;

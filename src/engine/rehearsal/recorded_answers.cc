@@ -132,6 +132,7 @@ class AnswerReader {
     if (succeeds(event.type)) {
       TRY(json::Value output, json::parse(event.output ? **event.output : "null"));
       entry.result = workflow::Template::constant(std::move(output));
+      entry.is_exact = true;
     } else if (fails(event.type)) {
       entry.error = event.error.value_or(times_out(event.type) ? "States.Timeout" : "");
       entry.cause = event.cause.value_or("");

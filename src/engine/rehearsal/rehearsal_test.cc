@@ -245,6 +245,16 @@ TEST(Recorded, AnswersBehindACaughtEvaluationStayInTheirIteration) {
   EXPECT_EQ(rehearse(kCaught, again)->output, once->output);
 }
 
+// What a task answered is no expression, whatever it looks like.
+TEST(Recorded, AnswersAreNotEvaluated) {
+  Mocks first = mocks_of(R"({"states": {"Book": {"exact": {"text": ["{% 1 + 1 %}"]}}}})");
+  auto once = rehearse(kRetrying, first, R"({"n": 1})");
+  ASSERT_TRUE(once) << once.error().message;
+  ASSERT_EQ(once->output, R"({"text":["{% 1 + 1 %}"]})");
+  Mocks again = mocks_of_history(*once);
+  EXPECT_EQ(rehearse(kRetrying, again, R"({"n": 1})")->output, once->output);
+}
+
 TEST(Recorded, RefusesARedrivenExecution) {
   MockScope scope;
   auto added = add_history(scope, {{.id = 1, .type = workflow::EventType::kExecutionStarted},

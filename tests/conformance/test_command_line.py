@@ -23,7 +23,8 @@ def bucket(client, name, region):
 
 
 @pytest.mark.parametrize("command", ["up", "env", "trace", "usage", "status", "backup", "restore",
-                                     "sql", "version"])
+                                     "sql", "plan", "apply", "run", "timeline", "rehearse", "draw",
+                                     "extract", "version"])
 def test_every_command_has_help(command):
     done = run(command, "--help")
     assert done.returncode == 0

@@ -224,3 +224,9 @@ def test_a_status_that_is_none(suiro, machine):
         "1 validation error detected: Value 'succeeded' at 'statusFilter' failed to satisfy "
         "constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, "
         "ABORTED, FAILED, RUNNING]")
+
+
+def test_redrives_are_of_map_runs(states, machine):
+    with pytest.raises(ClientError) as info:
+        states.list_executions(stateMachineArn=machine, statusFilter="PENDING_REDRIVE")
+    assert fault(info)[0] == "ValidationException"

@@ -199,6 +199,9 @@ Api::Answer<op::ListExecutions> Api::list_executions(shapes::Call&, shape::ListE
   if (in.state_machine_arn) {
     CO_TRY(workflow::MachineType type, co_await logic_.type_of(*in.state_machine_arn));
     if (type != workflow::MachineType::kStandard) co_return not_this_type();
+    if (in.status_filter == kPendingRedrive) {
+      co_return invalid("The statusFilter PENDING_REDRIVE needs a mapRunArn");
+    }
   }
   ListRequest request;
   request.machine_arn = in.state_machine_arn.value_or("");

@@ -66,6 +66,10 @@ TEST(Document, ErrorsNameThePlaceAndWhatWasExpected) {
   EXPECT_THAT(error_of("name: a\nqueus: {}"), HasSubstr("shop.yaml:2:1: 'queus' is not known"));
   EXPECT_THAT(error_of("name: a\nqueues:\n  q: {delai: 1}"),
               HasSubstr("shop.yaml:3:7: 'delai' is not known here; known: description, fifo"));
+  EXPECT_THAT(error_of("name: a\ntasks:\n  t: {image: x, memry: 5}"),
+              HasSubstr("shop.yaml:3:17: 'memry' is not known here; known: description, image"));
+  EXPECT_THAT(error_of("name: a\ntasks:\n  t: {image: x, memry: 5}"),
+              HasSubstr(", log_group, schedules"));
   EXPECT_EQ(error_of("name: a\nqueues:\n  q: {delay: soon}"),
             "shop.yaml:3:14: delay: expected a duration as 90s, 5m, 2h or 7d");
   EXPECT_EQ(error_of("name: a\nqueues:\n  q: {fifo: maybe}"),

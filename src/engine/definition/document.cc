@@ -212,8 +212,8 @@ class Reader {
     for (const auto& entry : node) {
       const std::string& name = entry.first.Scalar();
       if (name == also || std::ranges::find(fields, name, &Field::name) != fields.end()) continue;
-      return at(entry.first,
-                fmt::format("'{}' is not known here; known: {}", name, list_of(fields)));
+      return at(entry.first, fmt::format("'{}' is not known here; known: {}{}{}", name,
+                                         list_of(fields), also.empty() ? "" : ", ", also));
     }
     json::object out;
     for (const Field& field : fields) {

@@ -241,7 +241,10 @@ std::string format_timeline(const std::vector<Run>& runs, const TimelinePicture&
   }
   out += std::string(used, ' ') + scale(picture, width) + "\n\n" + legend(picture) + "\n";
   out += fmt::format("{} runs:", runs.size());
-  for (const auto& [state, count] : states) out += fmt::format("  {} {}", count, state);
+  for (const auto& [state, count] : states) {
+    // What became of it afterwards is not the schedule's: the legend's word.
+    out += fmt::format("  {} {}", count, state == "started" ? "handed over" : state);
+  }
   out += "\n";
   std::ranges::sort(in_order, {},
                     [](const Run* run) { return std::pair(place_of(*run), run->run_id); });

@@ -53,6 +53,11 @@ TEST_F(TimelineTest, DrawsWhatHappenedWhen) {
   EXPECT_THAT(text, Not(HasSubstr("T03:00:00  bill")));
 }
 
+TEST_F(TimelineTest, CountsInTheWordsOfItsLegend) {
+  std::string text = format({run("month", "started", day)});
+  EXPECT_THAT(text, HasSubstr("1 runs:  1 handed over\n"));
+}
+
 TEST_F(TimelineTest, SaysThatAllWentAsPlanned) {
   std::string text = format({run("bill", "succeeded", day)});
   EXPECT_THAT(text, HasSubstr("all went as planned\n"));

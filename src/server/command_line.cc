@@ -168,6 +168,15 @@ struct ClientOptions {
   }
 };
 
+CLI::App* add_restore(CLI::App& app, std::string& data, std::string& backup) {
+  auto* restore = app.add_subcommand("restore", "Make a new data directory from a backup");
+  restore->add_option("backup", backup, "Directory that `suiro backup` wrote")->required();
+  restore->add_option(
+      "--data", data,
+      "New or empty directory (default: " + default_data_directory().string() + ")");
+  return restore;
+}
+
 int run_up(const UpOptions& options) {
   auto settings = options.settings();
   if (!settings) {
@@ -202,8 +211,7 @@ int run_command_line(int argc, char** argv) {
   auto* status = add("status", "Print whether the server runs and its store works");
   auto* backup = add("backup", "Copy everything, consistently, while the server runs");
   backup->add_option("directory", directory, "New or empty directory on the server")->required();
-  auto* restore = add("restore", "Make a data directory from a backup; the server must not run");
-  restore->add_option("backup", directory, "Directory that `suiro backup` wrote")->required();
+  CLI::App* restore = add_restore(app, client.data, directory);
   PlanCommand plan;
   plan.add_to(add("plan", "Print what applying definition files would change, and run when"),
               add("apply", "Make what definition files say"));
@@ -220,6 +228,7 @@ int run_command_line(int argc, char** argv) {
   SqlCommand sql;
   sql.add_to(app);
   auto* version = app.add_subcommand("version", "Print the version");
+  app.set_version_flag("--version", fmt::format("suiro {}", kVersion), "Print the version");
   auto named = [&](CLI::App* command) { return argc > 1 && command->check_name(argv[1]); };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     fmt::print(stderr, "suiro: there is no command '{}'; suiro --help lists them\n", argv[1]);

@@ -117,8 +117,9 @@ Result<RehearseCommand::Given> RehearseCommand::given(const ServerAddress& addre
     bool is_json = input_.starts_with('{') || input_.starts_with('[');
     TRY(given.input, is_json ? Result<std::string>(input_) : read_text_file(input_));
   }
-  TRY(json::Value parsed, json::parse(given.input));
-  given.input = json::write(parsed);
+  auto parsed = json::parse(given.input);
+  if (!parsed) return fail(parsed.error().code, "the input: " + parsed.error().message);
+  given.input = json::write(*parsed);
   // Where a server runs, tasks without a time of their own take as long as they took there.
   given.mocks.set_past_duration(past_durations(address));
   return given;

@@ -95,7 +95,8 @@ int report_end(const json::object& task) {
   for (const auto& item : array_at(task, "containers")) {
     const json::object& container = item.as_object();
     if (container.contains("exitCode")) exit_code = definition::integer_at(container, "exitCode");
-    if (std::string why = text_at(container, "reason"); !why.empty()) reason += ": " + why;
+    std::string why = text_at(container, "reason");
+    if (!why.empty() && why != reason) reason += ": " + why;
   }
   fmt::print(stderr, "{}{}\n", reason,
              exit_code ? fmt::format(" (exit code {})", *exit_code) : std::string());
@@ -116,8 +117,11 @@ void RunCommand::add_to(CLI::App* command) {
 Result<int> RunCommand::run(const ServerAddress& address) const {
   TRY(Remote remote, Remote::connect(address));
   definition::Calls calls = calls_of(remote);
-  TRY(auto described, calls.call("ecs", "DescribeTaskDefinition", {{"taskDefinition", task_}}));
-  const json::object& task_definition = object_at(described, "taskDefinition");
+  auto described = calls.call("ecs", "DescribeTaskDefinition", {{"taskDefinition", task_}});
+  if (!described) {
+    return fail(described.error().code, fmt::format("{}: {}", task_, described.error().message));
+  }
+  const json::object& task_definition = object_at(*described, "taskDefinition");
   const auto& containers = array_at(task_definition, "containerDefinitions");
   if (containers.empty()) return fail(codes::kInvalidArgument, "the task has no container");
   const json::object& container = containers.front().as_object();

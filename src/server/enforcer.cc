@@ -78,8 +78,9 @@ std::optional<std::string> Enforcer::deny(shapes::Call& call, const shapes::Oper
 
 std::optional<std::string> Enforcer::deny_unknown(const shapes::Call& call,
                                                   const shapes::Operation& operation) {
-  std::string text = fmt::format("User: {} is not authorized to perform: {}:{}", call.principal.arn,
-                                 operation.service->id, operation.name);
+  std::string text =
+      fmt::format("User: {} is not authorized to perform: {}:{} because only root's keys may",
+                  call.principal.arn, operation.service->id, operation.name);
   report(call, "*", text);
   return text;
 }

@@ -233,8 +233,11 @@ void OwnService::add_operations(shapes::Registry& registry) {
         CO_TRY_VOID(only_root(call));
         auto spans = co_await k->journal.trace(input.id);
         if (!spans) {
-          co_return fail("ResourceNotFoundException",
-                         fmt::format("nothing is recorded under the id {}", input.id));
+          co_return fail(
+              "ResourceNotFoundException",
+              fmt::format("nothing is recorded under the id {}: requests that only read, and "
+                          "some others, leave no trace, and old traces are deleted",
+                          input.id));
         }
         shape::GetTraceResponse output;
         for (const auto& span : *spans) output.spans.push_back(to_shape(span));

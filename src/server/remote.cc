@@ -36,10 +36,16 @@ Error error_of(long status, const std::string& reply) {
   boost::system::error_code failed;
   auto document = boost::json::parse(reply, failed);
   Error error{"", fmt::format("the server answered HTTP {}: {}", status, reply)};
-  constexpr std::string_view kCode = "<Code>";  // S3's errors are XML
-  if (size_t at = reply.find(kCode); at != reply.npos) {
-    at += kCode.size();
-    error.code = reply.substr(at, reply.find('<', at) - at);
+  auto element = [&](std::string_view tag) {  // S3's errors are XML
+    size_t at = reply.find(tag);
+    if (at == reply.npos) return std::string();
+    at += tag.size();
+    return reply.substr(at, reply.find('<', at) - at);
+  };
+  error.code = element("<Code>");
+  if (!error.code.empty()) {
+    error.message =
+        fmt::format("{}: {} ({})", error.code, element("<Message>"), element("<Resource>"));
   }
   if (failed || !document.is_object()) return error;
   auto& members = document.as_object();

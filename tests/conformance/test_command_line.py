@@ -57,6 +57,7 @@ def test_mistakes_are_told(tmp_path):
     done = run("nonsense")
     assert done.returncode == 2 and "'nonsense'" in done.stderr
     assert run("up", "--listen", "here").returncode == 2
+    assert run("--version").stdout == run("version").stdout != ""
     done = run("env", "--data", str(tmp_path))
     assert done.returncode == 1
     assert "suiro up --data" in done.stderr

@@ -109,13 +109,23 @@ std::string host_of(const std::string& url) {
   return fmt::format("{}:{}", to_lower(part(CURLUPART_HOST)), part(CURLUPART_PORT));
 }
 
+// A URL as errors tell it: who asks and the query may hold secrets, and errors are kept.
+std::string told_url(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  size_t host = url.find("://");
+  host = host == url.npos ? 0 : host + 3;
+  const size_t at = url.substr(0, url.find('/', host)).rfind('@');
+  if (at == url.npos || at < host) return std::string(url);
+  return fmt::format("{}{}", url.substr(0, host), url.substr(at + 1));
+}
+
 Error error_of(CURLcode code, const Transfer& transfer) {
   if (transfer.refused && code == CURLE_COULDNT_CONNECT) {
     return {std::string(codes::kInvalidArgument),
-            fmt::format("{}: {}", transfer.request.url, rule_of(transfer.reach))};
+            fmt::format("{}: {}", told_url(transfer.request.url), rule_of(transfer.reach))};
   }
   std::string text = transfer.error[0] != 0 ? transfer.error : curl_easy_strerror(code);
-  std::string message = fmt::format("{}: {}", transfer.request.url, text);
+  std::string message = fmt::format("{}: {}", told_url(transfer.request.url), text);
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
       return {std::string(codes::kTimeout), message, Retry::kLater};
@@ -154,7 +164,9 @@ void set_up(Transfer& transfer, const Config& config) {
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  if (request.method != "GET" || !request.body.empty()) {
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);  // else it waits for what Content-Length announces
+  } else if (request.method != "GET" || !request.body.empty()) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(request.body.size()));
@@ -342,8 +354,8 @@ class Client::Worker {
           left.push_back(std::move(transfer));
           continue;
         }
-        auto text =
-            fmt::format("{}: timed out behind other requests to this host", transfer->request.url);
+        auto text = fmt::format("{}: timed out behind other requests to this host",
+                                told_url(transfer->request.url));
         finish(std::move(transfer), fail(codes::kTimeout, std::move(text), Retry::kLater));
       }
       host.waiting = std::move(left);
@@ -369,7 +381,7 @@ class Client::Worker {
   static Outcome outcome_of(CURLcode code, Transfer& transfer) {
     if (transfer.too_large) {
       return fail(codes::kTooLarge,
-                  fmt::format("{}: the reply is too large", transfer.request.url));
+                  fmt::format("{}: the reply is too large", told_url(transfer.request.url)));
     }
     if (code != CURLE_OK) return fail(error_of(code, transfer));
     long status = 0;

@@ -13,6 +13,7 @@
 //     and kQueuedPerHostMax of what waits. A request's timeout counts from send().
 //  6. Which addresses are refused is decided when connecting, of the address itself: it makes no
 //     difference how the URL names it, or what its name means another time.
+//  7. Errors tell a URL without its user and query: those may hold secrets, and errors are kept.
 // Threads: any. Errors: kTimeout, kUnavailable (no connection, TLS), kTooLarge (the reply),
 // kClosed, kThrottled (too many requests), kInvalidArgument (the URL, or an address that Config
 // refuses).

@@ -43,6 +43,29 @@ TEST_F(HttpOutTest, ALargeReplyIsAnError) {
   EXPECT_EQ(reply.error().code, codes::kTooLarge);
 }
 
+// It may hold secrets, and errors are kept in histories and told to whoever describes things.
+TEST_F(HttpOutTest, ErrorsDoNotTellTheQuery) {
+  auto query = "?client_secret=hidden#hidden";
+  OneReply server("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
+  auto large = send({.url = server.url() + query, .body = "body!", .reply_bytes_max = 10});
+  ASSERT_FALSE(large);
+  EXPECT_NE(large.error().message.find(server.url()), std::string::npos);
+  EXPECT_EQ(large.error().message.find("hidden"), std::string::npos) << large.error().message;
+  for (auto url :
+       {"http://127.0.0.1:1/x", "http://u:hidden@127.0.0.1:1/x", "gopher://127.0.0.1/x"}) {
+    auto reply = send({.url = std::string(url) + query});
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().message.find("hidden"), std::string::npos) << reply.error().message;
+  }
+}
+
+TEST_F(HttpOutTest, RepliesToHeadHaveNoBody) {
+  OneReply server("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n");
+  auto reply = send({.method = "HEAD", .url = server.url(), .timeout = std::chrono::seconds(5)});
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->body, "");
+}
+
 TEST_F(HttpOutTest, MetadataIsRefusedHoweverItIsWritten) {
   Client careful{{.reach = Reach::kNoMetadata}};
   for (const char* host : {"169.254.169.254", "169.254.1.1", "2852039166", "0xa9fea9fe",

@@ -162,7 +162,8 @@ void set_up(Transfer& transfer, const Config& config) {
   if (request.signer) sign(transfer, *request.signer);
   transfer.headers = curl_slist_append(transfer.headers, "Expect:");
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  const bool is_clear_allowed = transfer.reach != Reach::kPublic;
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, is_clear_allowed ? "http,https" : "https");
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);  // else it waits for what Content-Length announces

@@ -50,7 +50,7 @@ struct AwsSigner {
 
 struct Request {
   std::string method = "POST";
-  std::string url;  // http or https
+  std::string url;  // http or https; with Reach::kPublic https alone
   Headers headers;
   Bytes body;
   Millis timeout = std::chrono::seconds(60);

@@ -91,6 +91,14 @@ TEST_F(HttpOutTest, NamesOfAddressesThatAreNotPublicAreRefused) {
   }
 }
 
+TEST_F(HttpOutTest, NothingGoesToThePublicInTheClear) {
+  Client careful{{.reach = Reach::kPublic}};
+  auto reply = send(careful, {.url = "http://127.0.0.1/x"});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, codes::kInvalidArgument) << reply.error().message;
+  EXPECT_EQ(reply.error().message.find("addresses"), std::string::npos) << reply.error().message;
+}
+
 // A listening socket whose connections nobody answers.
 class Silence {
  public:

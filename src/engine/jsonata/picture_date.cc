@@ -21,6 +21,9 @@ constexpr std::string_view kMonths[] = {"January",   "February", "March",    "Ap
                                         "May",       "June",     "July",     "August",
                                         "September", "October",  "November", "December"};
 constexpr double kDayMs = 86'400'000;
+// The calendar repeats itself; std::chrono::year ends at 32,767.
+constexpr int kCycleYears = 400;
+constexpr int64_t kCycleDays = 146'097;
 // Years that calendars here know.
 constexpr double kMillisMax = 8.64e15;
 constexpr std::string_view kNumbered = "YMDdFWwXxHhmsf";
@@ -47,9 +50,10 @@ std::string_view default_presentation(char component) {
 int64_t day_number(int year, int month) {  // month from 0, of any year
   const int years = year + static_cast<int>(std::floor(month / 12.0));
   const int in_year = ((month % 12) + 12) % 12;
-  const auto first =
-      std::chrono::year(years) / std::chrono::month(static_cast<unsigned>(in_year + 1)) / 1;
-  return sys_days(first).time_since_epoch().count();
+  const int cycles = static_cast<int>(std::floor(years / double{kCycleYears}));
+  const auto first = std::chrono::year(years - cycles * kCycleYears) /
+                     std::chrono::month(static_cast<unsigned>(in_year + 1)) / 1;
+  return sys_days(first).time_since_epoch().count() + cycles * kCycleDays;
 }
 
 int weekday(int64_t day) {  // Monday is 1
@@ -71,8 +75,9 @@ struct Moment {
   explicit Moment(double millis) {
     day = static_cast<int64_t>(std::floor(millis / kDayMs));
     rest_ms = static_cast<int64_t>(millis - static_cast<double>(day) * kDayMs);
-    const std::chrono::year_month_day date{sys_days(days(day))};
-    year = static_cast<int>(date.year());
+    const auto cycles = static_cast<int>(std::floor(static_cast<double>(day) / kCycleDays));
+    const std::chrono::year_month_day date{sys_days(days(day - cycles * kCycleDays))};
+    year = static_cast<int>(date.year()) + cycles * kCycleYears;
     month = static_cast<int>(static_cast<unsigned>(date.month())) - 1;
     day_of_month = static_cast<int>(static_cast<unsigned>(date.day()));
   }
@@ -460,7 +465,7 @@ std::optional<double> parse_iso_time(std::string_view text) {
   // A year below 100 is meant as it stands.
   const double whole = utc(number(year, 0) + 400, month_number - 1, day_of_month, number(hour, 0),
                            number(minute, 0), number(second, 0), number(fraction, 0));
-  constexpr double kCycleMs = 146'097 * kDayMs;
+  constexpr double kCycleMs = kCycleDays * kDayMs;
   const double ahead = (number(ahead_h, 0) * 60 + number(ahead_m, 0)) * 60'000;
   return whole - kCycleMs - (sign == "-" ? -ahead : ahead);
 }

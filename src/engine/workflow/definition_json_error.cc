@@ -91,8 +91,12 @@ bool JsonErrorFinder::fail(std::string message) {
 }
 
 bool JsonErrorFinder::unexpected(std::string_view wanted) {
+  constexpr size_t kCharacterBytesMax = 4;  // the text may be no UTF-8
   size_t size = 1;
-  while (at_ + size < text_.size() && (text_[at_ + size] & 0xC0) == 0x80) ++size;
+  while (size < kCharacterBytesMax && at_ + size < text_.size() &&
+         (text_[at_ + size] & 0xC0) == 0x80) {
+    ++size;
+  }
   std::string_view character = text_.substr(at_, size);
   auto first = static_cast<uint8_t>(character[0]);
   uint32_t code = first;

@@ -190,6 +190,20 @@ TEST_F(ExecutionTest, JitterStaysBelowTheDelay) {
   EXPECT_GT(delays.size(), 40);
 }
 
+TEST_F(ExecutionTest, NoIntervalStaysNoDelay) {
+  Execution execution = make(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","End":true,
+        "Resource":"arn:aws:lambda:us-east-1:000000000000:function:f",
+        "Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":0,"BackoffRate":1e308}]}}})");
+  uint64_t effect = effect_id(step(execution, Started{}).effects.at(0));
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const Outcome failed = step(execution, EffectFailed{.effect = effect, .error = "E"});
+    ASSERT_EQ(failed.timers_set.size(), 1);
+    EXPECT_EQ(failed.timers_set[0].due.time_since_epoch(), Millis(0)) << attempt;
+    effect = effect_id(step(execution, TimerFired{failed.timers_set[0].id}).effects.at(0));
+  }
+}
+
 TEST_F(ExecutionTest, TextsThatPassThroughAreShared) {
   const std::string input = fmt::format(R"({{"pad": "{}"}})", std::string(1000, 'x'));
   Execution execution = make(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"W"},

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/clock.h"
@@ -193,6 +194,10 @@ Result<ListedObjects> parse_listing(std::string_view output) {
         TRY(TimePoint time, parse_iso8601(modified->as_string()));
         item.set("LastModified", int64_t{time.time_since_epoch().count() / 1000});
       } else if (modified->is_number()) {
+        constexpr double kSecondsMax = 1e12;
+        if (std::fabs(modified->as_double()) > kSecondsMax) {
+          return wrong("The listing is malformed: LastModified is no time");
+        }
         item.set("LastModified", static_cast<int64_t>(modified->as_double()));
       }
     }

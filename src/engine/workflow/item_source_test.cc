@@ -154,6 +154,7 @@ TEST(ItemSource, Listing) {
   EXPECT_EQ(json::write(listed->items[0].value),
             R"({"Etag":"\"e\"","Key":"k","LastModified":1668699881,"Size":8910,)"
             R"("StorageClass":"STANDARD"})");
+  EXPECT_FALSE(parse_listing(R"({"Contents":[{"Key":"k","LastModified":1e300}]})"));
 }
 
 }  // namespace

@@ -110,10 +110,16 @@ class Writer {
   Bytes out_;
 };
 
+// Wraps around, as the reader's sum does.
+int64_t millis_between(TimePoint before, TimePoint time) {
+  return static_cast<int64_t>(static_cast<uint64_t>(time.time_since_epoch().count()) -
+                              static_cast<uint64_t>(before.time_since_epoch().count()));
+}
+
 void write_event(Writer& out, const HistoryEvent& event, TimePoint before) {
   out.byte(static_cast<uint8_t>(event.type));
   out.delta(static_cast<int64_t>(event.id - event.previous_id));
-  out.delta((event.time - before).count());
+  out.delta(millis_between(before, event.time));
   out.field(Tag::kName, event.name);
   out.field(Tag::kInput, event.input);
   out.field(Tag::kOutput, event.output);

@@ -218,6 +218,7 @@ Result<RunEnd> decode_run_end(ByteView bytes) {
   in.version(kVersion);
   RunEnd end;
   end.status = read_enum(in, workflow::ChildStatus::kAborted);
+  if (end.status == workflow::ChildStatus::kRunning) in.spoil();
   end.start = in.time();
   end.stop = in.time();
   end.redrive_count = in.u64();

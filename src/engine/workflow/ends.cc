@@ -48,7 +48,7 @@ void put_frame(const Strand& strand, Failure& failure) {
 }
 
 Millis backoff(const Retrier& retrier, uint64_t attempts, Random* random) {
-  constexpr double kSecondsMax = 31'622'400;  // of MaxDelaySeconds
+  constexpr double kSecondsMax = 31'622'400;            // of MaxDelaySeconds
   if (retrier.interval_seconds == 0) return Millis(0);  // the power below may be infinite
   double seconds =
       retrier.interval_seconds * std::pow(retrier.backoff_rate, static_cast<double>(attempts));

@@ -68,6 +68,7 @@ struct Visit {
   TimePoint entered;
   uint64_t attempts = 0;
   bool last_failed = false;
+  std::optional<TimePoint> failed;  // the last time
   bool open = true;
 };
 
@@ -76,7 +77,7 @@ class Reader {
   Looks read(const std::vector<HistoryEvent>& history) {
     for (const HistoryEvent& event : history) add(event);
     for (auto& [id, visit] : visits_) {
-      if (visit.open) close(visit, left_open(visit), std::nullopt);
+      if (visit.open) close(visit, left_open(visit), end_of(visit));
     }
     return std::move(looks_);
   }
@@ -107,6 +108,7 @@ class Reader {
     if (schedules(event.type) && visit->attempts++ > 0) ++look.retries;
     if (fails(event.type)) ++look.failures;
     if (!exits(event.type)) visit->last_failed = fails(event.type);
+    if (fails(event.type)) visit->failed = event.time;
     if (aborts(event.type)) close(*visit, Status::kAborted, event.time);
     if (exits(event.type)) {
       close(*visit, visit->last_failed ? Status::kCaught : Status::kSucceeded, event.time);
@@ -160,6 +162,12 @@ class Reader {
   Status left_open(const Visit& visit) const {
     if (!looks_.ended) return Status::kRunning;
     return visit.last_failed ? Status::kFailed : Status::kAborted;
+  }
+
+  // Of a visit that no event ended: by its failure, else by the execution's end.
+  std::optional<TimePoint> end_of(const Visit& visit) const {
+    if (!looks_.ended) return std::nullopt;
+    return visit.last_failed && visit.failed ? visit.failed : looks_.ended;
   }
 
   void close(Visit& visit, Status status, std::optional<TimePoint> at) {

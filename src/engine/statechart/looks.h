@@ -21,7 +21,7 @@ struct Look {
   uint64_t visits = 0;
   uint64_t failures = 0;  // attempts that failed or ran out of time
   uint64_t retries = 0;
-  Millis total{0};  // of the visits that ended
+  Millis total{0};  // of the visits that ended, by failures too
   Millis longest{0};
 };
 

@@ -134,6 +134,30 @@ TEST_F(ConnectionTest, ARefusedTokenDeauthorizes) {
   EXPECT_TRUE(additions(made));
 }
 
+TEST_F(ConnectionTest, WhoWaitsForATokenSharesItsFailure) {
+  answer_tokens(600);
+  auto made = create("c", oauth());
+  sim.settle();
+  sim.run(connections().rejected(connections().arn(made)));
+  requests.clear();
+  token_status = 503;
+  endpoint_takes = seconds(5);
+  std::vector<std::future<Result<event::ConnectionAdditions>>> waiting;
+  for (int i = 0; i < 10; ++i) {
+    waiting.push_back(sim.spawn(connections().additions(connections().arn(made))));
+  }
+  sim.advance(seconds(6));
+  EXPECT_EQ(requests.size(), 1U);
+  for (auto& each : waiting) {
+    ASSERT_TRUE(sim.is_ready(each));
+    EXPECT_EQ(code(each.get()), codes::kUnavailable);
+  }
+  // Who comes later asks again.
+  token_status = 200;
+  endpoint_takes = {};
+  EXPECT_TRUE(additions(made));
+}
+
 TEST_F(ConnectionTest, AuthorizationGoesOnAfterACrash) {
   answer = [](const http_out::Request&) -> Result<http_out::Reply> {
     return fail(codes::kClosed, "stopping");

@@ -130,7 +130,7 @@ Task<Result<Found<Connection>>> Connections::change(std::string name, Edit edit)
     if (found->record.state != ConnectionState::kDeauthorized) begin(batch, *found);
     ConnectionStorage::put(batch, *found);
     CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
-    shards_[kernel_.shards.current()]->tokens.erase(name);
+    shards_[kernel_.shards.current()]->forget(name);
     co_return *std::move(found);
   };
   co_return co_await run_on(executor, [&] { return settle(attempt); });
@@ -165,7 +165,7 @@ Task<Result<Found<Connection>>> Connections::remove(std::string name) {
     }
     ConnectionStorage::erase(batch, *found);
     CO_TRY_VOID(co_await kernel_.store.commit(std::move(batch)));
-    shards_[kernel_.shards.current()]->tokens.erase(name);
+    shards_[kernel_.shards.current()]->forget(name);
     co_return *std::move(found);
   };
   co_return co_await run_on(executor, [&] { return settle(attempt); });
@@ -218,6 +218,7 @@ Task<Result<void>> Connections::try_authorize(event::Timer timer, store::Batch c
 Task<Result<std::string>> Connections::token(Found<Connection> connection) {
   Shard& shard = *shards_[kernel_.shards.current()];
   const Connection& record = connection.record;
+  const uint64_t refusals_before = shard.refusals_count;
   co_await shard.turns.take(connection.name);
   Turn turn(shard.turns, connection.name);
   auto known = shard.tokens.find(connection.name);
@@ -225,7 +226,18 @@ Task<Result<std::string>> Connections::token(Found<Connection> connection) {
       kernel_.clock.now() < known->second.fresh_until) {
     co_return known->second.value;
   }
-  CO_TRY(AccessToken made, co_await request_token(send_, token_request(record.authorization)));
+  auto refused = shard.refusals.find(connection.name);
+  if (refused != shard.refusals.end() && refused->second.number > refusals_before &&
+      refused->second.made_from == record.modified) {
+    co_return fail(refused->second.why);
+  }
+  auto asked = co_await request_token(send_, token_request(record.authorization));
+  if (!asked) {
+    shard.refusals.insert_or_assign(
+        connection.name, Refusal{++shard.refusals_count, record.modified, asked.error()});
+    co_return fail(std::move(asked).error());
+  }
+  AccessToken& made = *asked;
   Millis margin = std::min(kTokenMargin, made.lifetime / 2);
   shard.tokens[connection.name] = {
       .value = made.authorization,

@@ -7,8 +7,8 @@
 //     ("connection/NAME"). A change requires the version that it was made from.
 //  2. A connection that needs a token of OAuth is AUTHORIZING from the commit that changes it, and
 //     that commit sets the timer which asks for the token: it does not stay so after a crash.
-//  3. A token is in memory alone, is asked for once however many wait for it, and is used until
-//     kTokenMargin before its end or until an endpoint rejects it.
+//  3. A token is in memory alone, is asked for once however many wait for it (they share a refusal,
+//     too), and is used until kTokenMargin before its end or until an endpoint rejects it.
 //
 // Threads: any. Errors: ResourceNotFoundException, ResourceAlreadyExistsException,
 // ValidationException, LimitExceededException; of additions(): kernel/event/http_connections.h.
@@ -57,9 +57,17 @@ class Connections final : public event::HttpConnections {
     TimePoint made_from;  // the connection's last change
     TimePoint fresh_until;
   };
+  struct Refusal {
+    uint64_t number;  // of the shard's
+    TimePoint made_from;
+    Error why;
+  };
   struct Shard {
     explicit Shard(Executor executor) : turns(executor) {}
-    std::map<std::string, Token, std::less<>> tokens;  // by the connection's name
+    void forget(const std::string& name) { tokens.erase(name), refusals.erase(name); }
+    std::map<std::string, Token, std::less<>> tokens;      // by the connection's name
+    std::map<std::string, Refusal, std::less<>> refusals;  // so, too: the last ones
+    uint64_t refusals_count = 0;
     Turns turns;
   };
 

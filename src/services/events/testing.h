@@ -77,7 +77,8 @@ class EventsTest : public ::testing::Test {
   // What is sent to endpoints stays here, and is answered by `answer`.
   Task<Result<http_out::Reply>> endpoint(http_out::Request request) {
     requests.push_back(request);
-    co_return answer(requests.back());
+    if (endpoint_takes > Millis(0)) co_await sim.clock().sleep_for(endpoint_takes);
+    co_return answer(request);
   }
 
   Logic& logic() { return service->logic(); }
@@ -137,6 +138,7 @@ class EventsTest : public ::testing::Test {
   event::SimKernel sim;
   event::FakeRolePermissions permissions;
   std::vector<http_out::Request> requests;
+  Millis endpoint_takes{0};
   std::function<Result<http_out::Reply>(const http_out::Request&)> answer =
       [](const http_out::Request&) -> Result<http_out::Reply> {
     return http_out::Reply{.status = 200};

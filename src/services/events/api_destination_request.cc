@@ -40,7 +40,7 @@ void each_text(const json::object& object, std::string_view member, Visit visit)
 }
 
 // Each '*' of the endpoint takes the next value; without one it becomes nothing.
-std::string with_path(std::string_view endpoint, const json::object& parameters) {
+Result<std::string> with_path(std::string_view endpoint, const json::object& parameters) {
   const json::value* values = parameters.if_contains("PathParameterValues");
   const json::array* list = values == nullptr ? nullptr : values->if_array();
   std::string out;
@@ -50,7 +50,11 @@ std::string with_path(std::string_view endpoint, const json::object& parameters)
       out += c;
     } else if (list != nullptr && next < list->size()) {
       const json::value& value = (*list)[next++];
-      if (value.is_string()) out += percent_encode(std::string_view(value.get_string()));
+      if (!value.is_string()) continue;
+      if (value == "." || value == "..") {  // URLs have them mean another place
+        return fail(codes::kInvalidArgument, "a path parameter is '.' or '..'");
+      }
+      out += percent_encode(std::string_view(value.get_string()));
     }
   }
   return out;
@@ -102,7 +106,7 @@ Result<http_out::Request> request_of(const ApiDestination& destination, Invocati
       return fail(codes::kInvalidArgument, fmt::format("the header {} has a line break", name));
     }
   }
-  request.url = with_path(destination.endpoint, parameters);
+  TRY(request.url, with_path(destination.endpoint, parameters));
   for (const auto& [name, value] : query) {
     request.url += request.url.find('?') == request.url.npos ? '?' : '&';
     request.url += percent_encode(name) + '=' + percent_encode(value);

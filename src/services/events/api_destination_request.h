@@ -19,7 +19,8 @@ struct Invocation {
 };
 
 // Values of the connection take the place of those that the rule's target gives. Errors:
-// kInvalidArgument where body parameters meet a payload that is no JSON object.
+// kInvalidArgument where body parameters meet a payload that is no JSON object, a header has a line
+// break, or a path parameter is "." or "..".
 Result<http_out::Request> request_of(const ApiDestination& destination, Invocation invocation,
                                      const event::ConnectionAdditions& additions);
 

@@ -205,6 +205,19 @@ TEST_F(ConnectionTest, AnEventGoesToAnEndpoint) {
   EXPECT_EQ(permissions.asked.back().permission.action, "events:InvokeApiDestination");
 }
 
+// Else who puts events would choose where the connection's credentials go.
+TEST_F(ConnectionTest, PathParametersStayInTheirPlace) {
+  ApiDestination destination{.endpoint = "https://example.com/users/*/mails/*", .method = "POST"};
+  for (const char* value : {".", ".."}) {
+    Invocation invocation{
+        .payload = "{}",
+        .http_parameters = fmt::format(R"({{"PathParameterValues":["{}","1"]}})", value)};
+    EXPECT_EQ(code(request_of(destination, invocation, {})), codes::kInvalidArgument) << value;
+  }
+  Invocation plain{.payload = "{}", .http_parameters = R"({"PathParameterValues":["..a","..."]})"};
+  EXPECT_EQ(request_of(destination, plain, {})->url, "https://example.com/users/..a/mails/...");
+}
+
 TEST_F(ConnectionTest, AnEndpointThatFailsIsTriedAgainOrNot) {
   std::string arn = destination_to(create("c", {.name = "ann", .secret = "pw"}));
   ASSERT_TRUE(put_rule("r", "{'source':['app']}"));

@@ -156,8 +156,9 @@ void set_up(Transfer& transfer, const Config& config) {
   CURL* easy = transfer.easy;
   const Request& request = transfer.request;
   for (const auto& [name, value] : request.headers) {
-    transfer.headers =
-        curl_slist_append(transfer.headers, fmt::format("{}: {}", name, value).c_str());
+    // libcurl's form of a header without a value; "Name:" would take the header away.
+    std::string line = value.empty() ? name + ";" : fmt::format("{}: {}", name, value);
+    transfer.headers = curl_slist_append(transfer.headers, line.c_str());
   }
   if (request.signer) sign(transfer, *request.signer);
   transfer.headers = curl_slist_append(transfer.headers, "Expect:");
@@ -195,6 +196,15 @@ std::unexpected<Error> closed() {
 }
 
 }  // namespace
+
+bool is_header_name(std::string_view name) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  auto fits = [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kMarks.find(c) != kMarks.npos;
+  };
+  return !name.empty() && std::ranges::all_of(name, fits);
+}
 
 const std::string* Reply::header(std::string_view name) const {
   for (const auto& [known, value] : headers) {

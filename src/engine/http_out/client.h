@@ -58,6 +58,9 @@ struct Request {
   std::optional<AwsSigner> signer = {};
 };
 
+// A token of RFC 9110, section 5.6.2: a name that ends where it seems to.
+bool is_header_name(std::string_view name);
+
 struct Reply {
   int status = 0;
   Headers headers;  // lower-case names

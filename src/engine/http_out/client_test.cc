@@ -26,7 +26,8 @@ class HttpOutTest : public ::testing::Test {
 
 TEST_F(HttpOutTest, SendsAndReads) {
   OneReply server("HTTP/1.1 201 Created\r\nX-Name: a b \r\nContent-Length: 2\r\n\r\nok");
-  auto reply = send({.url = server.url(), .headers = {{"X-Key", "k"}}, .body = "body!"});
+  auto reply =
+      send({.url = server.url(), .headers = {{"X-Key", "k"}, {"X-None", ""}}, .body = "body!"});
   ASSERT_TRUE(reply) << reply.error().message;
   EXPECT_EQ(reply->status, 201);
   EXPECT_EQ(reply->body, "ok");
@@ -34,6 +35,7 @@ TEST_F(HttpOutTest, SendsAndReads) {
   EXPECT_EQ(*reply->header("x-name"), "a b");
   EXPECT_TRUE(server.request.starts_with("POST /x HTTP/1.1\r\n"));
   EXPECT_NE(server.request.find("X-Key: k\r\n"), std::string::npos);
+  EXPECT_NE(server.request.find("X-None:\r\n"), std::string::npos) << server.request;
 }
 
 TEST_F(HttpOutTest, ALargeReplyIsAnError) {

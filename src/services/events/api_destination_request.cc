@@ -102,8 +102,8 @@ Result<http_out::Request> request_of(const ApiDestination& destination, Invocati
   for (const auto& [name, value] : additions.headers) set_header(request.headers, name, value);
   for (const auto& [name, value] : additions.query) set_query(query, name, value);
   for (const auto& [name, value] : request.headers) {
-    if ((name + value).find_first_of("\r\n") != std::string::npos) {
-      return fail(codes::kInvalidArgument, fmt::format("the header {} has a line break", name));
+    if (!http_out::is_header_name(name) || value.find_first_of("\r\n") != std::string::npos) {
+      return fail(codes::kInvalidArgument, fmt::format("the header {} cannot be sent", name));
     }
   }
   TRY(request.url, with_path(destination.endpoint, parameters));

@@ -127,7 +127,9 @@ std::string read_headers(const json::Value* given, http_out::Headers& headers) {
   if (given == nullptr) return {};
   if (!given->is_object()) return "The value for the field 'Headers' must be an object";
   for (const auto& [name, value] : given->as_object()) {
-    if (is_reserved(to_lower(name))) return fmt::format("The header '{}' cannot be set", name);
+    if (!http_out::is_header_name(name) || is_reserved(to_lower(name))) {
+      return fmt::format("The header '{}' cannot be set", name);
+    }
     std::string text = scalar_of(value);
     if (value.is_array()) {
       text.clear();
@@ -135,7 +137,7 @@ std::string read_headers(const json::Value* given, http_out::Headers& headers) {
         text += (text.empty() ? "" : ",") + scalar_of(item);
       }
     }
-    if ((name + text).find_first_of("\r\n") != std::string::npos) {
+    if (text.find_first_of("\r\n") != std::string::npos) {
       return fmt::format("The header '{}' has a line break", name);
     }
     headers.emplace_back(name, std::move(text));

@@ -213,6 +213,8 @@ TEST(HttpRequest, IsRefused) {
            std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Other":1})", "'Other'"),
            std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Headers":{"Host":"x"}})",
                      "'Host'"),
+           std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Headers":{"host: x":"y"}})",
+                     "'host: x'"),
            std::pair(R"({"ApiEndpoint":"https://h","Method":"GET","Headers":{"A":"b\r\nC: d"}})",
                      "line break"),
            std::pair(

@@ -6,7 +6,7 @@
 // A deployment is a definition that the service goes to: the PRIMARY one gets tasks, the ACTIVE
 // ones before it lose theirs, as maximumPercent and minimumHealthyPercent permit.
 //
-//   start_deployment() ─► IN_PROGRESS ──all tasks run, none of older ones──► COMPLETED
+//   start_deployment() ─► IN_PROGRESS ──all run and are healthy, none of older──► COMPLETED
 //                              └─ circuit breaker: too many failed ─► FAILED (─► roll-back: a new
 //                              one)
 //
@@ -19,6 +19,8 @@
 // "Deploy Amazon ECS services by replacing tasks", "How the Amazon ECS deployment circuit breaker
 // detects failures".
 #pragma once
+
+#include <set>
 
 #include "kernel/event/backoff.h"
 #include "services/ecs/tasks.h"
@@ -72,19 +74,25 @@ class Services {
     struct Row {
       std::string id, deployment;
       bool running = false, unhealthy = false;
+      bool healthy = false;  // runs, and is HEALTHY where its deployment is one of `checked`
       uint64_t queue_number = 0;
     };
     std::vector<Row> wanted;  // desired status RUNNING
     size_t stopping = 0;
+    std::set<std::string> checked;  // deployments with a health check of an essential container
     size_t count(std::string_view deployment) const;
     size_t running(std::string_view deployment) const;
     size_t running() const;
+    size_t healthy(std::string_view deployment) const;
   };
 
   static Result<void> refuse(const shape::CreateServiceRequest& in);
   static Result<void> refuse(const shape::UpdateServiceRequest& in);
   Task<Result<shape::Service>> update_in_turn(std::string cluster, shape::UpdateServiceRequest in);
-  Census census(const Name& name) const;
+  // Its deployments whose tasks count once they are HEALTHY ("DeploymentConfiguration", Amazon ECS
+  // API Reference).
+  Task<Result<std::set<std::string>>> checked(ServiceRecord record);
+  Census census(const Name& name, std::set<std::string> checked = {}) const;
   State* state_of(const Name& name);
   Task<Result<void>> put(Name name, ServiceRecord next);
   void say(ServiceRecord& record, std::string message) const;

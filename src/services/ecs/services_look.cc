@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scheduler of services: one look counts the tasks of a service and starts or stops some.
 #include <algorithm>
+#include <tuple>
 
 #include "base/log.h"
 #include "services/ecs/clusters.h"
@@ -28,6 +29,13 @@ shape::Deployment* primary(ServiceRecord& record) {
   return !deployments || deployments->empty() ? nullptr : &deployments->front();
 }
 
+bool has_essential_check(const Definition& definition) {
+  const auto& containers = definition.shape.container_definitions;
+  return containers && std::ranges::any_of(*containers, [](const auto& row) {
+           return row.essential.value_or(true) && row.health_check.has_value();
+         });
+}
+
 }  // namespace
 
 size_t Services::Census::count(std::string_view deployment) const {
@@ -45,16 +53,41 @@ size_t Services::Census::running() const {
       std::ranges::count_if(wanted, [](const Row& row) { return row.running; }));
 }
 
-Services::Census Services::census(const Name& name) const {
+size_t Services::Census::healthy(std::string_view deployment) const {
+  return static_cast<size_t>(std::ranges::count_if(
+      wanted, [&](const Row& row) { return row.healthy && row.deployment == deployment; }));
+}
+
+Task<Result<std::set<std::string>>> Services::checked(ServiceRecord record) {
+  std::set<std::string> out;
+  if (!record.service.deployments) co_return out;
+  for (const auto& deployment : *record.service.deployments) {
+    auto definition = co_await definitions_.find(deployment.task_definition.value_or(""));
+    // One that was deleted: the health of its tasks is not known any more.
+    if (!definition && definition.error().code == kClient) continue;
+    if (!definition) co_return fail(std::move(definition).error());
+    if (has_essential_check(**definition)) out.insert(deployment.id.value_or(""));
+  }
+  co_return out;
+}
+
+Services::Census Services::census(const Name& name, std::set<std::string> checked) const {
   Census out;
+  out.checked = std::move(checked);
   for (const TaskRecord* task : tasks_.live()) {
     if (task->service != name.second || task->cluster != name.first) continue;
     if (task->stop_wanted()) {
       ++out.stopping;
       continue;
     }
-    out.wanted.push_back({task->id, task->deployment_id, task->task.last_status == "RUNNING",
-                          task->task.health_status == "UNHEALTHY", task->queue_number});
+    Census::Row& row = out.wanted.emplace_back();
+    row.id = task->id;
+    row.deployment = task->deployment_id;
+    row.running = task->task.last_status == "RUNNING";
+    row.unhealthy = task->task.health_status == "UNHEALTHY";
+    row.healthy = row.running &&
+                  (task->task.health_status == "HEALTHY" || !out.checked.contains(row.deployment));
+    row.queue_number = task->queue_number;
   }
   return out;
 }
@@ -120,14 +153,15 @@ Task<Result<void>> Services::settle(Name name) {
   State* state = state_of(name);
   if (state == nullptr) co_return ok();
   if (state->record.inactive()) co_return co_await settle_inactive(name);
-  Census now = census(name);
-  if (!state->record.active()) co_return co_await settle_draining(name, std::move(now));
+  if (!state->record.active()) co_return co_await settle_draining(name, census(name));
+  CO_TRY(std::set<std::string> with_check, co_await checked(state->record));
+  Census now = census(name, std::move(with_check));
   ServiceRecord next = state->record;
   Bytes before = shapes::to_json(next.service);
   break_circuit(next);
   co_await stop_surplus(next, now);
   CO_TRY_VOID(co_await start_missing(name, next, now));
-  judge(next, census(name));
+  judge(next, census(name, now.checked));
   bool is_same = shapes::to_json(next.service) == before &&
                  next.is_steady == state->record.is_steady &&
                  state->record.failures == state->failures_kept;
@@ -183,15 +217,18 @@ Task<void> Services::stop_task(ServiceRecord& record, std::string id, std::strin
 }
 
 Task<void> Services::stop_surplus(ServiceRecord& record, Census& census) {
+  Name name(record.cluster, record.name);
   const auto& limits = record.service.deployment_configuration;
   int32_t desired = record.service.desired_count.value_or(0);
   size_t least = part(desired, limits->minimum_healthy_percent.value_or(100), 99);
   std::string current = primary(record)->id.value_or("");
   size_t on_current = census.count(current);
-  size_t running = census.running();
-  // Those that do not run yet go first, then the youngest.
+  size_t healthy = static_cast<size_t>(
+      std::ranges::count_if(census.wanted, [](const auto& row) { return row.healthy; }));
+  // Those that do not run yet go first, then those not known to be healthy, then the youngest.
   std::ranges::sort(census.wanted, [](const auto& a, const auto& b) {
-    return std::pair(a.running, b.queue_number) < std::pair(b.running, a.queue_number);
+    return std::tuple(a.running, a.healthy, b.queue_number) <
+           std::tuple(b.running, b.healthy, a.queue_number);
   });
   for (const auto& row : census.wanted) {
     std::string reason;
@@ -202,13 +239,14 @@ Task<void> Services::stop_surplus(ServiceRecord& record, Census& census) {
       --on_current;
       reason = fmt::format("Scaling activity initiated by (deployment {})", current);
     } else {
-      if (row.running && running <= least) continue;
+      // One whose health is not known may be a healthy one.
+      if (row.running && healthy < least + (row.healthy ? 1 : 0)) continue;
       reason = fmt::format("Scaling activity initiated by (deployment {})", current);
     }
-    if (row.running) --running;
+    if (row.healthy) --healthy;
     co_await stop_task(record, row.id, std::move(reason));
   }
-  census = this->census({record.cluster, record.name});
+  census = this->census(name, std::move(census.checked));
 }
 
 Task<Result<void>> Services::start_missing(Name name, ServiceRecord& record, const Census& census) {
@@ -281,7 +319,7 @@ void Services::judge(ServiceRecord& record, const Census& census) const {
   });
   current = primary(record);
   auto desired = static_cast<size_t>(record.service.desired_count.value_or(0));
-  bool is_there = census.running(current->id.value_or("")) == desired &&
+  bool is_there = census.healthy(current->id.value_or("")) == desired &&
                   census.wanted.size() == desired && deployments.size() == 1;
   if (is_there && current->rollout_state == "IN_PROGRESS") {
     current->rollout_state = "COMPLETED";

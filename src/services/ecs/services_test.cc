@@ -32,7 +32,18 @@ class ServiceTest : public EcsTest {
     in.task_definition = std::move(name);
     return sim_.run(logic().update_service(std::move(in)));
   }
-  // Every container that was started and does not run begins; those that shall stop end.
+  static shape::RegisterTaskDefinitionRequest checked_definition(int32_t memory = 64) {
+    auto out = definition("job", 64, memory);
+    out.container_definitions[0].health_check.emplace().command = {"CMD-SHELL", "true"};
+    return out;
+  }
+  void set_health(const std::string& id, container::Health health) {
+    runner_.jobs.at(id).report.containers[0].health = health;
+    tell(id);
+  }
+  std::string rollout() { return service().deployments->front().rollout_state.value_or(""); }
+  // Every container that was started and does not run begins; those that shall
+  // stop end.
   void settle() {
     for (int i = 0; i < 6; ++i) {
       std::vector<std::string> ids;
@@ -157,6 +168,37 @@ TEST_F(ServiceTest, ADeploymentReplacesTasksWithinItsLimits) {
   EXPECT_EQ(now.deployments->front().rollout_state, "COMPLETED");
   EXPECT_TRUE(now.task_definition->ends_with("job:2"));
   EXPECT_EQ(live(), 2u);
+}
+
+TEST_F(ServiceTest, ADeploymentWaitsForTheHealthOfItsTasks) {
+  using container::Health;
+  ASSERT_TRUE(register_definition(checked_definition()));
+  ASSERT_TRUE(create(2));
+  settle();
+  EXPECT_EQ(service().running_count, 2);
+  EXPECT_EQ(rollout(), "IN_PROGRESS") << "nobody knows yet whether they are healthy";
+  for (const auto& id : std::vector(runner_.order)) set_health(id, Health::kHealthy);
+  EXPECT_EQ(rollout(), "COMPLETED");
+  ASSERT_TRUE(register_definition(checked_definition(65)));
+  ASSERT_TRUE(update(std::nullopt, "job"));
+  settle();
+  EXPECT_EQ(service().running_count, 4) << "the old ones run until the new ones are healthy";
+  EXPECT_EQ(rollout(), "IN_PROGRESS");
+  ASSERT_EQ(runner_.order.size(), 4u);
+  set_health(runner_.order[2], Health::kUnhealthy);
+  settle();
+  EXPECT_TRUE(runner_.jobs.contains(runner_.order[0]));
+  EXPECT_TRUE(runner_.jobs.contains(runner_.order[1]));
+  ASSERT_EQ(runner_.order.size(), 5u) << "the unhealthy one is replaced";
+  set_health(runner_.order[3], Health::kHealthy);
+  settle();
+  EXPECT_EQ(live(), 3u) << "each healthy one takes the place of an old one";
+  EXPECT_EQ(rollout(), "IN_PROGRESS");
+  set_health(runner_.order[4], Health::kHealthy);
+  settle();
+  EXPECT_EQ(live(), 2u);
+  EXPECT_EQ(rollout(), "COMPLETED");
+  EXPECT_EQ(service().deployments->size(), 1u);
 }
 
 TEST_F(ServiceTest, TheCircuitBreakerGoesBack) {

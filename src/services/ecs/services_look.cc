@@ -29,6 +29,12 @@ shape::Deployment* primary(ServiceRecord& record) {
   return !deployments || deployments->empty() ? nullptr : &deployments->front();
 }
 
+void count_failed(ServiceRecord& record, std::string_view deployment_id) {
+  shape::Deployment* deployment = primary(record);
+  if (deployment == nullptr || deployment->id != deployment_id) return;
+  deployment->failed_tasks = deployment->failed_tasks.value_or(0) + 1;
+}
+
 bool has_essential_check(const Definition& definition) {
   const auto& containers = definition.shape.container_definitions;
   return containers && std::ranges::any_of(*containers, [](const auto& row) {
@@ -106,10 +112,7 @@ void Services::on_task(const TaskRecord& record) {
     kept.failures = lasted ? 1 : kept.failures + 1;
     event::Backoff backoff{kServiceRetryFirst, kServiceRetryLongest};
     kept.retry_at = now + backoff.after(kept.failures, context_.kernel.random);
-    shape::Deployment* deployment = primary(state->record);
-    if (deployment != nullptr && deployment->id == record.deployment_id && !task.started_at) {
-      deployment->failed_tasks = deployment->failed_tasks.value_or(0) + 1;
-    }
+    if (!task.started_at) count_failed(state->record, record.deployment_id);
   }
   wake(name);
 }
@@ -245,6 +248,8 @@ Task<void> Services::stop_surplus(ServiceRecord& record, Census& census) {
     }
     if (row.healthy) --healthy;
     co_await stop_task(record, row.id, std::move(reason));
+    // The second stage of the circuit breaker.
+    if (row.unhealthy) count_failed(state_of(name)->record, row.deployment);
   }
   census = this->census(name, std::move(census.checked));
 }

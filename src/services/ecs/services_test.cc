@@ -222,6 +222,26 @@ TEST_F(ServiceTest, TheCircuitBreakerGoesBack) {
   EXPECT_EQ(now.deployments->front().rollout_state, "COMPLETED");
 }
 
+TEST_F(ServiceTest, TheCircuitBreakerCountsUnhealthyTasks) {
+  ASSERT_TRUE(register_definition(checked_definition()));
+  ASSERT_TRUE(create(1, true));
+  settle();
+  set_health(runner_.order.front(), container::Health::kHealthy);
+  ASSERT_EQ(rollout(), "COMPLETED");
+  ASSERT_TRUE(register_definition(checked_definition(65)));
+  ASSERT_TRUE(update(std::nullopt, "job:2"));
+  for (int i = 0; i < 5; ++i) {
+    settle();
+    for (const auto& [id, job] : std::map(runner_.jobs)) {
+      if (job.spec.containers[0].memory_mb == 65) set_health(id, container::Health::kUnhealthy);
+    }
+  }
+  EXPECT_TRUE(service().task_definition->ends_with("job:1"));
+  EXPECT_TRUE(runner_.jobs.contains(runner_.order.front())) << "it served all the while";
+  size_t failed = runner_.order.size();
+  EXPECT_LE(failed, 6u) << "three that failed, and what was started beside";
+}
+
 TEST_F(ServiceTest, IsDeletedWhenEmptyOrByForce) {
   ASSERT_TRUE(register_definition(definition("job", 64, 64)));
   ASSERT_TRUE(create(1));

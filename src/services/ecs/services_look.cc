@@ -91,7 +91,7 @@ Services::Census Services::census(const Name& name, std::set<std::string> checke
     row.deployment = task->deployment_id;
     row.running = task->task.last_status == "RUNNING";
     row.unhealthy = task->task.health_status == "UNHEALTHY";
-    row.healthy = row.running &&
+    row.healthy = row.running && !row.unhealthy &&
                   (task->task.health_status == "HEALTHY" || !out.checked.contains(row.deployment));
     row.queue_number = task->queue_number;
   }

@@ -197,6 +197,16 @@ std::unexpected<Error> closed() {
 
 }  // namespace
 
+void set_header(Headers& headers, std::string name, std::string value) {
+  auto found = std::ranges::find_if(
+      headers, [&](const auto& header) { return equal_ignore_case(header.first, name); });
+  if (found != headers.end()) {
+    found->second = std::move(value);
+  } else {
+    headers.emplace_back(std::move(name), std::move(value));
+  }
+}
+
 bool is_header_name(std::string_view name) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   auto fits = [&](char c) {

@@ -58,6 +58,8 @@ struct Request {
   std::optional<AwsSigner> signer = {};
 };
 
+// Gives the header of this name another value, or adds it; names are the same in any case.
+void set_header(Headers& headers, std::string name, std::string value);
 // A token of RFC 9110, section 5.6.2: a name that ends where it seems to.
 bool is_header_name(std::string_view name);
 

@@ -10,24 +10,13 @@ namespace json = boost::json;
 
 using Pairs = event::ConnectionAdditions::Pairs;
 
-// Sets a name's value; names of headers are compared without regard to case.
-template <class Same>
-void set(Pairs& pairs, std::string name, std::string value, Same same) {
-  auto found = std::ranges::find_if(pairs, [&](auto& pair) { return same(pair.first, name); });
-  if (found != pairs.end()) {
+void set_query(Pairs& query, std::string name, std::string value) {
+  auto found = std::ranges::find(query, name, &Pairs::value_type::first);
+  if (found != query.end()) {
     found->second = std::move(value);
   } else {
-    pairs.emplace_back(std::move(name), std::move(value));
+    query.emplace_back(std::move(name), std::move(value));
   }
-}
-
-void set_header(Pairs& headers, std::string name, std::string value) {
-  set(headers, std::move(name), std::move(value),
-      [](auto& a, auto& b) { return equal_ignore_case(a, b); });
-}
-
-void set_query(Pairs& query, std::string name, std::string value) {
-  set(query, std::move(name), std::move(value), [](auto& a, auto& b) { return a == b; });
 }
 
 template <class Visit>
@@ -89,17 +78,18 @@ Result<http_out::Request> request_of(const ApiDestination& destination, Invocati
   http_out::Request request{.method = destination.method,
                             .headers = {{"User-Agent", "Amazon/EventBridge/ApiDestinations"}}};
   if (has_body(destination.method)) {
-    set_header(request.headers, "Content-Type", "application/json; charset=utf-8");
+    http_out::set_header(request.headers, "Content-Type", "application/json; charset=utf-8");
     TRY(request.body, with_body(std::move(invocation.payload), additions.body));
   }
   Pairs query;
   each_text(parameters, "HeaderParameters", [&](std::string name, std::string value) {
-    set_header(request.headers, std::move(name), std::move(value));
+    http_out::set_header(request.headers, std::move(name), std::move(value));
   });
   each_text(parameters, "QueryStringParameters", [&](std::string name, std::string value) {
     set_query(query, std::move(name), std::move(value));
   });
-  for (const auto& [name, value] : additions.headers) set_header(request.headers, name, value);
+  for (const auto& [name, value] : additions.headers)
+    http_out::set_header(request.headers, name, value);
   for (const auto& [name, value] : additions.query) set_query(query, name, value);
   for (const auto& [name, value] : request.headers) {
     if (!http_out::is_header_name(name) || value.find_first_of("\r\n") != std::string::npos) {

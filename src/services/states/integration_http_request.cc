@@ -102,22 +102,9 @@ bool is_reserved(const std::string& name) {
          name.starts_with("x-forwarded-");
 }
 
-http_out::Headers::iterator header_named(http_out::Headers& headers, std::string_view name) {
-  return std::ranges::find_if(
-      headers, [name](const auto& header) { return equal_ignore_case(header.first, name); });
-}
-
-void set_header(http_out::Headers& headers, std::string name, std::string value) {
-  auto found = header_named(headers, name);
-  if (found != headers.end()) {
-    found->second = std::move(value);
-  } else {
-    headers.emplace_back(std::move(name), std::move(value));
-  }
-}
-
 void set_default_header(http_out::Headers& headers, std::string_view name, std::string value) {
-  if (header_named(headers, name) == headers.end()) {
+  auto is_it = [name](const auto& header) { return equal_ignore_case(header.first, name); };
+  if (std::ranges::none_of(headers, is_it)) {
     headers.emplace_back(std::string(name), std::move(value));
   }
 }
@@ -181,7 +168,8 @@ std::string read_body(const json::Value& arguments, const event::ConnectionAddit
   auto form = form_of(*given, format.empty() ? "INDICES" : format);
   if (!form) return fmt::format("The ArrayFormat '{}' is not supported", format);
   request.body = *std::move(form);
-  set_header(request.headers, std::string(kContentType), "application/x-www-form-urlencoded");
+  http_out::set_header(request.headers, std::string(kContentType),
+                       "application/x-www-form-urlencoded");
   return {};
 }
 
@@ -271,7 +259,9 @@ Attempt<http_out::Request> http_request_of(const json::Value& arguments,
                             .reply_bytes_max = options.reply_bytes_max};
   http_out::Headers& headers = request.headers;
   std::string wrong = read_headers(arguments.find("Headers"), headers);
-  for (const auto& [name, value] : options.connection.headers) set_header(headers, name, value);
+  for (const auto& [name, value] : options.connection.headers) {
+    http_out::set_header(headers, name, value);
+  }
   if (wrong.empty()) {
     wrong = add_query(arguments.find("QueryParameters"), options.connection, request.url);
   }

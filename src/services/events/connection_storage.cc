@@ -2,7 +2,7 @@
 #include "services/events/connection_storage.h"
 
 #include "base/json_record.h"
-#include "services/events/page_scan.h"
+#include "services/events/records.h"
 
 namespace suiro::events {
 namespace {
@@ -13,17 +13,6 @@ store::Key connection_key(std::string_view name) {
 
 store::Key destination_key(std::string_view name) {
   return key_family('d').append(name);
-}
-
-template <class Record>
-void put_record(store::Batch& batch, store::Key key, const Found<Record>& found) {
-  batch.require_version(key, found.version);
-  batch.put(std::move(key), encode(found.record));
-}
-
-void erase_record(store::Batch& batch, store::Key key, store::Version version) {
-  batch.require_version(key, version);
-  batch.erase(std::move(key));
 }
 
 template <class Record>

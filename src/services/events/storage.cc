@@ -2,7 +2,7 @@
 #include "services/events/storage.h"
 
 #include "kernel/event/record_parts.h"
-#include "services/events/page_scan.h"
+#include "services/events/records.h"
 
 namespace suiro::events {
 namespace {
@@ -125,25 +125,19 @@ Task<Result<Storage::Page<Rule>>> Storage::rules(std::string bus, Listing listin
 }
 
 void Storage::put(store::Batch& batch, const Found<Bus>& bus) {
-  batch.require_version(bus_key(bus.name), bus.version);
-  batch.put(bus_key(bus.name), encode(bus.record));
+  put_record(batch, bus_key(bus.name), bus);
 }
 
 void Storage::put(store::Batch& batch, const std::string& bus, const Found<Rule>& rule) {
-  store::Key key = rule_key(bus, rule.name);
-  batch.require_version(key, rule.version);
-  batch.put(std::move(key), encode(rule.record));
+  put_record(batch, rule_key(bus, rule.name), rule);
 }
 
 void Storage::erase(store::Batch& batch, const Found<Bus>& bus) {
-  batch.require_version(bus_key(bus.name), bus.version);
-  batch.erase(bus_key(bus.name));
+  erase_record(batch, bus_key(bus.name), bus.version);
 }
 
 void Storage::erase(store::Batch& batch, const std::string& bus, const Found<Rule>& rule) {
-  store::Key key = rule_key(bus, rule.name);
-  batch.require_version(key, rule.version);
-  batch.erase(std::move(key));
+  erase_record(batch, rule_key(bus, rule.name), rule.version);
 }
 
 }  // namespace suiro::events

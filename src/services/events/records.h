@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A page of records that stand one after the other in the key space. Thread: any.
+// What all records of the service share: their keys' beginning, how they are put, erased, listed.
+// Thread: any.
 #pragma once
 
 #include "services/events/storage.h"
@@ -9,6 +10,18 @@ namespace suiro::events {
 // The first byte of all keys of the service, its version, and the kind of record.
 inline store::Key key_family(char kind) {
   return {'b', 1, kind};
+}
+
+// Each requires the version that was found; 0: absent.
+template <class Record>
+void put_record(store::Batch& batch, store::Key key, const Found<Record>& found) {
+  batch.require_version(key, found.version);
+  batch.put(std::move(key), encode(found.record));
+}
+
+inline void erase_record(store::Batch& batch, store::Key key, store::Version version) {
+  batch.require_version(key, version);
+  batch.erase(std::move(key));
 }
 
 // Records below `prefix`, named by what follows it. Errors: of the store and of `decode`.

@@ -446,7 +446,7 @@ TEST_F(MapRunsTest, CancelStopsChildren) {
   sim.advance(std::chrono::seconds(1));
   ASSERT_TRUE(sim.is_ready(running));
   EXPECT_EQ(stage.held.size(), 2u);
-  sim.run(runs->cancel(call(effect)));
+  EXPECT_TRUE(sim.run(runs->cancel(call(effect))));
   EXPECT_EQ(told(), "");
   EXPECT_EQ(stage.held.size(), 0u);
   EXPECT_EQ(described().status, MapRunStatus::kAborted);
